@@ -1,0 +1,223 @@
+// Thin bindings: one function, one kernel call. TypeScript (src/native) validates, this code assumes.
+// Errors come back as negative errno numbers; no sentences are made here.
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <napi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "../puppet/layout.h"
+
+namespace {
+
+// A number, a bigint, a buffer (its address) or nothing (0).
+uint64_t Word(const Napi::Value& value) {
+  if (value.IsNumber()) return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value());
+  if (value.IsTypedArray()) {
+    auto array = value.As<Napi::TypedArray>();
+    return reinterpret_cast<uint64_t>(static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset());
+  }
+  if (value.IsArrayBuffer()) return reinterpret_cast<uint64_t>(value.As<Napi::ArrayBuffer>().Data());
+  if (value.IsBigInt()) {
+    bool lossless;
+    return value.As<Napi::BigInt>().Uint64Value(&lossless);
+  }
+  return 0;
+}
+
+long Raw(long nr, const uint64_t* a) {
+  long r = syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+  return r == -1 ? -errno : r;
+}
+
+// syscall(nr, ...args) -> result or -errno. Addresses fit a double: user space has 47 bits.
+Napi::Value Syscall(const Napi::CallbackInfo& info) {
+  uint64_t a[6] = {};
+  for (size_t i = 1; i < info.Length() && i < 7; i++) a[i - 1] = Word(info[i]);
+  return Napi::Number::New(info.Env(), static_cast<double>(Raw(info[0].As<Napi::Number>().Int32Value(), a)));
+}
+
+// addressOf(buffer) -> bigint, for structures that hold pointers
+Napi::Value AddressOf(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), Word(info[0])); }
+
+// mapShared(fd, length) -> ArrayBuffer over mmap(MAP_SHARED) or -errno; unmapped when collected
+Napi::Value MapShared(const Napi::CallbackInfo& info) {
+  size_t length = info[1].As<Napi::Number>().Int64Value();
+  void* at = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, info[0].As<Napi::Number>().Int32Value(), 0);
+  if (at == MAP_FAILED) return Napi::Number::New(info.Env(), -errno);
+  return Napi::ArrayBuffer::New(info.Env(), at, length, [length](Napi::Env, void* p) { munmap(p, length); });
+}
+
+// holdDeathWord(buffer, offset): takes a robust process-shared mutex there. When this thread dies, however it
+// dies, the kernel marks the word and wakes who waits on it (set_robust_list(2)); the waiters bit makes it wake
+// although no waiter came through pthread_mutex_lock.
+Napi::Value HoldDeathWord(const Napi::CallbackInfo& info) {
+  auto* mutex = reinterpret_cast<pthread_mutex_t*>(Word(info[0]) + info[1].As<Napi::Number>().Int64Value());
+  pthread_mutexattr_t attr;
+  pthread_mutexattr_init(&attr);
+  pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+  pthread_mutex_init(mutex, &attr);
+  pthread_mutexattr_destroy(&attr);
+  int r = pthread_mutex_lock(mutex);
+  if (r == 0) __atomic_or_fetch(reinterpret_cast<uint32_t*>(mutex), FUTEX_WAITERS, __ATOMIC_SEQ_CST);
+  return Napi::Number::New(info.Env(), -r);
+}
+
+// dropDeathWord(buffer, offset)
+Napi::Value DropDeathWord(const Napi::CallbackInfo& info) {
+  auto* mutex = reinterpret_cast<pthread_mutex_t*>(Word(info[0]) + info[1].As<Napi::Number>().Int64Value());
+  return Napi::Number::New(info.Env(), -pthread_mutex_unlock(mutex));
+}
+
+uint32_t* RingWord(const Napi::CallbackInfo& info, int field) {
+  return reinterpret_cast<uint32_t*>(Word(info[0]) + info[1].As<Napi::Number>().Int64Value() + field);
+}
+
+// ringSubmit(buffer, ring offset): hands the operations over; wakes the puppet if it sleeps
+Napi::Value RingSubmit(const Napi::CallbackInfo& info) {
+  uint32_t* cmd = RingWord(info, RING_CMD);
+  __atomic_add_fetch(cmd, 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(RingWord(info, RING_PUPPET_SLEEPS), __ATOMIC_SEQ_CST))
+    syscall(SYS_futex, cmd, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
+  return info.Env().Undefined();
+}
+
+// ringWait(buffer, ring offset, spins, timeout in ms) -> true when the last command is done
+Napi::Value RingWait(const Napi::CallbackInfo& info) {
+  uint32_t* done = RingWord(info, RING_DONE);
+  uint32_t* sleeps = RingWord(info, RING_CRIT_SLEEPS);
+  uint32_t want = *RingWord(info, RING_CMD);
+  for (int64_t i = info[2].As<Napi::Number>().Int64Value(); i > 0; i--) {
+    if (__atomic_load_n(done, __ATOMIC_ACQUIRE) == want) return Napi::Boolean::New(info.Env(), true);
+    __builtin_ia32_pause();
+  }
+  int64_t ms = info[3].As<Napi::Number>().Int64Value();
+  timespec timeout = {ms / 1000, ms % 1000 * 1000000};
+  __atomic_store_n(sleeps, 1, __ATOMIC_SEQ_CST);
+  uint32_t seen = __atomic_load_n(done, __ATOMIC_SEQ_CST);
+  if (seen != want) syscall(SYS_futex, done, FUTEX_WAIT, seen, &timeout, nullptr, 0);
+  __atomic_store_n(sleeps, 0, __ATOMIC_SEQ_CST);
+  return Napi::Boolean::New(info.Env(), __atomic_load_n(done, __ATOMIC_ACQUIRE) == want);
+}
+
+struct Child {
+  int stub, control;
+  const int* keep;
+  size_t nr_keep;
+  volatile int error;
+  char* argv[2];
+  char* envp[1];
+};
+
+// Runs in the vfork child, on its own stack but in our memory: system calls only. The descriptors that the stub
+// keeps are moved above every target first, so that no dup2 hits one that is still needed.
+int StubChild(void* arg) {
+  auto* c = static_cast<Child*>(arg);
+  int base = 64 + static_cast<int>(c->nr_keep);
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  int stub = fcntl(c->stub, F_DUPFD, base);
+  int control = fcntl(c->control, F_DUPFD, base);
+  for (size_t i = 0; i < c->nr_keep; i++)
+    if (c->keep[i] >= 0) {
+      int fd = fcntl(c->keep[i], F_DUPFD, base);
+      if (fd < 0) goto fail;
+      const_cast<int*>(c->keep)[i] = fd;
+    }
+  if (stub < 0 || control < 0) goto fail;
+  if (dup2(control, STUB_CONTROL_FD) < 0) goto fail;
+  for (size_t i = 0; i < c->nr_keep; i++) {
+    int target = i < 3 ? static_cast<int>(i) : static_cast<int>(i) + 1;
+    if (c->keep[i] < 0)
+      close(target);
+    else if (dup2(c->keep[i], target) < 0)
+      goto fail;
+  }
+  fcntl(stub, F_SETFD, FD_CLOEXEC);
+  {
+    // Everything else of ours must not reach the restored task.
+    unsigned first = static_cast<unsigned>(c->nr_keep < 3 ? 3 : c->nr_keep) + 1;
+    if (syscall(SYS_close_range, first, stub - 1, 0) < 0) goto fail;
+    if (syscall(SYS_close_range, stub + 1, ~0u, 0) < 0) goto fail;
+  }
+  syscall(SYS_execveat, stub, "", c->argv, c->envp, AT_EMPTY_PATH);
+fail:
+  c->error = errno;
+  _exit(127);
+}
+
+// spawnStub(stub fd, control fd, keep: Int32Array of descriptors for 0, 1, 2, 4, 5, ..., set_tid: Int32Array
+// (innermost namespace first, may be empty), clone flags) -> pid or -errno. clone3(2) with CLONE_VM|CLONE_VFORK.
+Napi::Value SpawnStub(const Napi::CallbackInfo& info) {
+  auto keep = info[2].As<Napi::Int32Array>();
+  auto tids = info[3].As<Napi::Int32Array>();
+  char name[] = "crit-stub";
+  Child child = {info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::Number>().Int32Value(), keep.Data(), keep.ElementLength(), 0,
+                 {name, nullptr}, {nullptr}};
+  const size_t kStack = 65536;
+  char* stack = static_cast<char*>(mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (stack == MAP_FAILED) return Napi::Number::New(info.Env(), -errno);
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);  // no handler of ours may run in the child
+  struct clone_args args = {};
+  args.flags = CLONE_VM | CLONE_VFORK | Word(info[4]);
+  args.exit_signal = (args.flags & CLONE_PARENT) ? 0 : SIGCHLD;
+  args.stack = reinterpret_cast<uint64_t>(stack);
+  args.stack_size = kStack;
+  args.set_tid = tids.ElementLength() ? reinterpret_cast<uint64_t>(tids.Data()) : 0;
+  args.set_tid_size = tids.ElementLength();
+  // The child runs on a stack of its own, so it needs a return path of its own too: a few instructions here.
+  long pid;
+  register struct clone_args* a0 __asm__("rdi") = &args;
+  register size_t a1 __asm__("rsi") = sizeof(args);
+  register void* child_arg __asm__("r12") = &child;
+  register int (*child_fn)(void*) __asm__("r13") = StubChild;
+  __asm__ volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%ebp, %%ebp\n\t"
+      "mov %%r12, %%rdi\n\t"
+      "call *%%r13\n\t"
+      "ud2\n"
+      "1:"
+      : "=a"(pid)
+      : "a"(SYS_clone3), "r"(a0), "r"(a1), "r"(child_arg), "r"(child_fn)
+      : "rcx", "r11", "memory");
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  munmap(stack, kStack);
+  if (pid > 0 && child.error) {
+    syscall(SYS_wait4, pid, nullptr, __WALL, nullptr);
+    return Napi::Number::New(info.Env(), -child.error);
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(pid));
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("syscall", Napi::Function::New<Syscall>(env));
+  exports.Set("addressOf", Napi::Function::New<AddressOf>(env));
+  exports.Set("mapShared", Napi::Function::New<MapShared>(env));
+  exports.Set("holdDeathWord", Napi::Function::New<HoldDeathWord>(env));
+  exports.Set("dropDeathWord", Napi::Function::New<DropDeathWord>(env));
+  exports.Set("ringSubmit", Napi::Function::New<RingSubmit>(env));
+  exports.Set("ringWait", Napi::Function::New<RingWait>(env));
+  exports.Set("spawnStub", Napi::Function::New<SpawnStub>(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(crit, Init)

@@ -1,0 +1,68 @@
+import type { Messages } from '../image/generated/messages.js';
+import type { ImageType } from '../image/catalogue.js';
+import type { Borrowed, BorrowedThread } from '../task/borrow.js';
+import type { Batch } from '../task/batch.js';
+import type { Puppet } from '../task/puppet.js';
+import type { MapEntry } from '../kernel/proc/maps.js';
+import type { ProcStatus } from '../kernel/proc/status.js';
+import type { ProcStat } from '../kernel/proc/stat.js';
+
+/** What a dump was asked for; the command line (src/cli) and RPC fill it in. */
+export interface DumpOptions {
+  pid: number;
+  imagesDir: string;
+  leaveRunning: boolean;
+  leaveStopped: boolean;
+  shellJob: boolean;
+  /** Largest deleted file that is copied into the images, bytes. */
+  ghostLimitBytes: number;
+  linkRemap: boolean;
+  evasiveDevices: boolean;
+  /** Seconds until a dump that did not freeze its tree gives up; 0 for never. */
+  timeoutSec: number;
+  /** Runs at the named moments of the dump ("post-dump", ...); throws when an action script fails. */
+  action: (name: string) => void;
+}
+
+/** One writing place for log lines: CRIU's levels 1 (error), 2 (warning), 3 (info), 4 (debug). */
+export interface Log {
+  error(text: string): void;
+  warn(text: string): void;
+  info(text: string): void;
+  debug(text: string): void;
+}
+
+/** An entry of an image: the message and the bytes that follow it. */
+export interface OutEntry {
+  message: object;
+  extra?: unknown;
+}
+
+/** One process of the tree while it is borrowed. */
+export interface DumpTask {
+  readonly pid: number;
+  /** Thread ids, leader first, as `threads`. */
+  readonly tids: readonly number[];
+  readonly borrowed: Borrowed;
+  readonly puppet: Puppet;
+  readonly threads: readonly BorrowedThread[];
+  /** Read in the stop, before the area was mapped (so it has no mapping of crit's). */
+  readonly maps: readonly MapEntry[];
+  readonly status: ProcStatus;
+  readonly stat: ProcStat;
+  /** The batch of the leader's puppet. */
+  batch(): Batch;
+}
+
+/** Everything the resources of a dump share. */
+export interface DumpContext {
+  readonly options: DumpOptions;
+  readonly log: Log;
+  readonly tasks: DumpTask[];
+  /** Writes one whole image (0600). */
+  write(type: ImageType, id: number | undefined, entries: readonly OutEntry[]): void;
+  /** Path of an image file in the directory, for those that are filled by other means (pages, ghost content). */
+  imagePath(type: ImageType, id?: number): string;
+}
+
+export type Entry<K extends keyof Messages> = Messages[K];

@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { CritError } from '../image/errors.js';
+
+/** An argument of a system call: a word, an address, a buffer (its address is passed), or nothing (0). */
+export type Word = number | bigint | NodeJS.TypedArray | ArrayBuffer | null;
+
+/** The addon's surface, one kernel call each (native/addon/addon.cc). Errors are negative errno numbers. */
+export interface Addon {
+  syscall(nr: number, ...args: Word[]): number;
+  addressOf(buffer: NodeJS.TypedArray | ArrayBuffer): bigint;
+  mapShared(fd: number, length: number): ArrayBuffer | number;
+  holdDeathWord(buffer: ArrayBuffer, offset: number): number;
+  dropDeathWord(buffer: ArrayBuffer, offset: number): number;
+  ringSubmit(buffer: ArrayBuffer, offset: number): void;
+  ringWait(buffer: ArrayBuffer, offset: number, spins: number, timeoutMs: number): boolean;
+  spawnStub(stub: number, control: number, keep: Int32Array, setTid: Int32Array, flags: number): number;
+}
+
+/** Where this module runs from: dist/src/native when compiled, dist/ when bundled. */
+function here(): string {
+  return typeof __dirname === 'string' ? __dirname : import.meta.dirname;
+}
+
+/** A file of the native build (build/...), looked up from this module towards the package's root. */
+export function nativeFile(relative: string): string {
+  for (let dir = here(); ; dir = path.dirname(dir)) {
+    const candidate = path.join(dir, 'build', relative);
+    if (existsSync(candidate)) return candidate;
+    if (dir === path.dirname(dir)) break;
+  }
+  throw new CritError(`the native part of crit is not built (build/${relative} is missing): run "npm ci" on Linux x86_64`, {
+    code: 'NO_NATIVE',
+  });
+}
+
+let loaded: Addon | undefined;
+
+/** Loads the addon once. @throws CritError NO_NATIVE when it was not built for this machine */
+export function addon(): Addon {
+  loaded ??= createRequire(path.join(here(), 'x.js'))(nativeFile('Release/crit.node')) as Addon;
+  return loaded;
+}

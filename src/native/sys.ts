@@ -1,0 +1,32 @@
+import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
+import { errnoName } from '../kernel/errno.js';
+import { CritError } from '../image/errors.js';
+import { addon, type Word } from './addon.js';
+
+/** A system call of crit's own that failed. */
+export class SysError extends CritError {
+  readonly errno: number;
+  readonly syscall: SyscallName;
+  constructor(syscall: SyscallName, errno: number, detail = '') {
+    super(`${syscall}${detail && ` ${detail}`}: ${errnoName(errno)}`, { code: errnoName(errno) });
+    this.errno = errno;
+    this.syscall = syscall;
+  }
+}
+
+/** One system call made by crit itself: its result, or -errno. */
+export function sysRaw(name: SyscallName, ...args: Word[]): number {
+  return addon().syscall(SYSCALLS[name], ...args);
+}
+
+/** One system call made by crit itself. @throws SysError when the kernel says no */
+export function sys(name: SyscallName, ...args: Word[]): number {
+  const result = addon().syscall(SYSCALLS[name], ...args);
+  if (result < 0 && result >= -4095) throw new SysError(name, -result);
+  return result;
+}
+
+/** A NUL-terminated string for a system call. */
+export function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`);
+}

@@ -1,0 +1,282 @@
+import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
+import * as L from './generated/layout.js';
+import { RemoteError } from './remote-error.js';
+import type { Ring } from './ring.js';
+
+/** Operations of the blob that are not system calls; each is told in native/puppet/puppet.c. */
+export const SPECIAL = {
+  copy: L.OP_COPY,
+  add: L.OP_ADD,
+  vector: L.OP_VECTOR,
+  cowFill: L.OP_COW_FILL,
+  clone: L.OP_CLONE,
+} as const;
+
+export type OperationName = SyscallName | keyof typeof SPECIAL;
+
+/** The result of an operation: an argument of later ones at once, a number after the run. */
+export class Ref {
+  /** Index in the current piece of the batch; -1 when that piece has run. */
+  index: number;
+  #value: number | undefined;
+  constructor(index: number) {
+    this.index = index;
+  }
+  /** The result; -errno of a `tryCall` that failed. @throws when the batch has not run */
+  get value(): number {
+    if (this.#value === undefined) throw new Error('the batch of this result has not run');
+    return this.#value;
+  }
+  get done(): boolean {
+    return this.#value !== undefined;
+  }
+  resolve(value: number): void {
+    this.#value = value;
+    this.index = -1;
+  }
+}
+
+/** Bytes in the puppet's arena: an address for operations, their contents after the run. What the puppet wrote there is not trusted. */
+export class Out {
+  readonly address: number;
+  readonly sizeBytes: number;
+  #bytes: Uint8Array | undefined;
+  constructor(address: number, sizeBytes: number) {
+    this.address = address;
+    this.sizeBytes = sizeBytes;
+  }
+  resolve(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+  }
+  get done(): boolean {
+    return this.#bytes !== undefined;
+  }
+  /** What is there after the run. */
+  get bytes(): Uint8Array {
+    if (!this.#bytes) throw new Error('the batch of this buffer has not run');
+    return this.#bytes;
+  }
+  get view(): DataView {
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  }
+  /** The argument that is the int stored at `offset` when the operation runs. */
+  int(offset = 0): Load {
+    return new Load(this.address + offset, L.ARG_LOAD32, this);
+  }
+  /** The argument that is the 64-bit word stored at `offset` when the operation runs. */
+  word(offset = 0): Load {
+    return new Load(this.address + offset, L.ARG_LOAD64, this);
+  }
+}
+
+/** An argument read from memory at the moment the operation runs. */
+export class Load {
+  readonly address: number;
+  readonly kind: number;
+  readonly of: Out | undefined;
+  constructor(address: number, kind: number, of?: Out) {
+    this.address = address;
+    this.kind = kind;
+    this.of = of;
+  }
+}
+
+/** Strings and byte arrays are copied into the arena and passed by address. */
+export type Arg = number | bigint | Ref | Out | Load | string | Uint8Array | null;
+
+const WORD = 2 ** 32;
+const encoder = new TextEncoder();
+
+/** Space an argument takes in the arena, bytes. */
+function arenaNeed(arg: Arg): number {
+  if (typeof arg === 'string') return (Buffer.byteLength(arg) + 1 + 15) & ~15;
+  if (arg instanceof Uint8Array) return (arg.length + 15) & ~15;
+  return 0;
+}
+
+/**
+ * A batch of system calls for one puppet. Calls are collected, and run in order when the batch is full or `run()` is
+ * called; the first that fails ends the run with a RemoteError, unless it was a `tryCall`. A batch that outgrows the
+ * ring is cut into pieces without the caller seeing it: results of earlier pieces become plain numbers. Only arena
+ * addresses end with their piece: `reserve()` keeps what belongs together in one.
+ *
+ * Cost: one batch a piece (0.3 us when both sides are awake), no ptrace stop.
+ */
+export class Batch {
+  readonly ring: Ring;
+  readonly #run: () => void;
+  readonly #pid: () => number;
+  #count = 0;
+  #arena = 0;
+  #refs: Ref[] = [];
+  #outs: Out[] = [];
+  #names: OperationName[] = [];
+  #args: (readonly Arg[])[] = [];
+  #doing: string | undefined;
+  #doings: (string | undefined)[] = [];
+
+  constructor(ring: Ring, pid: () => number, run: () => void) {
+    this.ring = ring;
+    this.#pid = pid;
+    this.#run = run;
+  }
+
+  /** Says what the following calls are for; an error begins with it. */
+  doing(what: string | undefined): this {
+    this.#doing = what;
+    return this;
+  }
+
+  /** Adds a call that must succeed. */
+  call(name: OperationName, ...args: Arg[]): Ref {
+    return this.#push(name, 0, args);
+  }
+
+  /** Adds a call that may fail: its Ref then holds -errno and the batch goes on. */
+  tryCall(name: OperationName, ...args: Arg[]): Ref {
+    return this.#push(name, L.CTL_CONTINUE, args);
+  }
+
+  /** Makes sure that the next `ops` calls and `bytes` of arena fall into one piece. */
+  reserve(ops: number, bytes: number): this {
+    if (ops > this.ring.shape.nrOps || bytes > this.ring.shape.arenaBytes)
+      throw new RangeError(`a batch of ${ops} operations and ${bytes} bytes does not fit the ring`);
+    if (this.#count + ops > this.ring.shape.nrOps || this.#arena + bytes > this.ring.shape.arenaBytes) this.run();
+    return this;
+  }
+
+  /** Largest number of arena bytes that one piece can hold. */
+  get arenaBytes(): number {
+    return this.ring.shape.arenaBytes;
+  }
+
+  /** Bytes of the arena, zeroed or copied from `init`; readable after the run. */
+  out(sizeBytes: number, init?: Uint8Array): Out {
+    const need = (sizeBytes + 15) & ~15;
+    this.reserve(0, need);
+    const at = this.ring.arenaOffset + this.#arena;
+    this.#arena += need;
+    const bytes = this.ring.area.bytes;
+    bytes.fill(0, at, at + need);
+    if (init) bytes.set(init, at);
+    const out = new Out(this.ring.area.base + at, sizeBytes);
+    this.#outs.push(out);
+    return out;
+  }
+
+  /** A copy of `bytes` in the arena. */
+  bytes(bytes: Uint8Array): Out {
+    return this.out(bytes.length, bytes);
+  }
+
+  #push(name: OperationName, ctl: number, args: readonly Arg[]): Ref {
+    let need = 0;
+    for (const arg of args) need += arenaNeed(arg);
+    this.reserve(1, need);
+    const { area, opsOffset } = this.ring;
+    const u32 = area.u32;
+    const at = (opsOffset + this.#count * L.OP_SIZE) >>> 2;
+    let kinds = ctl;
+    for (let i = 0; i < 6; i++) {
+      const word = at + (L.OP_ARGS >>> 2) + i * 2;
+      const arg = args[i] ?? 0;
+      let value: number;
+      if (typeof arg === 'number') value = arg;
+      else if (typeof arg === 'bigint') {
+        u32[word] = Number(arg & 0xffffffffn);
+        u32[word + 1] = Number((arg >> 32n) & 0xffffffffn);
+        continue;
+      } else if (arg instanceof Ref) {
+        if (arg.index >= 0) {
+          kinds |= L.ARG_RESULT << (2 * i);
+          value = arg.index;
+        } else value = arg.value;
+      } else if (arg instanceof Out) value = this.#live(arg).address;
+      else if (arg instanceof Load) {
+        if (arg.of) this.#live(arg.of);
+        kinds |= arg.kind << (2 * i);
+        value = arg.address;
+      } else value = this.#copy(arg);
+      u32[word] = value >>> 0;
+      u32[word + 1] = Math.floor(value / WORD) >>> 0;
+    }
+    u32[at] = name in SPECIAL ? SPECIAL[name as keyof typeof SPECIAL] : SYSCALLS[name as SyscallName];
+    u32[at + 1] = kinds;
+    const ref = new Ref(this.#count++);
+    this.#refs.push(ref);
+    this.#names.push(name);
+    this.#args.push(args);
+    this.#doings.push(this.#doing);
+    return ref;
+  }
+
+  /** An Out belongs to one piece: later its bytes in the arena are others'. */
+  #live(out: Out): Out {
+    if (out.done) throw new Error('a buffer of an earlier piece of the batch: reserve() what belongs together');
+    return out;
+  }
+
+  #copy(arg: string | Uint8Array): number {
+    const at = this.ring.arenaOffset + this.#arena;
+    const bytes = this.ring.area.bytes;
+    if (typeof arg === 'string') {
+      const { written } = encoder.encodeInto(arg, bytes.subarray(at));
+      bytes[at + written] = 0;
+    } else bytes.set(arg, at);
+    this.#arena += arenaNeed(arg);
+    return this.ring.area.base + at;
+  }
+
+  /** Hands the collected calls to the puppet without waiting: `run()` waits and checks. */
+  submit(): void {
+    this.ring.set(L.RING_NR_OPS, this.#count);
+    this.ring.submit();
+    this.#submitted = true;
+  }
+  #submitted = false;
+
+  /** Runs what is collected. @throws RemoteError naming the first call that failed; TaskDied */
+  run(): void {
+    if (this.#count === 0) return;
+    if (!this.#submitted) this.submit();
+    this.#submitted = false;
+    this.#run();
+    const { area, opsOffset } = this.ring;
+    const failed = this.ring.get(L.RING_FAILED);
+    const u32 = area.u32;
+    const refs = this.#refs;
+    for (let i = 0; i < refs.length && i <= failed; i++) {
+      const at = (opsOffset + i * L.OP_SIZE + L.OP_RESULT) >>> 2;
+      refs[i]!.resolve((u32[at + 1]! | 0) * WORD + u32[at]!);
+    }
+    for (const out of this.#outs) {
+      const at = out.address - area.base;
+      out.resolve(area.bytes.slice(at, at + out.sizeBytes));
+    }
+    const names = this.#names;
+    const args = this.#args;
+    const doings = this.#doings;
+    this.#count = 0;
+    this.#arena = 0;
+    this.#refs = [];
+    this.#outs = [];
+    this.#names = [];
+    this.#args = [];
+    this.#doings = [];
+    if (failed < refs.length) {
+      const errno = -refs[failed]!.value;
+      throw new RemoteError(this.#pid(), names[failed]!, args[failed]!.map(show), errno, doings[failed]);
+    }
+  }
+}
+
+function show(arg: Arg): string {
+  if (arg === null) return 'NULL';
+  if (typeof arg === 'string') return JSON.stringify(arg);
+  if (arg instanceof Uint8Array) return `${arg.length} bytes`;
+  if (arg instanceof Ref) return arg.done ? String(arg.value) : 'result';
+  if (arg instanceof Out) return `${arg.sizeBytes} bytes`;
+  if (arg instanceof Load) return 'loaded';
+  if (typeof arg === 'bigint' || arg > 0xffff) return `0x${arg.toString(16)}`;
+  return String(arg);
+}

@@ -1,0 +1,359 @@
+import { closeSync, openSync } from 'node:fs';
+import { CritError } from '../image/errors.js';
+import { Area, areaBytes, WIDE } from './area.js';
+import { buildFrame, frameBytes } from './arch/x86_64/sigframe.js';
+import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
+import * as L from './generated/layout.js';
+import { Puppet } from './puppet.js';
+import { readMemory, writeMemory } from './remote-memory.js';
+import { RemoteError } from './remote-error.js';
+import { restarted } from './restart.js';
+import type { Ring } from './ring.js';
+import { REG, type Regs, type Tracee } from './tracee.js';
+import * as P from '../kernel/ptrace.js';
+import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
+import { sys } from '../native/sys.js';
+
+/** The area that System V asks callees to leave alone below the stack pointer, bytes. */
+const REDZONE = 128;
+const PAGE = 4096;
+const ALL_SIGNALS = 0xffffffffffffffffn;
+const PROT_RWX = 7;
+const MAP_SHARED_ANON_FIXED_NOREPLACE = 0x100021;
+
+/** A mapping of the task, as much as borrowing needs to know. */
+export interface BorrowMapping {
+  start: number;
+  end: number;
+  writable: boolean;
+  executable: boolean;
+  shared: boolean;
+  key: string;
+  name: string;
+}
+
+/** One thread of a borrowed process: what it was, so that it becomes that again. */
+export class BorrowedThread {
+  readonly tracee: Tracee;
+  readonly regs: Regs;
+  readonly xstate: Uint8Array;
+  readonly sigmask: bigint;
+  /** Where its way home is: rsp of a `ret` that leads through rt_sigreturn. Undefined while nothing is changed. */
+  home: number | undefined;
+  /** What stood where frames were written on its stack. */
+  saved: { address: number; bytes: Buffer } | undefined;
+
+  /** Reads the state of a stopped thread. */
+  constructor(tracee: Tracee) {
+    this.tracee = tracee;
+    this.regs = tracee.getRegs();
+    this.xstate = tracee.getXstate();
+    this.sigmask = tracee.getSigmask();
+  }
+}
+
+/** A gap of `sizeBytes` between mappings, away from the heap (which grows up) and stacks (which grow down). */
+export function findHole(ranges: readonly { start: number; end: number }[], sizeBytes: number): number {
+  const guard = 1 << 20;
+  let best: { start: number; size: number } | undefined;
+  let previous = 0x10000;
+  const limit = 0x7fff_f000_0000;
+  for (const range of [...ranges, { start: limit, end: limit }]) {
+    const size = Math.min(range.start, limit) - previous;
+    if (size >= sizeBytes + 2 * guard && (!best || size > best.size)) best = { start: previous, size };
+    previous = Math.max(previous, range.end);
+  }
+  if (!best) throw new CritError(`no hole of ${sizeBytes} bytes in the address space`, { code: 'NO_HOLE' });
+  return Math.floor((best.start + best.size / 2) / PAGE) * PAGE;
+}
+
+/**
+ * A stopped process under crit's control: the control area is mapped into it and its leader runs the blob; its other
+ * threads can be asked single calls. Everything is put back by `[Symbol.dispose]`; should crit die at any instant, every
+ * thread heals by itself, in this order (a trial of other orders lost tasks):
+ *
+ * 1. Two signal frames are written below the red zone before anything else is changed: one that unmaps the area and
+ *    returns into the other, which holds the thread's registers, FP state and signal mask.
+ * 2. The instruction pointer is set to the libc's restorer and the stack pointer to the first frame; only then are
+ *    signals blocked. From here on a thread that loses its tracer runs through the frames.
+ * 3. The area is mapped by a system call that returns onto the first frame, at an address known before, so that
+ *    even a death between that call and the blob's start unmaps it.
+ * 4. The blob waits on the death word too and leaves through the same frames.
+ *
+ * Threads other than the leader never run code of the area: the leader may unmap it at any time.
+ *
+ * A process with a thread whose stack pointer is not in a real stack (a goroutine, a coroutine), or without a
+ * restorer, gets its frames in the area itself as soon as that is there: then a death of crit leaves the area mapped.
+ *
+ * Cost: 5 ptrace stops a process and 1 batch; 2 stops a call of another thread.
+ */
+export class Borrowed implements Disposable {
+  readonly pid: number;
+  readonly area: Area;
+  readonly threads: readonly BorrowedThread[];
+  readonly puppet: Puppet;
+  readonly #gadgets: Gadgets;
+  readonly #ring: Ring;
+  /** Address and size of room for thread calls' results. */
+  readonly #scratch: number;
+  readonly #frameRoom: number;
+  readonly #roomy: boolean;
+  #released = false;
+
+  private constructor(
+    pid: number,
+    area: Area,
+    threads: readonly BorrowedThread[],
+    gadgets: Gadgets,
+    roomy: boolean,
+    ring: Ring,
+  ) {
+    this.pid = pid;
+    this.area = area;
+    this.threads = threads;
+    this.#gadgets = gadgets;
+    this.#roomy = roomy;
+    this.#ring = ring;
+    this.#scratch = areaBytes([WIDE]);
+    this.#frameRoom = this.#scratch + PAGE;
+    this.puppet = new Puppet(ring, pid, threads[0]!.tracee);
+  }
+
+  /** Borrows a process all of whose threads are stopped; the leader comes first. */
+  static of(pid: number, threads: readonly BorrowedThread[], mappings: readonly BorrowMapping[]): Borrowed {
+    const executable: ExecMapping[] = mappings
+      .filter((m) => m.executable && m.name !== '[vsyscall]')
+      .map((m) => ({ start: m.start, end: m.end, key: m.key, vdso: m.name === '[vdso]' }));
+    const gadgets = findGadgets(pid, executable);
+    if (!gadgets)
+      throw new CritError(
+        `task ${pid} has no usable system call instruction mapped (no vDSO, no libc): it cannot be dumped`,
+        { code: 'NO_GADGET' },
+      );
+    const roomy = gadgets.restorer !== undefined && threads.every((t) => hasRoom(t, mappings));
+    const framesInArea = roomy ? 0 : threads.reduce((sum, t) => sum + roundPage(frameBytes(t.xstate) + 64), 0);
+    const size = areaBytes([WIDE]) + PAGE + framesInArea;
+    const base = findHole(mappings, size);
+    const main = threads[0]!;
+    // 1, 2
+    if (gadgets.restorer !== undefined) writeFrames(main, gadgets, { base, size });
+    park(main, gadgets);
+    let area: Area;
+    try {
+      // 3
+      const mapped = steppedCall(main, gadgets, 'mmap', [base, size, PROT_RWX, MAP_SHARED_ANON_FIXED_NOREPLACE, -1, 0]);
+      if (mapped !== base) throw new RemoteError(pid, 'mmap', [hex(base), String(size)], mapped < 0 ? -mapped : 17);
+      const fd = openSync(`/proc/${pid}/map_files/${base.toString(16)}-${(base + size).toString(16)}`, 'r+');
+      try {
+        area = new Area(fd, base, size);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      steppedCall(main, gadgets, 'munmap', [base, size]);
+      restoreThread(main);
+      throw error;
+    }
+    const ring = area.ring(WIDE);
+    const borrowed = new Borrowed(pid, area, threads, gadgets, roomy, ring);
+    borrowed.#start();
+    return borrowed;
+  }
+
+  #start(): void {
+    const main = this.threads[0]!;
+    const ring = this.#ring;
+    ring.set(L.RING_ON_DEATH, L.DEATH_LEAVE);
+    const stackHome = main.home;
+    if (!this.#roomy) this.#areaFrame(main, 0);
+    ring.set64(L.RING_LEAVE_SP, main.home! + 8);
+    ring.set64(L.RING_LEAVE_IP, this.#restorer);
+    const regs = main.regs.slice();
+    regs[REG.ip] = BigInt(this.area.entry);
+    regs[REG.sp] = BigInt(ring.stackTop);
+    regs[REG.di] = BigInt(ring.address);
+    regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+    regs[REG.flags] = regs[REG.flags]! & ~0x500n; // direction and trap flag
+    main.tracee.setRegs(regs);
+    main.tracee.cont();
+    if (!this.#roomy && stackHome !== undefined) putBack(main);
+  }
+
+  get #restorer(): number {
+    return this.#roomy ? this.#gadgets.restorer! : this.area.base + this.#scratch + PAGE - 16;
+  }
+
+  /** A frame in the area for a thread that must not have one on its stack. */
+  #areaFrame(thread: BorrowedThread, index: number): void {
+    const code = this.#scratch + PAGE - 16;
+    this.area.bytes.set([0xb8, 15, 0, 0, 0, 0x0f, 0x05], code); // mov $15,%eax; syscall
+    let top = this.#frameRoom;
+    for (const t of this.threads.slice(0, index + 1)) top += roundPage(frameBytes(t.xstate) + 64);
+    const frame = buildFrame(this.area.base + top, {
+      regs: restarted(thread.regs, 'eintr'),
+      xstate: thread.xstate,
+      mask: thread.sigmask,
+      restorer: this.area.base + code,
+    });
+    this.area.bytes.set(frame.bytes, frame.address - this.area.base);
+    thread.home = frame.address;
+  }
+
+  /**
+   * System calls in a thread other than the leader (the leader has the puppet). `out` in place of an argument stands
+   * for the address of 64 zeroed bytes that come back with the result. 2 stops a call.
+   */
+  ask(thread: BorrowedThread, calls: readonly (readonly [SyscallName, ...(number | 'out')[]])[]): ThreadAnswer[] {
+    const gadgets = this.#roomy ? this.#gadgets : { ...this.#gadgets, restorer: this.#restorer };
+    if (this.#roomy) writeFrames(thread, gadgets);
+    else this.#areaFrame(thread, this.threads.indexOf(thread));
+    park(thread, gadgets);
+    try {
+      return calls.map(([name, ...args]) => {
+        this.area.bytes.fill(0, this.#scratch, this.#scratch + 64);
+        const words = args.map((arg) => (arg === 'out' ? this.area.base + this.#scratch : arg));
+        const result = steppedCall(thread, gadgets, name, words);
+        return { result, out: this.area.bytes.slice(this.#scratch, this.#scratch + 64) };
+      });
+    } finally {
+      restoreThread(thread);
+    }
+  }
+
+  /** Descriptors (addresses of ints in the area, -1 for none) that the puppet closes before it leaves because crit died. */
+  setCure(fdWords: readonly number[]): void {
+    const u32 = this.area.u32;
+    fdWords.slice(0, L.NR_CURE_OPS).forEach((address, i) => {
+      const at = (this.#ring.cureOffset + i * L.OP_SIZE) >>> 2;
+      u32.fill(0, at, at + L.OP_SIZE / 4);
+      u32[at] = SYSCALLS.close;
+      u32[at + 1] = L.ARG_LOAD32 | L.CTL_CONTINUE;
+      u32[at + 2] = address >>> 0;
+      u32[at + 3] = Math.floor(address / 2 ** 32);
+    });
+    this.#ring.set(L.RING_NR_CURE, Math.min(fdWords.length, L.NR_CURE_OPS));
+  }
+
+  /**
+   * Puts every thread back into the state it was found in, stopped; the area is unmapped. Detaching, and thereby
+   * letting them run, is the caller's. The death word is let go of last.
+   */
+  [Symbol.dispose](): void {
+    if (this.#released) return;
+    this.#released = true;
+    const main = this.threads[0]!;
+    main.tracee.stop();
+    if (!this.#roomy && this.#gadgets.restorer !== undefined)
+      writeFrames(main, this.#gadgets, { base: this.area.base, size: this.area.sizeBytes });
+    park(main, this.#gadgets);
+    steppedCall(main, this.#gadgets, 'munmap', [this.area.base, this.area.sizeBytes]);
+    restoreThread(main);
+    this.area[Symbol.dispose]();
+  }
+}
+
+/** What a thread answered: the result or -errno, and the bytes at 'out'. What it says is not trusted. */
+export interface ThreadAnswer {
+  result: number;
+  out: Uint8Array;
+}
+
+const hex = (n: number) => `0x${n.toString(16)}`;
+const roundPage = (n: number) => Math.ceil(n / PAGE) * PAGE;
+
+/**
+ * True when frames may stand below the stack pointer: the main stack, or a mapping that also holds the thread's control
+ * block (as thread libraries lay stacks out).
+ */
+function hasRoom(thread: BorrowedThread, mappings: readonly BorrowMapping[]): boolean {
+  const sp = Number(thread.regs[REG.sp]);
+  const low = sp - REDZONE - frameBytes(thread.xstate) - frameBytes() - 64;
+  const mapping = mappings.find((m) => m.start < sp && sp <= m.end);
+  if (!mapping?.writable || mapping.shared) return false;
+  if (mapping.name === '[stack]') return true; // grows as needed
+  const tls = Number(thread.regs[REG.fs_base]);
+  return low >= mapping.start && tls >= mapping.start && tls < mapping.end;
+}
+
+/** Writes the way home below the stack; with `unmap`, one that unmaps the area first (step 1). */
+function writeFrames(thread: BorrowedThread, gadgets: Gadgets, unmap?: { base: number; size: number }): void {
+  const restorer = gadgets.restorer!;
+  const top = Number(thread.regs[REG.sp]) - REDZONE;
+  const back = buildFrame(top, {
+    regs: restarted(thread.regs, 'eintr'),
+    xstate: thread.xstate,
+    mask: thread.sigmask,
+    restorer,
+  });
+  let { address, bytes } = back;
+  if (unmap) {
+    const regs = thread.regs.slice();
+    regs[REG.ip] = BigInt(gadgets.syscall);
+    regs[REG.ax] = BigInt(SYSCALLS.munmap);
+    regs[REG.di] = BigInt(unmap.base);
+    regs[REG.si] = BigInt(unmap.size);
+    regs[REG.sp] = BigInt(back.address);
+    const first = buildFrame(back.address - 8, { regs, mask: ALL_SIGNALS, restorer });
+    bytes = new Uint8Array(top - first.address);
+    bytes.set(first.bytes, 0);
+    bytes.set(back.bytes, back.address - first.address);
+    address = first.address;
+  }
+  try {
+    thread.saved = { address, bytes: readMemory(thread.tracee.tid, address, bytes.length) };
+    writeMemory(thread.tracee.tid, address, bytes);
+    thread.home = address;
+  } catch {
+    thread.saved = undefined; // no room at all: the thread has no way home until the area is there
+    thread.home = undefined;
+  }
+}
+
+/** Step 2. */
+function park(thread: BorrowedThread, gadgets: Gadgets): void {
+  if (thread.home !== undefined && gadgets.restorer !== undefined) {
+    const regs = thread.regs.slice();
+    regs[REG.ip] = BigInt(gadgets.restorer);
+    regs[REG.sp] = BigInt(thread.home + 8);
+    regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+    thread.tracee.setRegs(regs);
+  }
+  thread.tracee.setSigmask(ALL_SIGNALS);
+}
+
+/**
+ * One system call in a parked thread, through code that the thread has mapped anyway; it returns onto the thread's way
+ * home. Not PTRACE_SINGLESTEP: the trap flag would outlive the tracer. 2 stops.
+ * @returns the result or -errno
+ */
+function steppedCall(thread: BorrowedThread, gadgets: Gadgets, name: SyscallName, args: readonly number[]): number {
+  const { tracee } = thread;
+  const regs = thread.regs.slice();
+  const order = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9];
+  order.forEach((reg, i) => {
+    regs[reg] = BigInt.asUintN(64, BigInt(args[i] ?? 0));
+  });
+  regs[REG.ax] = BigInt(SYSCALLS[name]);
+  regs[REG.ip] = BigInt(gadgets.syscall);
+  if (thread.home !== undefined) regs[REG.sp] = BigInt(thread.home);
+  regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+  tracee.setRegs(regs);
+  for (let stops = 0; stops < 2; ) {
+    sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
+    if (tracee.wait().syscall) stops++;
+  }
+  return Number(BigInt.asIntN(64, tracee.getRegs()[REG.ax]!));
+}
+
+function putBack(thread: BorrowedThread): void {
+  if (thread.saved) writeMemory(thread.tracee.tid, thread.saved.address, thread.saved.bytes);
+  thread.saved = undefined;
+}
+
+/** Mask, then registers, then the bytes below the stack: until the registers are set, the way home is still there. */
+function restoreThread(thread: BorrowedThread): void {
+  thread.tracee.setSigmask(thread.sigmask);
+  thread.tracee.setRegs(thread.regs);
+  putBack(thread);
+  thread.home = undefined;
+}

@@ -1,0 +1,28 @@
+import { CritError } from '../image/errors.js';
+import { errnoName } from '../kernel/errno.js';
+
+/** A system call inside another task that failed: who, what, with which arguments, why. */
+export class RemoteError extends CritError {
+  readonly pid: number;
+  readonly syscall: string;
+  readonly args: readonly string[];
+  readonly errno: number;
+  constructor(pid: number, syscall: string, args: readonly string[], errno: number, doing?: string) {
+    super(`${doing ? `${doing}: ` : ''}task ${pid}: ${syscall}(${args.join(', ')}): ${errnoName(errno)}`, {
+      code: errnoName(errno),
+    });
+    this.pid = pid;
+    this.syscall = syscall;
+    this.args = args;
+    this.errno = errno;
+  }
+}
+
+/** A task that ended or was stopped by a fault while crit worked in it. */
+export class TaskDied extends CritError {
+  readonly pid: number;
+  constructor(pid: number, how: string) {
+    super(`task ${pid} ${how}`, { code: 'TASK_DIED' });
+    this.pid = pid;
+  }
+}

@@ -1,0 +1,138 @@
+import { addon } from '../native/addon.js';
+import { SysError, sys, sysRaw } from '../native/sys.js';
+import * as P from '../kernel/ptrace.js';
+import { TaskDied } from './remote-error.js';
+
+/** User registers as NT_PRSTATUS orders them (sys/user.h, struct user_regs_struct): 27 words. */
+export type Regs = BigUint64Array;
+
+export const NR_REGS = 27;
+/** Indexes into Regs. */
+export const REG = {
+  r15: 0, r14: 1, r13: 2, r12: 3, bp: 4, bx: 5, r11: 6, r10: 7, r9: 8, r8: 9, ax: 10, cx: 11, dx: 12, si: 13, di: 14,
+  orig_ax: 15, ip: 16, cs: 17, flags: 18, sp: 19, ss: 20, fs_base: 21, gs_base: 22, ds: 23, es: 24, fs: 25, gs: 26,
+} as const; // prettier-ignore
+
+const SIGTRAP = 5;
+const WALL = 0x40000000;
+const WNOHANG = 1;
+/** wait status of a PTRACE_EVENT_STOP: event << 16 | signal << 8 | 0x7f */
+const EVENT_STOP = 128;
+
+/** What made a tracee stop. */
+export interface Stop {
+  signal: number;
+  /** PTRACE_EVENT_*, 0 for a signal-delivery or syscall stop. */
+  event: number;
+  syscall: boolean;
+}
+
+/** One thread under ptrace. All calls belong to crit's main thread: ptrace binds to the attaching thread. */
+export class Tracee {
+  readonly tid: number;
+  constructor(tid: number) {
+    this.tid = tid;
+  }
+
+  /** PTRACE_SEIZE: attaches without stopping. @throws SysError EPERM when another tracer holds it, ESRCH when it is gone */
+  static seize(tid: number, options: number): Tracee {
+    let r = sysRaw('ptrace', P.PTRACE_SEIZE, tid, 0, options);
+    // Suspending seccomp needs CAP_SYS_ADMIN; an unfiltered task does not need it.
+    if (r === -1 && options & P.PTRACE_O_SUSPEND_SECCOMP)
+      r = sysRaw('ptrace', P.PTRACE_SEIZE, tid, 0, options & ~P.PTRACE_O_SUSPEND_SECCOMP);
+    if (r < 0) throw new SysError('ptrace', -r, `SEIZE of task ${tid}`);
+    return new Tracee(tid);
+  }
+
+  interrupt(): void {
+    const r = sysRaw('ptrace', P.PTRACE_INTERRUPT, this.tid, 0, 0);
+    if (r < 0 && r !== -3) throw new SysError('ptrace', -r, `INTERRUPT of task ${this.tid}`);
+  }
+
+  /** Waits for the next stop. @throws TaskDied */
+  wait(): Stop {
+    const status = new Int32Array(1);
+    for (;;) {
+      const r = sysRaw('wait4', this.tid, status, WALL, null);
+      if (r === -4) continue;
+      if (r < 0) throw new SysError('wait4', -r, `for task ${this.tid}`);
+      return this.#stop(status[0]!);
+    }
+  }
+
+  /** A stop that is there already, or undefined. @throws TaskDied */
+  poll(): Stop | undefined {
+    const status = new Int32Array(1);
+    const r = sysRaw('wait4', this.tid, status, WALL | WNOHANG, null);
+    if (r === 0 || r === -10) return undefined;
+    if (r < 0) throw new SysError('wait4', -r, `for task ${this.tid}`);
+    return this.#stop(status[0]!);
+  }
+
+  #stop(status: number): Stop {
+    if ((status & 0x7f) !== 0x7f) {
+      const signal = status & 0x7f;
+      throw new TaskDied(this.tid, signal ? `was killed by signal ${signal}` : `exited with status ${status >> 8}`);
+    }
+    const signal = (status >> 8) & 0xff;
+    return { signal: signal & 0x7f, event: status >> 16, syscall: signal === (SIGTRAP | 0x80) };
+  }
+
+  cont(signal = 0): void {
+    sys('ptrace', P.PTRACE_CONT, this.tid, 0, signal);
+  }
+
+  /** Lets go. With a signal, the thread gets it. A thread that is gone already is no error. */
+  detach(signal = 0): void {
+    const r = sysRaw('ptrace', P.PTRACE_DETACH, this.tid, 0, signal);
+    if (r < 0 && r !== -3) throw new SysError('ptrace', -r, `DETACH of task ${this.tid}`);
+  }
+
+  /** A register set (NT_*) of up to `sizeBytes`. @returns what the kernel filled */
+  getRegset(type: number, sizeBytes: number): Uint8Array {
+    const buffer = new Uint8Array(sizeBytes);
+    const iov = new BigUint64Array([addon().addressOf(buffer), BigInt(sizeBytes)]);
+    sys('ptrace', P.PTRACE_GETREGSET, this.tid, type, iov);
+    return buffer.subarray(0, Number(iov[1]));
+  }
+
+  setRegset(type: number, bytes: Uint8Array): void {
+    const iov = new BigUint64Array([addon().addressOf(bytes), BigInt(bytes.length)]);
+    sys('ptrace', P.PTRACE_SETREGSET, this.tid, type, iov);
+  }
+
+  getRegs(): Regs {
+    const bytes = this.getRegset(P.NT_PRSTATUS, NR_REGS * 8);
+    return new BigUint64Array(bytes.buffer, 0, NR_REGS);
+  }
+
+  setRegs(regs: Regs): void {
+    this.setRegset(P.NT_PRSTATUS, new Uint8Array(regs.buffer, regs.byteOffset, NR_REGS * 8));
+  }
+
+  /** x87/SSE/AVX state in XSAVE standard form. */
+  getXstate(): Uint8Array {
+    return this.getRegset(P.NT_X86_XSTATE, 16384).slice();
+  }
+
+  getSigmask(): bigint {
+    const mask = new BigUint64Array(1);
+    sys('ptrace', P.PTRACE_GETSIGMASK, this.tid, 8, mask);
+    return mask[0]!;
+  }
+
+  setSigmask(mask: bigint): void {
+    sys('ptrace', P.PTRACE_SETSIGMASK, this.tid, 8, new BigUint64Array([mask]));
+  }
+
+  /** Interrupts and waits until the thread stands in a trap; signals that arrive on the way stay for it. */
+  stop(): Stop {
+    this.interrupt();
+    for (;;) {
+      const stop = this.wait();
+      if (stop.event === EVENT_STOP) return stop;
+      // A signal was being delivered before the trap: hand it on, the trap follows.
+      this.cont(stop.event === 0 && !stop.syscall ? stop.signal : 0);
+    }
+  }
+}
