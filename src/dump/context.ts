@@ -1,3 +1,4 @@
+import type { Log } from '../image/log.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { ImageType } from '../image/catalogue.js';
 import type { Borrowed, BorrowedThread } from '../task/borrow.js';
@@ -22,14 +23,6 @@ export interface DumpOptions {
   timeoutSec: number;
   /** Runs at the named moments of the dump ("post-dump", ...); throws when an action script fails. */
   action: (name: string) => void;
-}
-
-/** One writing place for log lines: CRIU's levels 1 (error), 2 (warning), 3 (info), 4 (debug). */
-export interface Log {
-  error(text: string): void;
-  warn(text: string): void;
-  info(text: string): void;
-  debug(text: string): void;
 }
 
 /** An entry of an image: the message and the bytes that follow it. */

@@ -1,0 +1,42 @@
+import type { Messages } from '../image/generated/messages.js';
+import type { Batch } from '../task/batch.js';
+import type { Puppet } from '../task/puppet.js';
+import type { Log } from '../image/log.js';
+
+/** What a restore was asked for; the command line (src/cli) and RPC fill it in. */
+export interface RestoreOptions {
+  imagesDir: string;
+  shellJob: boolean;
+  detached: boolean;
+  sibling: boolean;
+  leaveStopped: boolean;
+  /** Where to write the root's pid, if anywhere. */
+  pidfile: string | undefined;
+  linkRemap: boolean;
+  evasiveDevices: boolean;
+  /** Program and arguments that crit becomes once the tree runs (--exec-cmd). */
+  execCmd: readonly string[] | undefined;
+  dryRun: boolean;
+  action: (name: string) => void;
+}
+
+/** One task of the plan, and its puppet once it is there. */
+export interface RestoreTask {
+  readonly pid: number;
+  readonly entry: Messages['pstree_entry'];
+  /** Cores of its threads, leader first. */
+  readonly cores: readonly Messages['core_entry'][];
+  readonly ids: Messages['task_kobj_ids_entry'] | undefined;
+  readonly parent: RestoreTask | undefined;
+  readonly children: RestoreTask[];
+  puppet: Puppet | undefined;
+  batch(): Batch;
+}
+
+/** Everything the resources of a restore share. */
+export interface RestoreContext {
+  readonly options: RestoreOptions;
+  readonly log: Log;
+  readonly tasks: readonly RestoreTask[];
+  readonly root: RestoreTask;
+}
