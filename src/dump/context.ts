@@ -4,9 +4,10 @@ import type { ImageType } from '../image/catalogue.js';
 import type { Borrowed, BorrowedThread } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
-import type { MapEntry } from '../kernel/proc/maps.js';
-import type { ProcStatus } from '../kernel/proc/status.js';
-import type { ProcStat } from '../kernel/proc/stat.js';
+import type { MapEntry } from '../kernel/maps.js';
+import type { ProcStatus } from '../kernel/status.js';
+import type { FrozenTask } from './freeze.js';
+import type { Stats } from '../image/stats.js';
 
 /** What a dump was asked for; the command line (src/cli) and RPC fill it in. */
 export interface DumpOptions {
@@ -42,7 +43,7 @@ export interface DumpTask {
   /** Read in the stop, before the area was mapped (so it has no mapping of crit's). */
   readonly maps: readonly MapEntry[];
   readonly status: ProcStatus;
-  readonly stat: ProcStat;
+  readonly frozen: FrozenTask;
   /** The batch of the leader's puppet. */
   batch(): Batch;
 }
@@ -52,6 +53,9 @@ export interface DumpContext {
   readonly options: DumpOptions;
   readonly log: Log;
   readonly tasks: DumpTask[];
+  readonly stats: Stats;
+  /** The id of the next pages image. */
+  nextPagesId(): number;
   /** Writes one whole image (0600). */
   write(type: ImageType, id: number | undefined, entries: readonly OutEntry[]): void;
   /** Path of an image file in the directory, for those that are filled by other means (pages, ghost content). */

@@ -88,6 +88,12 @@ export class Tracee {
     if (r < 0 && r !== -3) throw new SysError('ptrace', -r, `DETACH of task ${this.tid}`);
   }
 
+  /** Lets go of a thread that runs: stops it first, as ptrace(2) wants it. */
+  detachRunning(): void {
+    this.stop();
+    this.detach();
+  }
+
   /** A register set (NT_*) of up to `sizeBytes`. @returns what the kernel filled */
   getRegset(type: number, sizeBytes: number): Uint8Array {
     const buffer = new Uint8Array(sizeBytes);

@@ -1,0 +1,257 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { CritError } from '../image/errors.js';
+import type { Log } from '../image/log.js';
+import * as P from '../kernel/ptrace.js';
+import { readStat, type ProcStat } from '../kernel/stat-file.js';
+import { readStatus } from '../kernel/status.js';
+import { SysError, sysRaw } from '../native/sys.js';
+import { TaskDied } from '../task/remote-error.js';
+import { Tracee, type Stop } from '../task/tracee.js';
+
+const EVENT_STOP = 128;
+const SIGTRAP = 5;
+/** include/linux/sched.h */
+const PF_KTHREAD = 0x200000;
+/** TRACESYSGOOD marks syscall stops; a filtered task must not filter crit's calls. */
+const OPTIONS = P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
+
+/** A process of the frozen tree: all its threads stand in a trap, leader first. A zombie has none. */
+export interface FrozenTask {
+  pid: number;
+  ppid: number;
+  stat: ProcStat;
+  threads: Tracee[];
+  zombie: boolean;
+  /** The signal of a job-control stop that the process was in, or 0. */
+  stopSignal: number;
+}
+
+/** A tree all of whose threads are stopped under crit's ptrace; `release` lets them go as they were. */
+export class FrozenTree {
+  readonly tasks: FrozenTask[] = [];
+  readonly #log: Log;
+  readonly #deadline: number;
+  readonly #seized = new Set<number>();
+
+  private constructor(log: Log, timeoutSec: number) {
+    this.#log = log;
+    this.#deadline = timeoutSec > 0 ? Date.now() + timeoutSec * 1000 : Infinity;
+  }
+
+  /** Seizes and stops a process and all its descendants. On failure everything runs again. @throws CritError */
+  static freeze(root: number, log: Log, timeoutSec: number): FrozenTree {
+    const tree = new FrozenTree(log, timeoutSec);
+    try {
+      tree.#freeze(root);
+    } catch (error) {
+      tree.release();
+      throw error;
+    }
+    return tree;
+  }
+
+  /** The processes that are not zombies. */
+  get alive(): FrozenTask[] {
+    return this.tasks.filter((task) => !task.zombie);
+  }
+
+  #freeze(root: number): void {
+    this.#task(root);
+    // A task that was seized late may have forked meanwhile: look again until nothing new shows up.
+    for (let i = 0; i < this.tasks.length; i++) this.#children(this.tasks[i]!);
+    for (let grew = true; grew; ) {
+      grew = false;
+      for (const task of [...this.tasks]) grew = this.#children(task) || grew;
+    }
+    this.#orderTree(root);
+  }
+
+  /** Depth-first, children by pid, as CRIU writes pstree.img. */
+  #orderTree(root: number): void {
+    const byParent = Map.groupBy ? Map.groupBy(this.tasks, (t) => t.ppid) : groupBy(this.tasks);
+    const ordered: FrozenTask[] = [];
+    const visit = (task: FrozenTask) => {
+      ordered.push(task);
+      for (const child of (byParent.get(task.pid) ?? []).sort((a, b) => a.pid - b.pid)) visit(child);
+    };
+    visit(this.tasks.find((t) => t.pid === root)!);
+    this.tasks.splice(0, this.tasks.length, ...ordered);
+  }
+
+  #children(task: FrozenTask): boolean {
+    if (task.zombie) return false;
+    let grew = false;
+    for (const thread of task.threads) {
+      let text: string;
+      try {
+        text = readFileSync(`/proc/${task.pid}/task/${thread.tid}/children`, 'utf8');
+      } catch {
+        continue;
+      }
+      for (const word of text.split(' ')) {
+        const pid = Number(word);
+        if (!pid || this.tasks.some((t) => t.pid === pid)) continue;
+        grew = this.#task(pid) || grew;
+      }
+    }
+    return grew;
+  }
+
+  /** @returns false when the process vanished before it could be seized */
+  #task(pid: number): boolean {
+    const isRoot = this.tasks.length === 0;
+    let stat: ProcStat;
+    try {
+      stat = readStat(pid);
+    } catch (error) {
+      if (!isRoot) return false;
+      throw new CritError(`no process has pid ${pid}`, { code: 'NO_TASK', cause: error });
+    }
+    if (pid === process.pid) throw new CritError(`pid ${pid} is crit itself: run crit outside the tree that is dumped`, { code: 'OWN_PID' });
+    if (stat.flags & PF_KTHREAD) throw new CritError(`pid ${pid} (${stat.comm}) is a kernel thread: it has nothing to dump`, { code: 'KERNEL_THREAD' });
+    if (stat.state === 'Z' || stat.state === 'X') {
+      if (isRoot) throw new CritError(`pid ${pid} (${stat.comm}) is a zombie: it has ended and waits for its parent ${stat.ppid}`, { code: 'ZOMBIE' });
+      this.tasks.push({ pid, ppid: stat.ppid, stat, threads: [], zombie: true, stopSignal: 0 });
+      return true;
+    }
+    const task: FrozenTask = { pid, ppid: stat.ppid, stat, threads: [], zombie: false, stopSignal: 0 };
+    // Threads may be created while others are not stopped yet.
+    for (let grew = true; grew; ) {
+      grew = false;
+      for (const tid of threadsOf(pid)) {
+        if (this.#seized.has(tid)) continue;
+        const thread = this.#seize(tid, pid);
+        if (!thread) continue;
+        task.threads.push(thread);
+        grew = true;
+      }
+      // stops all that are new before the list is read again
+      for (const thread of task.threads.filter((t) => !this.#stopped.has(t.tid))) {
+        const stop = this.#stop(thread);
+        if (!stop) {
+          task.threads.splice(task.threads.indexOf(thread), 1);
+          continue;
+        }
+        this.#stopped.add(thread.tid);
+        if (stop.signal !== SIGTRAP) task.stopSignal = stop.signal;
+      }
+    }
+    if (task.threads.length === 0) {
+      if (isRoot) throw new CritError(`process ${pid} ended before it could be stopped`, { code: 'NO_TASK' });
+      return this.#task(pid);
+    }
+    task.threads.sort((a, b) => Number(b.tid === pid) - Number(a.tid === pid) || a.tid - b.tid);
+    task.stat = readStat(pid);
+    this.tasks.push(task);
+    return true;
+  }
+  readonly #stopped = new Set<number>();
+
+  #seize(tid: number, pid: number): Tracee | undefined {
+    try {
+      const tracee = Tracee.seize(tid, OPTIONS);
+      this.#seized.add(tid);
+      tracee.interrupt();
+      return tracee;
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      if (error.errno === 3) return undefined;
+      let tracer = 0;
+      let state = '?';
+      try {
+        const status = readStatus(tid);
+        tracer = status.tracerPid;
+        state = status.state;
+      } catch {
+        return undefined;
+      }
+      if (state.startsWith('Z') || state.startsWith('X')) return undefined;
+      if (tracer)
+        throw new CritError(`task ${tid} of process ${pid} is traced by process ${tracer} already (a debugger, strace or another dump): end that first`, {
+          code: 'TRACED',
+          cause: error,
+        });
+      throw new CritError(`cannot attach to task ${tid} of process ${pid}: ${error.code}`, { code: error.code, cause: error });
+    }
+  }
+
+  /** Waits for a thread's trap. @returns undefined when it ended instead */
+  #stop(thread: Tracee): Stop | undefined {
+    for (let round = 0; ; round++) {
+      let stop: Stop | undefined;
+      try {
+        stop = thread.poll();
+      } catch (error) {
+        if (!(error instanceof TaskDied)) throw error;
+        this.#seized.delete(thread.tid);
+        return undefined;
+      }
+      if (stop?.event === EVENT_STOP) return stop;
+      if (stop) {
+        thread.cont(stop.event === 0 && !stop.syscall ? stop.signal : 0);
+        continue;
+      }
+      if (Date.now() > this.#deadline)
+        throw new CritError(`task ${thread.tid} could not be stopped in time (state ${stateOf(thread.tid)}): see --timeout`, { code: 'TIMEOUT' });
+      if (round > 50) sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
+    }
+  }
+
+  /**
+   * Detaches from every thread; stopped jobs stay stopped. With `kill`, the processes are killed and their end is
+   * waited for instead.
+   */
+  release(kill = false): void {
+    for (const task of this.tasks) {
+      if (kill && !task.zombie) sysRaw('kill', task.pid, 9);
+    }
+    for (const tid of this.#seized) {
+      try {
+        if (kill) drain(new Tracee(tid));
+        else new Tracee(tid).detach();
+      } catch (error) {
+        if (!kill) this.#log.warn(`task ${tid} was not released: ${String(error)}`);
+      }
+    }
+    this.#seized.clear();
+  }
+
+  /** Detaches and leaves every process stopped (--leave-stopped). */
+  leaveStopped(): void {
+    for (const task of this.tasks) if (!task.zombie) sysRaw('kill', task.pid, 19);
+    this.release();
+  }
+}
+
+function drain(tracee: Tracee): void {
+  try {
+    for (;;) {
+      tracee.wait();
+      tracee.cont();
+    }
+  } catch {
+    // it is gone
+  }
+}
+
+function groupBy(tasks: readonly FrozenTask[]): Map<number, FrozenTask[]> {
+  const map = new Map<number, FrozenTask[]>();
+  for (const task of tasks) map.set(task.ppid, [...(map.get(task.ppid) ?? []), task]);
+  return map;
+}
+
+function threadsOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function stateOf(tid: number): string {
+  try {
+    return readStatus(tid).state;
+  } catch {
+    return 'gone';
+  }
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import type { Messages } from '../image/generated/messages.js';
+import type { Batch } from '../task/batch.js';
+import type { DumpTask } from './context.js';
+import type { DumpVma } from './vmas.js';
+
+/** prctl(2) */
+const PR_GET_DUMPABLE = 3;
+const PR_GET_THP_DISABLE = 42;
+
+/** What mm_entry needs from inside the task: the break and two flags. 3 operations. */
+export function askMm(task: DumpTask, b: Batch): (exeFileId: number, vmas: readonly DumpVma[]) => Messages['mm_entry'] {
+  const brk = b.call('brk', 0);
+  const dumpable = b.call('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
+  const thp = b.tryCall('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
+  return (exeFileId, vmas) => {
+    const { stat } = task.frozen;
+    return {
+      mm_start_code: stat.startCode,
+      mm_end_code: stat.endCode,
+      mm_start_data: stat.startData,
+      mm_end_data: stat.endData,
+      mm_start_stack: stat.startStack,
+      mm_start_brk: stat.startBrk,
+      mm_brk: BigInt(brk.value),
+      mm_arg_start: stat.argStart,
+      mm_arg_end: stat.argEnd,
+      mm_env_start: stat.envStart,
+      mm_env_end: stat.envEnd,
+      exe_file_id: exeFileId,
+      mm_saved_auxv: auxv(task.pid),
+      vmas: vmas.map((vma) => vma.entry),
+      dumpable: dumpable.value,
+      thp_disabled: thp.value > 0,
+    };
+  };
+}
+
+/** /proc/PID/auxv: pairs of words (getauxval(3)), the end marker included. */
+function auxv(pid: number): bigint[] {
+  const bytes = readFileSync(`/proc/${pid}/auxv`);
+  return Array.from({ length: bytes.length / 8 }, (_, i) => bytes.readBigUInt64LE(i * 8));
+}

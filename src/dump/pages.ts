@@ -1,0 +1,155 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { PAGE_SIZE, PE } from '../image/vma-status.js';
+import { VMA } from '../image/vma-status.js';
+import { readRanges, type Range } from '../task/remote-memory.js';
+import type { Messages } from '../image/generated/messages.js';
+import type { DumpVma } from './vmas.js';
+import type { PageScanner } from './page-scan.js';
+
+const MAP_LOCKED = 0x2000;
+const PROT_READ = 1;
+/** Bytes moved in one piece: larger and smaller pieces measured slower. */
+const PIECE = 1 << 20;
+
+/** Pages that go into the image, in pagemap order, and how to reach them. */
+export interface PageRun {
+  address: number;
+  sizeBytes: number;
+  flags: number;
+  /** Readable by the task itself; else only through /proc/PID/mem. */
+  readable: boolean;
+  /** Fork would not hand these pages to a snapshot child. */
+  unforkable: boolean;
+}
+
+/** May a lazy restore leave these pages to a page server? Only plain private anonymous memory. */
+function canBeLazy(vma: Messages['vma_entry']): boolean {
+  return (
+    (vma.status & VMA.ANON_PRIVATE) !== 0 &&
+    (vma.status & (VMA.VDSO | VMA.VVAR | VMA.VSYSCALL)) === 0 &&
+    (vma.flags & MAP_LOCKED) === 0
+  );
+}
+
+/** The private pages of a task that its image must hold. */
+export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): PageRun[] {
+  const runs: PageRun[] = [];
+  const add = (vma: DumpVma, start: number, end: number) => {
+    const flags = PE.PRESENT | (canBeLazy(vma.entry) ? PE.LAZY : 0);
+    const readable = (vma.entry.prot & PROT_READ) !== 0;
+    const unforkable = ((vma.entry.madv ?? 0n) & ((1n << 10n) | (1n << 18n))) !== 0n;
+    const last = runs.at(-1);
+    if (
+      last &&
+      last.address + last.sizeBytes === start &&
+      last.flags === flags &&
+      last.readable === readable &&
+      last.unforkable === unforkable
+    )
+      last.sizeBytes += end - start;
+    else runs.push({ address: start, sizeBytes: end - start, flags, readable, unforkable });
+  };
+  let index = 0;
+  const withPages = vmas.filter((vma) => vma.hasPages);
+  const first = withPages[0];
+  if (!first) return runs;
+  const last = withPages.at(-1)!;
+  for (const region of scanner.regions(Number(first.entry.start), Number(last.entry.end))) {
+    while (index < withPages.length && Number(withPages[index]!.entry.end) <= region.start) {
+      // The vDSO's pages belong to the kernel, the scan leaves them out; CRIU wants them in the image.
+      if (withPages[index]!.vdso) add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
+      index++;
+    }
+    for (let i = index; i < withPages.length && Number(withPages[i]!.entry.start) < region.end; i++) {
+      const vma = withPages[i]!;
+      if (vma.vdso) continue;
+      const start = Math.max(region.start, Number(vma.entry.start));
+      const end = Math.min(region.end, Number(vma.entry.end));
+      if (start < end) add(vma, start, end);
+    }
+  }
+  for (; index < withPages.length; index++)
+    if (withPages[index]!.vdso) add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
+  return runs.sort((a, b) => a.address - b.address);
+}
+
+/** pagemap entries of the runs. */
+export function pagemapOf(runs: readonly PageRun[], pagesId: number): object[] {
+  const entries: Messages['pagemap_entry'][] = [];
+  for (const run of runs) {
+    const last = entries.at(-1);
+    const pages = BigInt(run.sizeBytes / PAGE_SIZE);
+    if (last && last.flags === run.flags && last.vaddr + last.nr_pages! * BigInt(PAGE_SIZE) === BigInt(run.address))
+      last.nr_pages = last.nr_pages! + pages;
+    else entries.push({ vaddr: BigInt(run.address), compat_nr_pages: 0, flags: run.flags, nr_pages: pages });
+  }
+  return [{ pages_id: pagesId } satisfies Messages['pagemap_head'], ...entries];
+}
+
+/** Splits runs into pieces of at most 1 MiB with the offset of each in the pages image. */
+export function* pieces(runs: readonly PageRun[]): Generator<PageRun & { offset: number }> {
+  let offset = 0;
+  for (const run of runs)
+    for (let done = 0; done < run.sizeBytes; done += PIECE) {
+      const sizeBytes = Math.min(PIECE, run.sizeBytes - done);
+      yield { ...run, address: run.address + done, sizeBytes, offset };
+      offset += sizeBytes;
+    }
+}
+
+/**
+ * Copies runs into an open pages image from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for
+ * what the task itself may not read. For small tasks: nothing has to be brought into the task.
+ */
+export function copyFromOutside(pid: number, runs: readonly PageRun[], fd: number): void {
+  const buffer = Buffer.allocUnsafeSlow(PIECE);
+  let mem: number | undefined;
+  let ranges: Range[] = [];
+  let filled = 0;
+  let offset = 0;
+  const flush = () => {
+    if (filled === 0) return;
+    let got = 0;
+    while (got < filled) {
+      const n = readRanges(pid, ranges, buffer.subarray(got, filled));
+      if (n <= 0) throw new Error(`process_vm_readv of task ${pid} returned nothing`);
+      got += n;
+      let skip = n;
+      while (ranges.length && skip >= ranges[0]!.sizeBytes) skip -= ranges.shift()!.sizeBytes;
+      if (skip) ranges[0] = { address: ranges[0]!.address + skip, sizeBytes: ranges[0]!.sizeBytes - skip };
+    }
+    writeAll(fd, buffer.subarray(0, filled), offset);
+    offset += filled;
+    filled = 0;
+    ranges = [];
+  };
+  try {
+    for (const piece of pieces(runs)) {
+      if (!piece.readable) {
+        flush();
+        mem ??= openSync(`/proc/${pid}/mem`, 'r');
+        let got = 0;
+        while (got < piece.sizeBytes) {
+          const n = readSync(mem, buffer, got, piece.sizeBytes - got, BigInt(piece.address + got) as unknown as number);
+          if (n <= 0) throw new Error(`/proc/${pid}/mem ends at 0x${(piece.address + got).toString(16)}`);
+          got += n;
+        }
+        writeAll(fd, buffer.subarray(0, got), offset);
+        offset += got;
+        continue;
+      }
+      if (filled + piece.sizeBytes > PIECE || ranges.length === 1024) flush();
+      ranges.push({ address: piece.address, sizeBytes: piece.sizeBytes });
+      filled += piece.sizeBytes;
+    }
+    flush();
+  } finally {
+    if (mem !== undefined) closeSync(mem);
+  }
+}
+
+/** write(2) of everything at an offset. @throws the error of node:fs (ENOSPC, EIO) */
+export function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+}

@@ -1,0 +1,48 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { PAGE_SIZE, PE } from '../image/vma-status.js';
+import { sysRaw } from '../native/sys.js';
+import { pagemapOf, writeAll, type PageRun } from './pages.js';
+import type { DumpContext } from './context.js';
+
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+const PIECE = 1 << 20;
+
+/**
+ * Writes the content of a shared memory object (memfd or anonymous shared mapping) into pagemap-shmem-<shmid>.img and a
+ * pages image; holes stay holes. `fd` is crit's own descriptor of the object.
+ */
+export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
+  const size = fstatSync(fd).size;
+  const runs: PageRun[] = [];
+  for (let at = 0; at < size; ) {
+    const data = sysRaw('lseek', fd, at, SEEK_DATA);
+    if (data < 0) break;
+    const hole = sysRaw('lseek', fd, data, SEEK_HOLE);
+    const start = Math.floor(data / PAGE_SIZE) * PAGE_SIZE;
+    const end = Math.ceil((hole < 0 ? size : hole) / PAGE_SIZE) * PAGE_SIZE;
+    runs.push({ address: start, sizeBytes: end - start, flags: PE.PRESENT, readable: true, unforkable: true });
+    at = end;
+  }
+  if (runs.length === 0) return;
+  const pagesId = ctx.nextPagesId();
+  const out = openSync(ctx.imagePath('PAGES', pagesId), 'w', 0o600);
+  const buffer = Buffer.allocUnsafeSlow(PIECE);
+  try {
+    let offset = 0;
+    for (const run of runs)
+      for (let done = 0; done < run.sizeBytes; ) {
+        const want = Math.min(PIECE, run.sizeBytes - done);
+        const got = readSync(fd, buffer, 0, want, run.address + done);
+        // the last page of an object may be partial
+        if (got < want) buffer.fill(0, got, want);
+        writeAll(out, buffer.subarray(0, want), offset);
+        offset += want;
+        done += want;
+        ctx.stats.shpagesWritten += want / PAGE_SIZE;
+      }
+  } finally {
+    closeSync(out);
+  }
+  ctx.write('SHMEM_PAGEMAP', shmid, pagemapOf(runs, pagesId).map((message) => ({ message })));
+}

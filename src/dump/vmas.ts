@@ -1,0 +1,143 @@
+import { lstatSync } from 'node:fs';
+import { CritError } from '../image/errors.js';
+import type { Messages } from '../image/generated/messages.js';
+import { VMA } from '../image/vma-status.js';
+import type { MapEntry } from '../kernel/maps.js';
+
+/** linux/mman.h, as vma_entry.flags holds them */
+const MAP_SHARED = 0x1;
+const MAP_PRIVATE = 0x2;
+const MAP_DROPPABLE = 0x8;
+const MAP_ANON = 0x20;
+const MAP_GROWSDOWN = 0x100;
+const MAP_LOCKED = 0x2000;
+const MAP_NORESERVE = 0x4000;
+const MAP_HUGETLB = 0x40000;
+
+/** VmFlags mnemonics (Documentation/filesystems/proc.rst) and the mmap flag each stands for. */
+const FLAG_OF: Record<string, number> = {
+  gd: MAP_GROWSDOWN,
+  lo: MAP_LOCKED,
+  nr: MAP_NORESERVE,
+  ht: MAP_HUGETLB,
+  dp: MAP_DROPPABLE,
+};
+/** VmFlags mnemonics and the madvise(2) number whose bit in vma_entry.madv each stands for. */
+const ADVICE_OF: Record<string, number> = { sr: 2, rr: 1, dc: 10, dd: 16, mg: 12, hg: 14, nh: 15, wf: 18 };
+
+/** Mappings that crit cannot bring back, by the VmFlag that tells them. */
+const REFUSED: Record<string, string> = {
+  ss: 'a shadow stack',
+  um: 'a userfaultfd registration (missing pages)',
+  uw: 'a userfaultfd registration (write protection)',
+  ui: 'a userfaultfd registration (minor faults)',
+};
+
+/** A mapping of the dumped task together with what its pages need. */
+export interface DumpVma {
+  map: MapEntry;
+  entry: Messages['vma_entry'];
+  /** Its private pages go into the task's pagemap. */
+  hasPages: boolean;
+  /** [vdso]: its pages are dumped though they belong to a file of the kernel's. */
+  vdso: boolean;
+}
+
+/**
+ * The vma_entry records of a task as CRIU writes them: adjacent [vvar] parts are one, a shared anonymous mapping is a
+ * memfd named /dev/zero.
+ * @param fileId the id of a mapping's file in the dump
+ * @throws CritError UNSUPPORTED naming the mapping
+ */
+export function describeVmas(
+  pid: number,
+  maps: readonly MapEntry[],
+  fileId: (map: MapEntry) => { id: number; memfd: boolean },
+): DumpVma[] {
+  const vmas: DumpVma[] = [];
+  for (const map of maps) {
+    const where = `process ${pid}, mapping ${map.start.toString(16)}-${map.end.toString(16)} ${map.path}`.trimEnd();
+    let flags = map.shared ? MAP_SHARED : MAP_PRIVATE;
+    let madv = 0n;
+    let foreign = false;
+    for (const flag of map.vmFlags) {
+      const refused = REFUSED[flag];
+      if (refused) throw new CritError(`${where}: ${refused} is not supported yet`, { code: 'UNSUPPORTED' });
+      flags |= FLAG_OF[flag] ?? 0;
+      const advice = ADVICE_OF[flag];
+      if (advice !== undefined) madv |= 1n << BigInt(advice);
+      if (flag === 'io' || flag === 'pf') foreign = true;
+    }
+    if (flags & MAP_DROPPABLE) flags &= ~MAP_PRIVATE;
+    let status: number = VMA.REGULAR;
+    let shmid = 0n;
+    let fdflags: number | undefined;
+    let pgoff = 0n;
+    const vvar = map.path === '[vvar]' || map.path === '[vvar_vclock]';
+    const vdso = map.path === '[vdso]';
+    if (vvar) {
+      const last = vmas.at(-1);
+      if (last && last.entry.status & VMA.VVAR && last.entry.end === map.start) {
+        last.entry.end = map.end;
+        continue;
+      }
+      flags |= MAP_ANON;
+      status |= VMA.VVAR | VMA.ANON_PRIVATE;
+      // What the kernel's own flags would add says nothing about the program.
+      madv = 1n << 16n;
+      flags = MAP_PRIVATE | MAP_ANON;
+    } else if (vdso) {
+      status |= VMA.VDSO | VMA.ANON_PRIVATE;
+      flags = MAP_PRIVATE | MAP_ANON;
+      madv = 0n;
+    } else if (map.path === '[vsyscall]') {
+      status = VMA.VSYSCALL | VMA.ANON_PRIVATE;
+      flags = MAP_PRIVATE | MAP_ANON;
+      madv = 0n;
+    } else if (foreign && !map.shared) {
+      throw new CritError(`${where}: a device mapping is not supported`, { code: 'UNSUPPORTED' });
+    } else if (map.inode !== 0n && !map.path.startsWith('/anon_hugepage')) {
+      if (map.path.startsWith('/SYSV'))
+        throw new CritError(`${where}: System V shared memory is not supported yet`, { code: 'UNSUPPORTED' });
+      if (map.path.startsWith('/[aio]'))
+        throw new CritError(`${where}: an AIO context is not supported yet`, { code: 'UNSUPPORTED' });
+      if (map.path.startsWith('socket:') || map.path.startsWith('anon_inode:'))
+        throw new CritError(`${where}: a mapping of ${map.path} is not supported yet`, { code: 'UNSUPPORTED' });
+      const file = fileId(map);
+      status |= map.shared ? VMA.FILE_SHARED : VMA.FILE_PRIVATE;
+      if (file.memfd) status |= VMA.MEMFD;
+      shmid = BigInt(file.id);
+      pgoff = map.offset;
+      fdflags = mappedFileFlags(pid, map);
+    } else {
+      flags |= MAP_ANON;
+      status |= map.shared ? VMA.ANON_SHARED : VMA.ANON_PRIVATE;
+      if (map.path === '[heap]') status |= VMA.HEAP;
+    }
+    const entry: Messages['vma_entry'] = {
+      start: map.start,
+      end: map.end,
+      pgoff,
+      shmid,
+      prot: protOf(map),
+      flags,
+      status: status >>> 0,
+      fd: -1n,
+    };
+    if (madv) entry.madv = madv;
+    if (fdflags !== undefined) entry.fdflags = fdflags;
+    vmas.push({ map, entry, hasPages: !map.shared && !vvar && status !== (VMA.VSYSCALL | VMA.ANON_PRIVATE), vdso });
+  }
+  return vmas;
+}
+
+function protOf(map: MapEntry): number {
+  return map.prot;
+}
+
+/** How the mapped file was opened: the mode bits of its map_files link (proc_pid_map_files(5)). */
+function mappedFileFlags(pid: number, map: MapEntry): number {
+  const link = `/proc/${pid}/map_files/${map.start.toString(16)}-${map.end.toString(16)}`;
+  const mode = lstatSync(link).mode & 0o600;
+  return mode === 0o600 ? 2 : mode === 0o200 ? 1 : 0;
+}

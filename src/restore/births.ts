@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import * as P from '../kernel/ptrace.js';
+import { CritError } from '../image/errors.js';
+import { sysRaw } from '../native/sys.js';
+import { NARROW, WIDE, type Area } from '../task/area.js';
+import { Puppet } from '../task/puppet.js';
+import { RemoteError } from '../task/remote-error.js';
+import { pidInUse } from '../task/stub.js';
+import { Tracee } from '../task/tracee.js';
+import * as L from '../task/generated/layout.js';
+import type { Ring } from '../task/ring.js';
+import type { Birth, GroupHelper } from './tree.js';
+
+/** linux/sched.h */
+export const CLONE = {
+  VM: 0x100,
+  FS: 0x200,
+  FILES: 0x400,
+  SIGHAND: 0x800,
+  PARENT: 0x8000,
+  THREAD: 0x10000,
+  SYSVSEM: 0x40000,
+} as const;
+
+const SIGCHLD = 17;
+const WALL = 0x40000000;
+const EEXIST = 17;
+const PR_SET_CHILD_SUBREAPER = 36;
+const CLONE_ARGS_BYTES = 88;
+const PID_WAIT_MS = 1000;
+/** PTRACE_O_EXITKILL: should crit die, nothing half restored stays. */
+export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
+
+/** Makes one puppet fork another (or a thread of its own) with a chosen pid. 1 batch and 1 ptrace call. */
+export function fork(from: Puppet, area: Area, ring: Ring, pid: number, flags: number): Puppet {
+  ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
+  const thread = (flags & CLONE.THREAD) !== 0;
+  const until = Date.now() + PID_WAIT_MS;
+  for (;;) {
+    const b = from.batch();
+    b.reserve(1, CLONE_ARGS_BYTES + 64);
+    const tid = b.bytes(new Uint8Array(Int32Array.of(pid).buffer));
+    const args = new BigUint64Array(CLONE_ARGS_BYTES / 8);
+    args[0] = BigInt(flags);
+    args[4] = thread || flags & CLONE.PARENT ? 0n : BigInt(SIGCHLD);
+    args[5] = BigInt(ring.stackBase);
+    args[6] = BigInt(L.PUPPET_STACK_SIZE);
+    args[8] = BigInt(tid.address);
+    args[9] = 1n;
+    const made = b.tryCall('clone', new Uint8Array(args.buffer), CLONE_ARGS_BYTES, ring.address);
+    b.run();
+    if (made.value === -EEXIST) {
+      if (Date.now() < until) {
+        sysRaw('nanosleep', new BigInt64Array([0n, 5_000_000n]), null);
+        continue;
+      }
+      throw pidInUse(pid);
+    }
+    if (made.value < 0)
+      throw new RemoteError(from.tid, 'clone3', [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`], -made.value, 'forking');
+    return new Puppet(ring, pid, Tracee.seize(pid, TRACE_OPTIONS));
+  }
+}
+
+/** A number that no task of the tree wants and nobody has. */
+export class FreePids {
+  readonly #wanted: ReadonlySet<number>;
+  #next: number;
+  constructor(wanted: ReadonlySet<number>) {
+    this.#wanted = wanted;
+    this.#next = Math.max(...wanted) + 1;
+  }
+  take(): number {
+    for (let tries = 0; tries < 100_000; tries++) {
+      const pid = this.#next++;
+      if (this.#next > 4_000_000) this.#next = 300;
+      if (!this.#wanted.has(pid) && !existsSync(`/proc/${pid}`)) return pid;
+    }
+    throw new CritError('no free pid for a helper task', { code: 'NO_PID' });
+  }
+}
+
+export interface BirthHooks {
+  /** Clone flags by what a task shares with its forker (tables, file-system context). */
+  shareFlags(child: Birth): number;
+  /** Called as soon as a task is there, before it forks. */
+  born(birth: Birth, puppet: Puppet): void;
+  subreaper(birth: Birth): boolean;
+}
+
+/** Everybody who was born, and how the helpers end. */
+export class Family {
+  readonly puppets = new Map<Birth, Puppet>();
+  readonly #area: Area;
+  readonly #pids: FreePids;
+  readonly #hooks: BirthHooks;
+  readonly #helpers: { puppet: Puppet; parent: Birth }[] = [];
+  readonly #groupHelpers: { puppet: Puppet; owner: Puppet }[] = [];
+
+  constructor(area: Area, pids: FreePids, hooks: BirthHooks) {
+    this.#area = area;
+    this.#pids = pids;
+    this.#hooks = hooks;
+  }
+
+  /** Lets a task that exists fork its children, recursively; sessions are begun in between. */
+  raise(birth: Birth, puppet: Puppet): void {
+    this.puppets.set(birth, puppet);
+    if (this.#hooks.subreaper(birth)) puppet.must('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    if (!birth.helper) this.#hooks.born(birth, puppet);
+    for (const child of birth.before) this.#bear(child);
+    if (birth.setsid) puppet.must('setsid');
+    for (const child of birth.after) this.#bear(child);
+    if (birth.adopted) this.#end(puppet, this.puppets.get(birth.forker!)!);
+    else if (birth.helper) this.#helpers.push({ puppet, parent: birth.forker! });
+  }
+
+  #bear(birth: Birth): void {
+    const forker = this.puppets.get(birth.forker!)!;
+    const ring = this.#area.ring(birth.helper || birth.task.zombie ? NARROW : WIDE);
+    const flags = this.#hooks.shareFlags(birth) | (birth.cloneParent ? CLONE.PARENT : 0);
+    const pid = birth.task.pid || this.#pids.take();
+    this.raise(birth, fork(forker, this.#area, ring, pid, flags));
+  }
+
+  /** A puppet ends and its parent reaps it. */
+  #end(puppet: Puppet, parent: Puppet): void {
+    puppet.tracee!.detachRunning();
+    puppet.batch().call('exit_group', 0);
+    puppet.batch().submit();
+    parent.must('wait4', puppet.tid, null, WALL, null);
+  }
+
+  /** Puts every task into its process group; where a leader is dead, a helper stands in. */
+  setGroups(order: readonly Birth[], helpers: readonly GroupHelper[], inherits: (birth: Birth) => boolean): void {
+    const tasks = order.filter((birth) => !birth.adopted);
+    for (const birth of tasks)
+      if (birth.task.pgid === birth.task.pid && !birth.setsid) this.puppets.get(birth)!.must('setpgid', 0, 0);
+    for (const { pgid, owner } of helpers) {
+      const parent = this.puppets.get(order.find((birth) => birth.task === owner)!)!;
+      const puppet = fork(parent, this.#area, this.#area.ring(NARROW), pgid, 0);
+      puppet.must('setpgid', 0, 0);
+      this.#groupHelpers.push({ puppet, owner: parent });
+    }
+    for (const birth of tasks) {
+      const { task } = birth;
+      if (task.pgid === task.pid || birth.helper || inherits(birth)) continue;
+      this.puppets.get(birth)!.batch().doing(`joining process group ${task.pgid}`).call('setpgid', 0, task.pgid);
+      this.puppets.get(birth)!.batch().doing(undefined).run();
+    }
+  }
+
+  /** The helpers' end. */
+  endHelpers(): void {
+    for (const { puppet, owner } of this.#groupHelpers) this.#end(puppet, owner);
+    for (const { puppet, parent } of this.#helpers.reverse()) this.#end(puppet, this.puppets.get(parent)!);
+  }
+}

@@ -1,0 +1,277 @@
+import type { Messages } from '../image/generated/messages.js';
+import { PAGE_SIZE, VMA } from '../image/vma-status.js';
+import type { Batch } from '../task/batch.js';
+import { clip, gaps, TASK_SIZE, type PageRun, type Vma } from './address-space.js';
+
+/** linux/mman.h */
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 0x1;
+const MAP_PRIVATE = 0x2;
+const MAP_FIXED = 0x10;
+const MAP_ANON = 0x20;
+const MAP_GROWSDOWN = 0x100;
+const MAP_LOCKED = 0x2000;
+const MAP_KEPT = 0x1 | 0x2 | 0x8 | MAP_ANON | MAP_GROWSDOWN | 0x4000 | 0x40000 | (0x3f << 26);
+const MADV_DONTNEED = 4;
+const MADV_DONTFORK = 10;
+const MADV_WIPEONFORK = 18;
+const MLOCK_ONFAULT = 1;
+/** arch_prctl(2), asm/prctl.h */
+const ARCH_MAP_VDSO_64 = 0x2003;
+/** prctl(2), linux/prctl.h */
+const PR_SET_MM = 35;
+const PR_SET_MM_MAP = 14;
+
+const IOV_MAX = 1024;
+/** Room for comparing shared pages, in the arena. */
+const SCRATCH_BYTES = 16 * PAGE_SIZE;
+
+/** The memory of a task: what to map and which pages to fill. */
+export interface MemoryImage {
+  mm: Messages['mm_entry'];
+  vmas: readonly Vma[];
+  runs: readonly PageRun[];
+  /** Descriptor, in the puppets, of the pages image. */
+  pagesFd: number;
+}
+
+export interface MemoryContext {
+  /** The control area, which stays until the end. */
+  area: { base: number; sizeBytes: number };
+  /** The descriptor that a file mapping is made of. */
+  fileFd(fileId: number): number;
+  /** The descriptor of a System V or anonymous shared object. */
+  sharedFd(vma: Messages['vma_entry']): number;
+}
+
+/** True for mappings whose bytes are the task's own. */
+function isPrivate(vma: Vma): boolean {
+  return (vma.entry.flags & MAP_SHARED) === 0 && (vma.entry.status & (VMA.VDSO | VMA.VVAR)) === 0;
+}
+
+const isVdso = (vma: Vma) => (vma.entry.status & (VMA.VDSO | VMA.VVAR)) !== 0;
+
+/** Unmaps everything but the control area and the given ranges (ordered). */
+function unmapOthers(b: Batch, ctx: MemoryContext, keep: readonly { start: number; end: number }[]): void {
+  const kept = [...keep, { start: ctx.area.base, end: ctx.area.base + ctx.area.sizeBytes }].sort((x, y) => x.start - y.start);
+  let at = 0;
+  for (const range of kept) {
+    if (range.start > at) b.call('munmap', at, range.start - at);
+    at = Math.max(at, range.end);
+  }
+  if (at < TASK_SIZE) b.call('munmap', at, TASK_SIZE - at);
+}
+
+function mapVma(b: Batch, ctx: MemoryContext, vma: Vma, prot: number): void {
+  const { entry } = vma;
+  let flags = (entry.flags & MAP_KEPT) | MAP_FIXED;
+  let fd = -1;
+  let offset = 0n;
+  if (entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) {
+    flags &= ~MAP_ANON;
+    fd = ctx.fileFd(Number(entry.shmid));
+    offset = entry.pgoff;
+  } else if (entry.status & VMA.ANON_SHARED) {
+    flags &= ~MAP_ANON;
+    fd = ctx.sharedFd(entry);
+    offset = entry.pgoff;
+  } else flags |= MAP_ANON;
+  if (!(flags & (MAP_SHARED | MAP_PRIVATE | 0x8))) flags |= MAP_PRIVATE;
+  b.doing(`mapping ${vma.start.toString(16)}-${vma.end.toString(16)}`);
+  b.call('mmap', vma.start, vma.end - vma.start, prot, flags, fd, offset);
+}
+
+/** madvise flags that steer how pages are filled go first; those that fork looks at go last (`late`). */
+function advise(b: Batch, vma: Vma, late: boolean): void {
+  const madv = vma.entry.madv ?? 0n;
+  if (madv === 0n || isVdso(vma)) return;
+  for (let advice = 0; advice < 64; advice++) {
+    if (!((madv >> BigInt(advice)) & 1n)) continue;
+    if ((advice === MADV_DONTFORK || advice === MADV_WIPEONFORK) !== late) continue;
+    b.doing(`madvise of ${vma.start.toString(16)}-${vma.end.toString(16)}`);
+    b.call('madvise', vma.start, vma.end - vma.start, advice);
+  }
+}
+
+/** Operations of at most 1024 iovecs each that fill page runs. */
+function fill(b: Batch, operation: 'read' | 'compare', fd: number, runs: readonly PageRun[]): void {
+  for (let i = 0; i < runs.length; ) {
+    let n = 1;
+    // iovecs of one operation follow each other in the file
+    while (
+      i + n < runs.length &&
+      n < IOV_MAX &&
+      runs[i + n]!.offset === runs[i + n - 1]!.offset + (runs[i + n - 1]!.end - runs[i + n - 1]!.start)
+    )
+      n++;
+    const iov = new BigUint64Array(n * 2);
+    for (let k = 0; k < n; k++) {
+      iov[k * 2] = BigInt(runs[i + k]!.start);
+      iov[k * 2 + 1] = BigInt(runs[i + k]!.end - runs[i + k]!.start);
+    }
+    const bytes = new Uint8Array(iov.buffer);
+    if (operation === 'read') {
+      b.reserve(1, bytes.length);
+      b.call('vector', 295 /* preadv */, fd, bytes, n, runs[i]!.offset);
+    } else {
+      b.reserve(1, bytes.length + SCRATCH_BYTES);
+      const scratch = b.out(SCRATCH_BYTES);
+      b.call('cowFill', fd, bytes, n, runs[i]!.offset, scratch, SCRATCH_BYTES);
+    }
+    i += n;
+  }
+}
+
+/** Adjacent pages joined over mapping borders, so that one operation fills as much as it can. */
+function joined(runs: PageRun[]): PageRun[] {
+  const out: PageRun[] = [];
+  for (const run of runs) {
+    const last = out.at(-1);
+    if (last?.end === run.start && last.offset + (last.end - last.start) === run.offset) last.end = run.end;
+    else out.push({ ...run });
+  }
+  return out;
+}
+
+/** Builds the root's memory in a puppet that has nothing of its own to keep. */
+export function buildMemory(b: Batch, ctx: MemoryContext, image: MemoryImage): void {
+  unmapOthers(b, ctx, []);
+  const vdso = image.vmas.find(isVdso);
+  if (vdso) {
+    b.doing('mapping the vDSO where it was');
+    b.call('arch_prctl', ARCH_MAP_VDSO_64, vdso.start);
+  }
+  const runs: PageRun[] = [];
+  const protect: Vma[] = [];
+  for (const vma of image.vmas) {
+    if (isVdso(vma)) continue;
+    const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
+    const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
+    mapVma(b, ctx, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
+    advise(b, vma, false);
+    runs.push(...mine);
+    if (needWrite) protect.push(vma);
+  }
+  b.doing(`pages of ${runs.length} ranges`);
+  fill(b, 'read', image.pagesFd, joined(runs));
+  for (const vma of protect) b.call('mprotect', vma.start, vma.end - vma.start, vma.entry.prot);
+  b.doing(undefined);
+}
+
+/** Same kind of memory at the same place of the file: pages of one can stay when it becomes the other. */
+function compatible(a: Vma, c: Vma): boolean {
+  const mask = MAP_KEPT;
+  const file = VMA.FILE_PRIVATE | VMA.FILE_SHARED | VMA.ANON_SHARED | VMA.MEMFD | VMA.ANON_PRIVATE;
+  return (
+    (a.entry.flags & mask) === (c.entry.flags & mask) &&
+    (a.entry.status & file) === (c.entry.status & file) &&
+    a.entry.shmid === c.entry.shmid &&
+    ((a.entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED | VMA.ANON_SHARED)) === 0 ||
+      a.entry.pgoff - a.entry.start === c.entry.pgoff - c.entry.start)
+  );
+}
+
+/**
+ * Turns the memory that a fork inherited from `from` into `image`. Mappings that both have are kept, so that equal
+ * pages stay shared copy-on-write; pages that differ are filled, pages that the image lacks are dropped.
+ */
+export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, image: MemoryImage): void {
+  const keep: { start: number; end: number; vma: Vma; old: Vma }[] = [];
+  const fresh: Vma[] = [];
+  let at = 0;
+  for (const vma of image.vmas) {
+    while (at < from.vmas.length && from.vmas[at]!.end <= vma.start) at++;
+    const old = from.vmas[at];
+    if (old && isVdso(vma) && isVdso(old)) keep.push({ start: vma.start, end: vma.end, vma, old });
+    else if (old && old.start <= vma.start && compatible(old, vma))
+      keep.push({ start: vma.start, end: Math.min(old.end, vma.end), vma, old });
+    else fresh.push(vma);
+  }
+  unmapOthers(b, ctx, keep);
+  const read: PageRun[] = [];
+  const compare: PageRun[] = [];
+  const protect: { start: number; end: number; prot: number }[] = [];
+  for (const { start, end, vma, old } of keep) {
+    if (isVdso(vma)) continue;
+    if (end < vma.end) {
+      // it grew after the fork, as a heap does
+      b.call('mremap', start, end - start, vma.end - start, 0);
+      if (isPrivate(vma)) read.push(...clip(image.runs, end, vma.end));
+    }
+    advise(b, vma, false);
+    const mine = isPrivate(vma) ? clip(image.runs, start, end) : [];
+    let prot = old.entry.prot;
+    if (mine.length > 0 || (end < vma.end && isPrivate(vma))) {
+      const wanted = PROT_READ | PROT_WRITE;
+      if ((prot & wanted) !== wanted) {
+        prot |= wanted;
+        b.call('mprotect', vma.start, vma.end - vma.start, prot);
+      }
+      compare.push(...mine);
+    }
+    if (prot !== vma.entry.prot) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });
+    if (isPrivate(vma))
+      for (const gap of gaps(image.runs, start, end))
+        if (clip(from.runs, gap.start, gap.end).length > 0) b.call('madvise', gap.start, gap.end - gap.start, MADV_DONTNEED);
+  }
+  for (const vma of fresh) {
+    if (isVdso(vma)) {
+      b.call('arch_prctl', ARCH_MAP_VDSO_64, vma.start);
+      continue;
+    }
+    const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
+    const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
+    mapVma(b, ctx, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
+    advise(b, vma, false);
+    read.push(...mine);
+    if (needWrite) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });
+  }
+  b.doing(`pages of ${read.length + compare.length} ranges`);
+  fill(b, 'read', image.pagesFd, joined(read.sort((x, y) => x.start - y.start)));
+  fill(b, 'compare', image.pagesFd, joined(compare));
+  for (const range of protect) b.call('mprotect', range.start, range.end - range.start, range.prot);
+  b.doing(undefined);
+}
+
+/** What fork would act on, and locks, which fork drops: set when all children are there. */
+export function finishMemory(b: Batch, image: MemoryImage): void {
+  for (const vma of image.vmas) {
+    advise(b, vma, true);
+    if (!(vma.entry.flags & MAP_LOCKED)) continue;
+    // A locked mapping with pages missing was locked on fault.
+    const whole = gaps(image.runs, vma.start, vma.end).length === 0 || !isPrivate(vma);
+    b.doing(`locking ${vma.start.toString(16)}-${vma.end.toString(16)}`);
+    b.call('mlock2', vma.start, vma.end - vma.start, whole ? 0 : MLOCK_ONFAULT);
+  }
+  b.doing(undefined);
+}
+
+/** struct prctl_mm_map (linux/prctl.h): 13 words up to auxv, its size, the exe descriptor. */
+export function setMm(b: Batch, mm: Messages['mm_entry'], exeFd: number): void {
+  const auxv = new BigUint64Array(mm.mm_saved_auxv ?? []);
+  b.reserve(1, 128 + auxv.byteLength + 64);
+  const auxvOut = b.bytes(new Uint8Array(auxv.buffer));
+  const map = new DataView(new ArrayBuffer(104));
+  [
+    mm.mm_start_code,
+    mm.mm_end_code,
+    mm.mm_start_data,
+    mm.mm_end_data,
+    mm.mm_start_brk,
+    mm.mm_brk,
+    mm.mm_start_stack,
+    mm.mm_arg_start,
+    mm.mm_arg_end,
+    mm.mm_env_start,
+    mm.mm_env_end,
+    BigInt(auxv.length ? auxvOut.address : 0),
+  ].forEach((value, i) => {
+    map.setBigUint64(i * 8, value, true);
+  });
+  map.setUint32(96, auxv.byteLength, true);
+  map.setUint32(100, exeFd, true);
+  b.doing('setting the memory descriptor (exe link, break, arguments, auxv)');
+  b.call('prctl', PR_SET_MM, PR_SET_MM_MAP, new Uint8Array(map.buffer), 104, 0);
+  b.doing(undefined);
+}

@@ -1,0 +1,427 @@
+import { closeSync, existsSync, openSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { imageFileName } from '../image/catalogue.js';
+import { CritError } from '../image/errors.js';
+import type { Messages } from '../image/generated/messages.js';
+import type { Log } from '../image/log.js';
+import type { Stats } from '../image/stats.js';
+import { VMA } from '../image/vma-status.js';
+import { readStat } from '../kernel/stat-file.js';
+import { readImage, readImageIfPresent } from '../decode/image-reader.js';
+import { areaBytes, NARROW, WIDE, type Area, type RingShape } from '../task/area.js';
+import { findHole } from '../task/borrow.js';
+import type { Batch } from '../task/batch.js';
+import type { Puppet } from '../task/puppet.js';
+import { createArea, spawnPuppet } from '../task/stub.js';
+import { sysRaw } from '../native/sys.js';
+import { readRuns, readVmas } from './address-space.js';
+import { CLONE, Family, fork, FreePids } from './births.js';
+import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
+import { registersOf, restoreTaskAttributes, restoreThreadAttributes } from './core.js';
+import { RestoreFiles } from './files/restore-files.js';
+import { settle, type FinalState } from './finish.js';
+import { adaptMemory, buildMemory, finishMemory, setMm, type MemoryContext, type MemoryImage } from './memory.js';
+import { SharedMemory } from './shared-memory.js';
+import { planBirths, readTree, TASK, type Birth, type TreeTask } from './tree.js';
+
+const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
+const SIGCHLD = 17;
+const SIGSTOP = 19;
+const RLIMIT_CORE = 4;
+const RLIMIT_NOFILE = 7;
+
+/** The images of one task. */
+class Task implements RestoreTask {
+  readonly pid: number;
+  readonly tree: TreeTask;
+  readonly entry: Messages['pstree_entry'];
+  readonly cores: readonly Messages['core_entry'][];
+  readonly ids: Messages['task_kobj_ids_entry'] | undefined;
+  parent: Task | undefined;
+  readonly children: Task[] = [];
+  puppet: Puppet | undefined;
+  /** Puppets of its threads, leader first. */
+  threads: Puppet[] = [];
+  memory: MemoryImage | undefined;
+
+  constructor(dir: string, tree: TreeTask, entry: Messages['pstree_entry']) {
+    this.pid = tree.pid;
+    this.tree = tree;
+    this.entry = entry;
+    this.cores = tree.tids.map((tid) => {
+      const core = readImage(dir, 'CORE', tid).entries[0];
+      if (!core) throw new CritError(`${imageFileName('CORE', tid)}: the image has no entry`, { code: 'BAD_IMAGE' });
+      return core.message;
+    });
+    this.ids = readImageIfPresent(dir, 'IDS', tree.pid)?.entries[0]?.message;
+  }
+
+  batch(): Batch {
+    return this.puppet!.batch();
+  }
+}
+
+/** The restored tree. */
+export interface RestoreResult {
+  rootPid: number;
+}
+
+/** Everything read and checked, before anything is started. */
+class Images {
+  readonly dir: string;
+  readonly tasks: Task[];
+  readonly root: Task;
+  readonly files: RestoreFiles;
+  readonly ctx: RestoreContext;
+  readonly births;
+
+  constructor(options: RestoreOptions, log: Log) {
+    const dir = options.imagesDir;
+    this.dir = dir;
+    if (!existsSync(path.join(dir, 'inventory.img')))
+      throw new CritError(
+        `${dir} has no inventory.img: ${existsSync(path.join(dir, 'pstree.img')) ? 'the dump that wrote it did not finish, the set is torn' : 'it is not an image directory'}`,
+        { code: 'NO_INVENTORY' },
+      );
+    const inventory = readImage(dir, 'INVENTORY').entries[0]?.message;
+    if (!inventory) throw new CritError(`${path.join(dir, 'inventory.img')} has no entry`, { code: 'BAD_IMAGE' });
+    const entries = readImage(dir, 'PSTREE').entries.map((e) => e.message);
+    const zombies = new Set<number>();
+    for (const entry of entries) {
+      const pid = entry.pid ?? entry.ns_pid?.[0] ?? 0;
+      const core = readImage(dir, 'CORE', pid).entries[0]?.message;
+      const state = core?.tc?.task_state;
+      if (state === TASK.ZOMBIE || state === TASK.DEAD) zombies.add(pid);
+    }
+    const tree = readTree(entries, zombies);
+    this.tasks = tree.map((t, i) => new Task(dir, t, entries[i]!));
+    const byPid = new Map(this.tasks.map((t) => [t.pid, t]));
+    for (const task of this.tasks) {
+      task.parent = byPid.get(task.tree.ppid);
+      task.parent?.children.push(task);
+    }
+    this.root = this.tasks.find((t) => !t.parent)!;
+    if (this.root.tree.zombie) throw new CritError('the root task of the images is a zombie', { code: 'BAD_IMAGE' });
+    this.#checkNamespaces(inventory);
+    if (!byPid.has(this.root.tree.sid) && !options.shellJob)
+      throw new CritError(
+        `task ${this.root.pid} belongs to session ${this.root.tree.sid}, which is not in the images: restore it as a shell job (--shell-job)`,
+        { code: 'SHELL_JOB' },
+      );
+    this.ctx = { options, log, tasks: this.tasks, root: this.root };
+    this.files = new RestoreFiles(this.ctx, dir);
+    for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);
+    this.births = planBirths(tree, (a, b) => {
+      const x = byPid.get(a)?.ids;
+      const y = byPid.get(b)?.ids;
+      return x !== undefined && y !== undefined && (x.files_id === y.files_id || x.fs_id === y.fs_id);
+    });
+  }
+
+  #memory(task: Task): MemoryImage {
+    const mm = readImage(this.dir, 'MM', task.pid).entries[0]?.message;
+    if (!mm) throw new CritError(`${imageFileName('MM', task.pid)} has no entry`, { code: 'BAD_IMAGE' });
+    const pagemap = readImage(this.dir, 'PAGEMAP', task.pid).entries;
+    const head = pagemap[0]?.message as unknown as Messages['pagemap_head'] | undefined;
+    const pagesId = head?.pages_id ?? task.pid;
+    const pagesFile = imageFileName('PAGES', pagesId);
+    let size: number;
+    try {
+      size = statSync(path.join(this.dir, pagesFile)).size;
+    } catch (error) {
+      throw new CritError(`${imageFileName('PAGEMAP', task.pid)} names ${pagesFile}, which is missing`, { code: 'MISSING_IMAGE', cause: error });
+    }
+    return {
+      mm,
+      vmas: readVmas(task.pid, mm.vmas ?? []),
+      runs: readRuns(
+        imageFileName('PAGEMAP', task.pid),
+        pagemap.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']),
+        size,
+        pagesFile,
+      ),
+      pagesFd: this.files.slotForPath(pagesFile),
+    };
+  }
+
+  #checkNamespaces(inventory: Messages['inventory_entry']): void {
+    const host = inventory.root_ids;
+    if (!host) return;
+    const names = { pid_ns_id: 'PID', net_ns_id: 'network', ipc_ns_id: 'IPC', uts_ns_id: 'UTS', mnt_ns_id: 'mount', user_ns_id: 'user', cgroup_ns_id: 'cgroup', time_ns_id: 'time' } as const; // prettier-ignore
+    for (const task of this.tasks)
+      for (const [field, name] of Object.entries(names)) {
+        const theirs = task.ids?.[field as keyof typeof names];
+        const ours = host[field as keyof typeof names];
+        if (theirs !== undefined && ours !== undefined && theirs !== ours)
+          throw new CritError(`task ${task.pid} was in a ${name} namespace of its own: restoring that is not supported yet`, { code: 'UNSUPPORTED' });
+      }
+  }
+
+  /** The rings that the tree needs, and a hole for them that every task's mappings leave free. */
+  area(): { area: Area; fd: number } {
+    const shapes: RingShape[] = [];
+    for (const birth of this.births.order) shapes.push(birth.helper || birth.task.zombie ? NARROW : WIDE);
+    for (const task of this.tasks) for (let i = 1; i < task.tree.tids.length; i++) shapes.push(NARROW);
+    for (let i = 0; i < this.births.groupHelpers.length; i++) shapes.push(NARROW);
+    const ranges = this.tasks.flatMap((task) => [...(task.memory?.vmas ?? [])]).sort((a, b) => a.start - b.start);
+    const size = areaBytes(shapes);
+    return createArea(findHole(ranges, size), size);
+  }
+}
+
+/** Prints what a restore would do (--dry-run): the plan is checked, nothing is started. */
+function describe(images: Images): string[] {
+  const lines: string[] = [];
+  for (const birth of images.births.order) {
+    const { task } = birth;
+    const what = birth.helper ? `helper ${task.pid || '(any pid)'}` : `${task.zombie ? 'zombie' : 'task'} ${task.pid}`;
+    const by = birth.forker ? `forked by ${birth.forker.task.pid || 'a helper'}${birth.cloneParent ? ' as its sibling' : ''}` : 'started by crit';
+    const memory = images.tasks.find((t) => t.pid === task.pid)?.memory;
+    const bytes = memory ? memory.runs.reduce((sum, run) => sum + run.end - run.start, 0) : 0;
+    lines.push(
+      `${what}: ${by}${birth.setsid ? ', begins session' : `, session ${task.sid}`}, group ${task.pgid}` +
+        (memory ? `, ${task.tids.length} thread(s), ${memory.vmas.length} mappings, ${bytes / 4096} pages` : ''),
+    );
+  }
+  for (const helper of images.births.groupHelpers) lines.push(`helper ${helper.pgid}: holds the process group while tasks join it`);
+  return [...lines, ...images.files.describe()];
+}
+
+/** Brings a dumped tree back: all of it, or nothing. @throws CritError */
+export function restore(options: RestoreOptions, log: Log, stats: Stats): RestoreResult {
+  const images = new Images(options, log);
+  if (options.dryRun) {
+    for (const line of describe(images)) process.stdout.write(`${line}\n`);
+    return { rootPid: images.root.pid };
+  }
+  options.action('pre-restore');
+  const forking = stats.phase('forking_time');
+  const restoring = stats.phase('restore_time');
+  const { area, fd: areaFd } = images.area();
+  const dirFd = openSync(images.dir, 'r');
+  let family: Family | undefined;
+  let rootPuppet: Puppet | undefined;
+  let done = false;
+  const threads: Puppet[] = [];
+  try {
+    images.files.prepareOutside();
+    const io = options.shellJob ? [0, 1, 2] : [-1, -1, -1];
+    const rootBirth = images.births.root;
+    rootPuppet = spawnPuppet({ area, areaFd, ring: area.ring(WIDE), setTid: [images.root.pid], keep: [...io, dirFd], sibling: options.sibling });
+    images.root.puppet = rootPuppet;
+    const shared = new SharedMemory(images.dir, images.files);
+    const memory: MemoryContext = {
+      area,
+      fileFd: (id) => images.files.slotOf(id),
+      sharedFd: (vma) => shared.slotOf(vma),
+    };
+    openEverything(images, rootPuppet, memory, shared);
+    const taskOf = (birth: Birth) => images.tasks.find((t) => t.pid === birth.task.pid && !birth.helper);
+    family = new Family(area, new FreePids(wantedNumbers(images.tasks)), {
+      shareFlags: (birth) => shareFlags(taskOf(birth), birth.forker && taskOf(birth.forker)),
+      subreaper: (birth) => taskOf(birth)?.cores[0]!.tc?.child_subreaper ?? false,
+      born: (birth, puppet) => {
+        const task = taskOf(birth)!;
+        task.puppet = puppet;
+        task.threads = [puppet];
+        if (!task.memory || birth === rootBirth) return;
+        const from = birthMemory(birth, taskOf);
+        const b = puppet.batch();
+        if (from) adaptMemory(b, memory, from, task.memory);
+        else buildMemory(b, memory, task.memory);
+        b.run();
+      },
+    });
+    family.raise(rootBirth, rootPuppet);
+    forking.end();
+    family.setGroups(images.births.order, images.births.groupHelpers, (birth) => inherits(images, birth));
+    family.endHelpers();
+    endZombies(images.tasks);
+    options.action('post-setup-namespaces');
+    for (const task of images.tasks) {
+      if (task.tree.zombie) continue;
+      for (const tid of task.tree.tids.slice(1)) {
+        const thread = fork(task.puppet!, area, area.ring(NARROW), tid, THREAD_FLAGS);
+        task.threads.push(thread);
+        threads.push(thread);
+      }
+    }
+    const alive = images.tasks.filter((task) => !task.tree.zombie);
+    for (const task of alive) {
+      const b = task.batch();
+      setMm(b, task.memory!.mm, images.files.slotOf(task.memory!.mm.exe_file_id));
+      finishMemory(b, task.memory!);
+      images.files.layout(task, b);
+      b.run();
+    }
+    for (const task of alive) {
+      const b = task.batch();
+      images.files.afterLayout(task, b);
+      images.files.fs(task, b);
+      flushSigchld(b);
+      b.run();
+    }
+    for (const task of alive) {
+      const b = task.batch();
+      restoreTaskAttributes(task, b);
+      b.run();
+      task.threads.slice(1).forEach((thread, i) => {
+        restoreThreadAttributes(task, i + 1, thread.batch());
+        thread.batch().run();
+      });
+      restoreThreadAttributes(task, 0, b);
+      b.run();
+    }
+    options.action('post-restore');
+    const finals = alive.map((task) => settleTask(task, area));
+    images.files.cleanupOutside();
+    if (options.pidfile) writeFileSync(options.pidfile, String(images.root.pid));
+    options.action('pre-resume');
+    release(alive, finals, options);
+    done = true;
+    restoring.end();
+    options.action('post-resume');
+    log.info(`Restore finished successfully. Tasks resumed.`);
+    return { rootPid: images.root.pid };
+  } finally {
+    if (!done) {
+      undo(rootPuppet, family, threads);
+      images.files.cleanupOutside();
+      if (options.pidfile && existsSync(options.pidfile) && rootPuppet) writeFileSync(options.pidfile, '');
+    }
+    area[Symbol.dispose]();
+    closeSync(areaFd);
+    closeSync(dirFd);
+  }
+}
+
+/** Phase 1, in the root: every description of the tree at its slot, shared memory filled, its own memory built. */
+function openEverything(images: Images, root: Puppet, memory: MemoryContext, shared: SharedMemory): void {
+  const b = root.batch();
+  // The hard limit is what crit itself has; the dumped one is set at the end.
+  const limit = b.out(16);
+  b.call('prlimit64', 0, RLIMIT_NOFILE, null, limit);
+  b.call('prlimit64', 0, RLIMIT_NOFILE, withSoftAtHard(b, limit), null);
+  b.call('umask', 0);
+  b.run();
+  // The images' directory is descriptor 4 (see spawnPuppet); the area's own, 3, is no longer needed.
+  b.call('close', 3);
+  images.files.openPaths(b, 4);
+  b.call('close', 4);
+  b.run();
+  // before any file of the tree is opened: the stub's own mappings go, so does its executable
+  buildMemoryShell(b, memory);
+  images.files.open(b);
+  b.run();
+  shared.create(root);
+  shared.fillAll(root, images.files);
+  buildMemory(b, memory, images.root.memory!);
+  b.run();
+}
+
+function withSoftAtHard(b: Batch, limit: ReturnType<Batch['out']>): ReturnType<Batch['out']> {
+  b.call('copy', limit, limit.address + 8, 8);
+  return limit;
+}
+
+function buildMemoryShell(b: Batch, memory: MemoryContext): void {
+  const end = memory.area.base + memory.area.sizeBytes;
+  b.call('munmap', 0, memory.area.base);
+  b.call('munmap', end, 0x7fff_ffff_f000 - end);
+}
+
+/** The memory that a fork inherited: its forker's, through helpers that changed nothing. */
+function birthMemory(birth: Birth, taskOf: (birth: Birth) => Task | undefined): MemoryImage | undefined {
+  for (let at = birth.forker; at; at = at.forker) {
+    const memory = taskOf(at)?.memory;
+    if (memory) return memory;
+  }
+  return undefined;
+}
+
+function shareFlags(task: Task | undefined, forker: Task | undefined): number {
+  if (!task?.ids || !forker?.ids || task.tree.zombie) return 0;
+  return (
+    (task.ids.files_id !== 0 && task.ids.files_id === forker.ids.files_id ? CLONE.FILES : 0) |
+    (task.ids.fs_id !== 0 && task.ids.fs_id === forker.ids.fs_id ? CLONE.FS : 0)
+  );
+}
+
+/** A task of a shell job stays in crit's group when it was in its shell's. */
+function inherits(images: Images, birth: Birth): boolean {
+  const { inheritedSid } = images.births;
+  return inheritedSid !== undefined && birth.task.sid === inheritedSid && birth.task.pgid === images.root.tree.pgid && birth.task.pgid !== images.root.pid;
+}
+
+function wantedNumbers(tasks: readonly Task[]): Set<number> {
+  const wanted = new Set<number>();
+  for (const { tree } of tasks) for (const n of [...tree.tids, tree.pgid, tree.sid]) wanted.add(n);
+  return wanted;
+}
+
+/** Zombies end with the status that the images tell; their parents have not waited for them. */
+function endZombies(tasks: readonly Task[]): void {
+  for (const task of tasks) {
+    if (!task.tree.zombie) continue;
+    const puppet = task.puppet!;
+    puppet.tracee!.detachRunning();
+    const status = task.cores[0]!.tc?.exit_code ?? 0;
+    const signal = status & 0x7f;
+    const b = puppet.batch();
+    if (signal) {
+      b.call('prlimit64', 0, RLIMIT_CORE, new Uint8Array(16), null);
+      if (signal !== 9 && signal !== 19) b.call('rt_sigaction', signal, new Uint8Array(32), null, 8); // SIG_DFL
+      b.call('kill', task.pid, signal);
+      b.call('rt_sigprocmask', 1, new Uint8Array(8).fill(0xff), null, 8);
+    }
+    b.call('exit_group', status >> 8);
+    b.submit();
+    waitZombie(task.pid);
+  }
+}
+
+function waitZombie(pid: number): void {
+  for (let i = 0; i < 2000; i++) {
+    const { state } = readStat(pid);
+    if (state === 'Z') return;
+    sysRaw('nanosleep', new BigInt64Array([0n, 500_000n]), null);
+  }
+  throw new CritError(`zombie ${pid} did not end`, { code: 'ZOMBIE' });
+}
+
+/** The SIGCHLDs of helpers and zombies are crit's doing: ignoring the signal for a moment drops them. */
+function flushSigchld(b: Batch): void {
+  const ignore = new BigUint64Array([1n, 0n, 0n, 0n]);
+  b.call('rt_sigaction', SIGCHLD, new Uint8Array(ignore.buffer), null, 8);
+}
+
+function settleTask(task: Task, area: Area): FinalState[] {
+  const finals = task.threads.map((thread, i): FinalState => {
+    const { regs, xstate, sigmask } = registersOf(task.cores[i]!);
+    return { tracee: thread.tracee!, regs, xstate, sigmask };
+  });
+  const code = task.memory!.vmas
+    .filter((vma) => vma.entry.prot & 4)
+    .map((vma) => ({ start: vma.start, end: vma.end, key: '', vdso: (vma.entry.status & VMA.VDSO) !== 0 }));
+  settle(task.pid, finals, area, code);
+  return finals;
+}
+
+/** The one step that cannot be undone: everybody runs. */
+function release(tasks: readonly Task[], finals: readonly FinalState[][], options: RestoreOptions): void {
+  tasks.forEach((task) => {
+    if (options.leaveStopped || task.cores[0]!.tc?.task_state === TASK.STOPPED) sysRaw('kill', task.pid, SIGSTOP);
+  });
+  for (const threads of finals) for (const thread of threads) thread.tracee.detach();
+}
+
+/** Ends everything that was started. */
+function undo(root: Puppet | undefined, family: Family | undefined, threads: readonly Puppet[]): void {
+  void threads;
+  const all = family ? [...family.puppets.values()] : root ? [root] : [];
+  if (root && !all.includes(root)) all.push(root);
+  for (const puppet of all) sysRaw('kill', puppet.tid, 9);
+  // children first: a parent that is gone cannot keep them as zombies
+  for (const puppet of all) sysRaw('wait4', puppet.tid, null, 0x40000000, null);
+  for (let i = 0; i < 200; i++) if (sysRaw('wait4', -1, null, 0x40000001, null) <= 0) break;
+}

@@ -1,0 +1,106 @@
+import { closeSync, openSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { imageFileName } from '../image/catalogue.js';
+import { CritError } from '../image/errors.js';
+import type { Messages } from '../image/generated/messages.js';
+import { readImageIfPresent } from '../decode/image-reader.js';
+import { SysError, sysRaw } from '../native/sys.js';
+import type { Puppet } from '../task/puppet.js';
+import { readRuns } from './address-space.js';
+
+/** Where the objects' descriptors are kept, in the root puppet. */
+interface Slots {
+  /** A descriptor number that nothing else uses. */
+  reserve(): number;
+  /** The memfds of the images: their slot and the shmid their pages are filed under. */
+  memfds(): readonly { slot: number; shmid: number; sizeBytes: number }[];
+}
+
+/**
+ * Shared memory objects. CRIU 4.2 and crit dump shared anonymous mappings as memfds; images of older versions have them
+ * by shmid alone (VMA_ANON_SHARED), which come back as what they were.
+ */
+export class SharedMemory {
+  readonly #dir: string;
+  readonly #slots: Slots;
+  readonly #anonymous = new Map<number, { slot: number; sizeBytes: number }>();
+
+  constructor(dir: string, slots: Slots) {
+    this.#dir = dir;
+    this.#slots = slots;
+  }
+
+  /** The descriptor of a VMA_ANON_SHARED mapping's object; the object is as large as its farthest mapping. */
+  slotOf(vma: Messages['vma_entry']): number {
+    const known = this.#anonymous.get(Number(vma.shmid));
+    if (!known) throw new CritError(`shared mapping ${vma.start.toString(16)} has no object`, { code: 'BAD_IMAGE' });
+    return known.slot;
+  }
+
+  /** Makes known that a mapping exists. */
+  add(vma: Messages['vma_entry']): void {
+    const shmid = Number(vma.shmid);
+    const sizeBytes = Number(vma.pgoff + vma.end - vma.start);
+    const known = this.#anonymous.get(shmid);
+    if (known) known.sizeBytes = Math.max(known.sizeBytes, sizeBytes);
+    else this.#anonymous.set(shmid, { slot: this.#slots.reserve(), sizeBytes });
+  }
+
+  /** Creates the anonymous objects in the root puppet. */
+  create(root: Puppet): void {
+    const b = root.batch();
+    for (const { slot, sizeBytes } of this.#anonymous.values()) {
+      // PROT_READ|WRITE, MAP_SHARED|MAP_ANONYMOUS|MAP_NORESERVE; the map_files link gives a descriptor of the object
+      const at = root.must('mmap', 0, sizeBytes, 3, 0x4021, -1, 0);
+      const link = `/proc/self/map_files/${at.toString(16)}-${(at + sizeBytes).toString(16)}`;
+      const fd = b.call('openat', -100, link, 2, 0);
+      b.call('dup2', fd, slot);
+      b.call('close', fd);
+      b.call('munmap', at, sizeBytes);
+    }
+    b.run();
+  }
+
+  /** Fills every object from its pagemap-shmem image: crit copies file to file, nothing passes through the puppet. */
+  fillAll(root: Puppet): void {
+    for (const { slot, shmid } of this.#slots.memfds()) this.#fill(root, slot, shmid);
+    for (const [shmid, { slot }] of this.#anonymous) this.#fill(root, slot, shmid);
+  }
+
+  #fill(root: Puppet, slot: number, shmid: number): void {
+    const image = readImageIfPresent(this.#dir, 'SHMEM_PAGEMAP', shmid);
+    if (!image) return; // it was all holes
+    const head = image.entries[0]?.message as unknown as Messages['pagemap_head'] | undefined;
+    const name = imageFileName('SHMEM_PAGEMAP', shmid);
+    if (!head) throw new CritError(`${name} has no entry`, { code: 'BAD_IMAGE' });
+    const pagesFile = imageFileName('PAGES', head.pages_id);
+    const pages = path.join(this.#dir, pagesFile);
+    const runs = readRuns(
+      name,
+      image.entries.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']),
+      statSync(pages).size,
+      pagesFile,
+    );
+    const from = openSync(pages, 'r');
+    const to = openSync(`/proc/${root.tid}/fd/${slot}`, 'r+');
+    const size = statSync(`/proc/${root.tid}/fd/${slot}`).size;
+    try {
+      for (const run of runs) {
+        // the last page of the object may be partial
+        let left = Math.min(run.end, size) - run.start;
+        if (left <= 0) continue;
+        const offset = new BigInt64Array([BigInt(run.offset)]);
+        if (sysRaw('lseek', to, run.start, 0) < 0) throw new CritError(`${name}: cannot seek`, { code: 'EIO' });
+        while (left > 0) {
+          const n = sysRaw('sendfile', to, from, offset, left);
+          if (n === -4) continue;
+          if (n <= 0) throw new SysError('sendfile', n ? -n : 61, `from ${pagesFile}`);
+          left -= n;
+        }
+      }
+    } finally {
+      closeSync(from);
+      closeSync(to);
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import { CritError } from '../image/errors.js';
+import type { Messages } from '../image/generated/messages.js';
+
+/** compel/task-state of CRIU: core.tc.task_state */
+export const TASK = { ALIVE: 1, DEAD: 2, STOPPED: 3, HELPER: 4, ZOMBIE: 6 } as const;
+
+/** A process to restore, as the images tell. */
+export interface TreeTask {
+  pid: number;
+  ppid: number;
+  pgid: number;
+  sid: number;
+  tids: number[];
+  zombie: boolean;
+}
+
+/**
+ * How a process comes into being. Sessions are inherited and cannot be joined, so who forks whom, and when, decides the
+ * session a task is in.
+ */
+export interface Birth {
+  task: TreeTask;
+  /** Who runs the clone3: its parent, a sibling (then CLONE_PARENT), or a helper. Undefined for the root. */
+  forker: Birth | undefined;
+  /** The new task becomes a sibling of its forker. */
+  cloneParent: boolean;
+  /** A stand-in for a dead session or group leader: it ends when the tree stands, and is reaped by its parent. */
+  helper: boolean;
+  /** Ends its helper's life right after its children are forked, so that they are adopted by the nearest subreaper. */
+  adopted: boolean;
+  /** What it forks while still in the session it was born into, then after its setsid. */
+  before: Birth[];
+  after: Birth[];
+  setsid: boolean;
+}
+
+/** A group that must exist while others join it: its leader is dead, so a helper holds the number. */
+export interface GroupHelper {
+  pgid: number;
+  /** The task whose child the helper is. */
+  owner: TreeTask;
+}
+
+/** Who forks whom, in which order. Data only: it can be printed and tested without a kernel. */
+export interface BirthPlan {
+  root: Birth;
+  /** Every birth in the order of creation. */
+  order: Birth[];
+  groupHelpers: GroupHelper[];
+  /** Session and group of crit that tasks of a shell job stay in. */
+  inheritedSid: number | undefined;
+}
+
+/** Reads the tree out of pstree.img. @throws CritError on a tree that cannot be */
+export function readTree(entries: readonly Messages['pstree_entry'][], zombies: ReadonlySet<number>): TreeTask[] {
+  const seen = new Set<number>();
+  const bad = (text: string) => new CritError(`pstree.img: ${text}`, { code: 'BAD_IMAGE' });
+  const tasks = entries.map((entry, i) => {
+    const pid = entry.pid ?? entry.ns_pid?.[0] ?? 0;
+    const pgid = entry.pgid ?? entry.ns_pgid?.[0] ?? 0;
+    const sid = entry.sid ?? entry.ns_sid?.[0] ?? 0;
+    if (pid < 1) throw bad(`entries[${i}].pid: ${pid} is no process id`);
+    if (seen.has(pid)) throw bad(`entries[${i}].pid: ${pid} is there twice`);
+    seen.add(pid);
+    const tids = zombies.has(pid) ? [pid] : (entry.threads ?? []);
+    if (!tids.includes(pid)) throw bad(`entries[${i}].threads: the leader ${pid} is missing`);
+    const task = {
+      pid,
+      ppid: entry.ppid,
+      pgid,
+      sid,
+      tids: [pid, ...tids.filter((tid) => tid !== pid)],
+      zombie: zombies.has(pid),
+    };
+    for (const tid of task.tids.slice(1)) {
+      if (seen.has(tid)) throw bad(`entries[${i}].threads: ${tid} is there twice`);
+      seen.add(tid);
+    }
+    return task;
+  });
+  const roots = tasks.filter((task) => task.ppid === 0);
+  if (tasks.length === 0) throw bad('there is no task');
+  if (roots.length !== 1) throw bad(`${roots.length} tasks have no parent, one must`);
+  for (const task of tasks)
+    if (task.ppid !== 0 && !tasks.some((t) => t.pid === task.ppid))
+      throw bad(`task ${task.pid}: its parent ${task.ppid} is missing`);
+  return tasks;
+}
+
+/**
+ * Plans the births. A task that is not a session leader must be born in its session; a leader's children of another
+ * session are older than its setsid. An orphan, whose session's leader is not its parent, is forked by a helper.
+ */
+export function planBirths(tasks: readonly TreeTask[], shares: (a: number, b: number) => boolean): BirthPlan {
+  const byPid = new Map(tasks.map((task) => [task.pid, task]));
+  const root = tasks.find((task) => task.ppid === 0)!;
+  const childrenOf = (pid: number) => tasks.filter((task) => task.ppid === pid);
+  const inheritedSid = byPid.has(root.sid) ? undefined : root.sid;
+
+  /** The session that a task must be born in, or undefined when any will do. */
+  const need = (task: TreeTask): number | undefined => {
+    if (task.sid !== task.pid) return task.sid;
+    for (const child of childrenOf(task.pid)) {
+      const n = need(child);
+      if (n !== undefined && n !== task.pid && !isOrphan(child, task)) return n;
+    }
+    return undefined;
+  };
+  /** Its session is neither its parent's nor one that its parent can have been in before. */
+  const isOrphan = (task: TreeTask, parent: TreeTask): boolean => {
+    const n = task.sid !== task.pid ? task.sid : undefined;
+    if (n === undefined || n === parent.sid) return false;
+    // a parent that leads its session was born in another one: its own parent's, at least if that one is alive
+    if (parent.sid !== parent.pid) return true;
+    for (let at: TreeTask | undefined = byPid.get(parent.ppid); at; at = byPid.get(at.ppid)) {
+      if (at.sid === n) return false;
+      if (at.sid !== at.pid) return true;
+    }
+    return n !== inheritedSid;
+  };
+
+  const order: Birth[] = [];
+  const births = new Map<number, Birth>();
+  const orphans: TreeTask[] = [];
+  const make = (task: TreeTask, forker: Birth | undefined, extra: Partial<Birth> = {}): Birth => {
+    const birth: Birth = {
+      task,
+      forker,
+      cloneParent: false,
+      helper: false,
+      adopted: false,
+      before: [],
+      after: [],
+      setsid: task.sid === task.pid,
+      ...extra,
+    };
+    births.set(task.pid, birth);
+    const mine: Birth[] = [];
+    for (const child of childrenOf(task.pid)) {
+      if (isOrphan(child, task)) {
+        orphans.push(child);
+        continue;
+      }
+      // Two siblings that share a table the parent does not share are clones of each other.
+      const twin = mine.find((b) => shares(b.task.pid, child.pid) && !shares(task.pid, child.pid));
+      const born = make(child, twin ?? birth, twin ? { cloneParent: true } : {});
+      mine.push(born);
+      const n = need(child);
+      const list = birth.setsid && n !== undefined && n !== task.pid ? birth.before : birth.after;
+      if (twin) (twin.setsid ? twin.before : twin.after).push(born);
+      else list.push(born);
+    }
+    return birth;
+  };
+  const rootBirth = make(root, undefined);
+
+  for (const task of orphans) {
+    const parent = births.get(task.ppid)!;
+    const leader = births.get(task.sid);
+    const birth = make(task, undefined);
+    if (leader && !leader.task.zombie) {
+      // The session lives on below its leader: a helper there forks the orphan and ends, the subreaper adopts it.
+      const helper: Birth = {
+        task: { pid: 0, ppid: leader.task.pid, pgid: 0, sid: leader.task.sid, tids: [0], zombie: false },
+        forker: leader,
+        cloneParent: false,
+        helper: true,
+        adopted: true,
+        before: [],
+        after: [birth],
+        setsid: false,
+      };
+      birth.forker = helper;
+      leader.after.push(helper);
+    } else {
+      // The leader is dead: a helper takes its number below the orphan's parent and forks siblings of itself.
+      let helper = [...parent.after].find((b) => b.helper && b.task.pid === task.sid);
+      if (!helper) {
+        helper = {
+          task: { pid: task.sid, ppid: parent.task.pid, pgid: task.sid, sid: task.sid, tids: [task.sid], zombie: false },
+          forker: parent,
+          cloneParent: false,
+          helper: true,
+          adopted: false,
+          before: [],
+          after: [],
+          setsid: true,
+        };
+        parent.after.push(helper);
+      }
+      birth.forker = helper;
+      birth.cloneParent = true;
+      helper.after.push(birth);
+    }
+  }
+  const walk = (birth: Birth) => {
+    order.push(birth);
+    birth.before.forEach(walk);
+    birth.after.forEach(walk);
+  };
+  walk(rootBirth);
+
+  const groupHelpers: GroupHelper[] = [];
+  const helpers = new Set(order.filter((b) => b.helper).map((b) => b.task.pid));
+  for (const task of tasks) {
+    const exists = byPid.has(task.pgid) || helpers.has(task.pgid);
+    const foreign = inheritedSid !== undefined && task.sid === inheritedSid && task.pgid === root.pgid;
+    if (!exists && !foreign && !task.zombie && !groupHelpers.some((h) => h.pgid === task.pgid))
+      groupHelpers.push({ pgid: task.pgid, owner: task });
+  }
+  return { root: rootBirth, order, groupHelpers, inheritedSid };
+}
