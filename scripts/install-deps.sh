@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the build and the tests call and this machine does not have. Debian only; quiet when all is there.
+set -euo pipefail
+
+# command:package
+needs='
+g++:g++
+make:make
+python3:python3
+ld:binutils
+script:bsdutils
+ip:iproute2
+'
+
+missing=()
+for need in $needs; do
+  command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
+done
+[ "${#missing[@]}" -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "install-deps: please install: ${missing[*]}" >&2
+  exit 1
+fi
+[ "$(id -u)" -eq 0 ] && sudo='' || sudo=sudo
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get -qq update
+$sudo apt-get -qq install --no-install-recommends -y "${missing[@]}" >/dev/null

@@ -1,0 +1,45 @@
+/** One option of a subcommand. */
+export interface OptionSpec {
+  /** Long name, without dashes. */
+  readonly name: string;
+  /** One letter, without the dash. */
+  readonly alias?: string;
+  readonly type: 'boolean' | 'string';
+  /** What the value is called in the help, e.g. FILE. */
+  readonly value?: string;
+  readonly describe: string;
+}
+
+/** One positional argument of a subcommand; all of them are required. */
+export interface PositionalSpec {
+  readonly name: string;
+  readonly describe: string;
+  readonly choices?: readonly string[];
+}
+
+export interface ParsedArguments {
+  readonly positionals: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+/**
+ * A subcommand: what it takes, and what it does. The command line is parsed by parse-argv.ts when it is well formed, by
+ * yargs when help or a hint is wanted; both read this.
+ */
+export interface Command {
+  readonly name: string;
+  readonly describe: string;
+  readonly positionals: readonly PositionalSpec[];
+  readonly options: readonly OptionSpec[];
+  /** Command line (without "crit") and what it does. */
+  readonly examples: readonly (readonly [line: string, what: string])[];
+  /** @returns the exit status */
+  readonly run: (args: ParsedArguments) => number | Promise<number>;
+}
+
+export const flag = (args: ParsedArguments, name: string): boolean => args.options[name] === true;
+
+export function value(args: ParsedArguments, name: string): string | undefined {
+  const found = args.options[name];
+  return typeof found === 'string' ? found : undefined;
+}

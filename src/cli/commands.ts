@@ -1,0 +1,35 @@
+import type { Command } from './command.js';
+
+/** Each subcommand is loaded when it is wanted: start-up is a good part of what a short command costs. */
+const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
+  show: async () => (await import('./show.js')).show,
+  decode: async () => (await import('./decode.js')).decode,
+  encode: async () => (await import('./encode.js')).encode,
+  info: async () => (await import('./info.js')).info,
+  x: async () => (await import('./x.js')).x,
+  completion: async () => (await import('./completion.js')).completion,
+};
+
+export const COMMAND_NAMES: readonly string[] = Object.keys(LOADERS);
+
+/** CRIU's own commands: its command line, its options, another parser. */
+export const CRIU_COMMANDS: ReadonlySet<string> = new Set([
+  'dump',
+  'pre-dump',
+  'restore',
+  'check',
+  'dedup',
+  'cpuinfo',
+  'page-server',
+  'lazy-pages',
+  'service',
+  'swrk',
+]);
+
+export async function loadCommand(name: string): Promise<Command | undefined> {
+  return Object.hasOwn(LOADERS, name) ? LOADERS[name]?.() : undefined;
+}
+
+export async function allCommands(): Promise<Command[]> {
+  return Promise.all(Object.values(LOADERS).map((load) => load()));
+}

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** The image format's version that crit keeps to. */
+export const CRIU_VERSION = '4.2';
+
+/** crit's own version, from the nearest package.json above this file (bundled or not). */
+export function packageVersion(): string {
+  let dir = typeof __dirname === 'string' ? __dirname : import.meta.dirname;
+  for (;;) {
+    try {
+      const text = readFileSync(path.join(dir, 'package.json'), 'utf8');
+      const { name, version } = JSON.parse(text) as { name?: string; version?: string };
+      if (name === 'crit' && version !== undefined) return version;
+    } catch {
+      // Not here: look one level up.
+    }
+    const parent = path.dirname(dir);
+    if (parent === dir) return 'unknown';
+    dir = parent;
+  }
+}

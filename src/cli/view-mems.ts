@@ -1,0 +1,74 @@
+import type { ImageSet } from '../inspect/image-set.js';
+import { taskMemory, type TaskVma } from '../inspect/memory.js';
+import { safeText } from './safe-text.js';
+import { drawTable } from './table.js';
+import type { View } from './view.js';
+
+const address = (value: bigint): string => value.toString(16).padStart(8, '0');
+
+function what(vma: TaskVma): string {
+  switch (vma.kind) {
+    case 'sysvipc':
+      return `ips[${(vma.object ?? 0).toString(16)}]`;
+    case 'shmem':
+      return `shmem[${(vma.object ?? 0).toString(16)}]`;
+    case 'packet':
+      return `packet[${(vma.object ?? 0).toString(16)}]`;
+    case 'file':
+      return `${vma.path ?? ''}${vma.pgoff === 0n ? '' : ` + 0x${vma.pgoff.toString(16)}`}${vma.shared ? ' (s)' : ''}`;
+    case 'stack':
+      return '[stack]';
+    case 'vsyscall':
+      return '[vsyscall]';
+    case 'vdso':
+      return '[vdso]';
+    case 'growsdown':
+      return '[stack?]';
+    case 'anon':
+      return '';
+  }
+}
+
+/** `crit x DIR mems` */
+export async function viewMems(images: ImageSet): Promise<View> {
+  const tasks = await taskMemory(images);
+  return {
+    data: tasks,
+    plain: () => {
+      let out = '';
+      for (const { pid, exe, vmas } of tasks) {
+        out += `${pid}\n`;
+        if (exe !== undefined) out += `\t${'exe'.padEnd(36)}    ${exe}\n`;
+        for (const vma of vmas) {
+          const name = what(vma);
+          const range = `${address(vma.start)}-${address(vma.end)}`;
+          out += `\t${range.padEnd(36)}${vma.prot}${name === '' ? '' : ` ${name}`}${vma.regular ? '' : ' *'}\n`;
+        }
+      }
+      return out;
+    },
+    terminal: async () => {
+      const rows = tasks.flatMap(({ pid, exe, vmas }) => [
+        ...(exe === undefined ? [] : [[String(pid), 'exe', '', '', safeText(exe)]]),
+        ...vmas.map((vma) => [
+          String(pid),
+          `${address(vma.start)}-${address(vma.end)}`,
+          String((vma.end - vma.start) / 1024n),
+          vma.prot,
+          safeText(`${what(vma)}${vma.regular ? '' : ' *'}`),
+        ]),
+      ]);
+      const text = await drawTable({
+        head: ['PID', 'RANGE', 'KiB', 'PROT', 'WHAT'],
+        rows,
+        right: [0, 2],
+        paint: (chalk, cell, column) => {
+          if (column === 0) return chalk.cyan(cell);
+          if (column === 3 && cell.includes('w') && cell.includes('x')) return chalk.red(cell);
+          return column === 1 ? chalk.dim(cell) : cell;
+        },
+      });
+      return `${text}\n`;
+    },
+  };
+}

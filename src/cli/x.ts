@@ -1,0 +1,45 @@
+import type { Command } from './command.js';
+import { flag } from './command.js';
+import { openImageSet } from './open-image-set.js';
+import type { ImageSet } from '../inspect/image-set.js';
+import { jsonView } from './json-view.js';
+import { openSink } from './sink.js';
+import { onTerminal } from './table.js';
+import type { View } from './view.js';
+
+const VIEWS: Readonly<Record<string, (images: ImageSet) => Promise<View>>> = {
+  ps: async (images) => (await import('./view-ps.js')).viewPs(images),
+  fds: async (images) => (await import('./view-fds.js')).viewFds(images),
+  mems: async (images) => (await import('./view-mems.js')).viewMems(images),
+  rss: async (images) => (await import('./view-rss.js')).viewRss(images),
+  sk: async (images) => (await import('./view-sk.js')).viewSk(images),
+};
+
+export const x: Command = {
+  name: 'x',
+  describe: 'explore a directory of images',
+  positionals: [
+    { name: 'dir', describe: 'the image directory' },
+    {
+      name: 'what',
+      describe: 'ps: the processes; fds: their descriptors; mems: their mappings; rss: the pages in the images; sk: the sockets',
+      choices: Object.keys(VIEWS),
+    },
+  ],
+  options: [{ name: 'json', type: 'boolean', describe: 'print the view as JSON' }],
+  examples: [
+    ['x checkpoint/ ps', 'the process tree'],
+    ['x checkpoint/ fds --json', 'all descriptors, for another program'],
+    ['x . sk', 'the sockets of the checkpoint in this directory'],
+  ],
+  run: async (args) => {
+    const images = openImageSet(args.positionals['dir'] ?? '.');
+    const view = await VIEWS[args.positionals['what'] ?? 'ps']?.(images);
+    if (!view) return 1;
+    const sink = openSink(undefined);
+    if (flag(args, 'json')) sink.write(jsonView(view.data));
+    else sink.write(onTerminal() ? await view.terminal() : view.plain());
+    sink.commit();
+    return 0;
+  },
+};

@@ -1,0 +1,68 @@
+import { FdTypes, type FileEntry, type MemfdInodeEntry, type PipeEntry, type RegFileEntry, type UnixSkEntry } from '../image/generated/messages.js';
+import { encodeQuotedPrintable } from './quoted-printable.js';
+import type { ImageSet } from './image-set.js';
+
+const TYPE_NAME = new Map<number, string>(Object.entries(FdTypes).map(([name, number]) => [number, name]));
+
+/** The name of a descriptor's type, e.g. REG; a number that has no name is itself. */
+export const fileTypeName = (type: number): string => TYPE_NAME.get(type) ?? String(type);
+
+/** Descriptions of open files, as `x fds` and `x mems` print them. */
+export class FileNames {
+  readonly #images: ImageSet;
+  #byId: Map<number, FileEntry> | undefined;
+
+  constructor(images: ImageSet) {
+    this.#images = images;
+  }
+
+  /** An open file by its id; undefined when files.img does not have it. */
+  async file(id: number): Promise<FileEntry | undefined> {
+    if (!this.#byId) {
+      this.#byId = new Map();
+      for (const file of await this.#images.files()) if (!this.#byId.has(file.id)) this.#byId.set(file.id, file);
+    }
+    return this.#byId.get(id);
+  }
+
+  /** Of one kind: from files.img, else from the kind's own image that older sets have. */
+  async #find<T extends { id: number }>(id: number, pick: (file: FileEntry) => T | undefined, image: string): Promise<T | undefined> {
+    const file = await this.file(id);
+    if (file) return pick(file);
+    return (await this.#images.all<T>(image))?.find((entry) => entry.id === id);
+  }
+
+  /** A regular file's path, "unknown path" when there is none. */
+  async path(id: number): Promise<string> {
+    const found = await this.#find<RegFileEntry>(id, (file) => file.reg, 'reg-files.img');
+    return found?.name ? found.name : 'unknown path';
+  }
+
+  /** In one line, in the notation of the Python crit: a path, `pipe[ID]`, `unix[INO (PEER) NAME]`, `TYPE.ID`. */
+  async describe(type: number, id: number): Promise<string> {
+    switch (type) {
+      case FdTypes.REG:
+        return this.path(id);
+      case FdTypes.PIPE: {
+        const pipe = await this.#find<PipeEntry>(id, (file) => file.pipe, 'pipes.img');
+        return pipe ? `pipe[${pipe.pipe_id}]` : 'pipe[?]';
+      }
+      case FdTypes.UNIXSK: {
+        const socket = await this.#find<UnixSkEntry>(id, (file) => file.usk, 'unixsk.img');
+        if (!socket) return 'unix[?]';
+        const name = encodeQuotedPrintable(socket.name);
+        return `unix[${socket.ino} (${socket.peer})${name === '' ? '' : ` ${name}`}]`;
+      }
+      default:
+        return `${fileTypeName(type)}.${id}`;
+    }
+  }
+
+  /** What a memfd was called, where an id belongs to one. */
+  async memfdName(id: number): Promise<string | undefined> {
+    const inode = (await this.file(id))?.memfd?.inode_id;
+    if (inode === undefined) return undefined;
+    const inodes = await this.#images.all<MemfdInodeEntry>('memfd.img');
+    return inodes?.find((entry) => entry.inode_id === BigInt(inode))?.name;
+  }
+}

@@ -1,0 +1,47 @@
+import type { FdinfoEntry, FsEntry, TaskKobjIdsEntry } from '../image/generated/messages.js';
+import { FileNames, fileTypeName } from './file-names.js';
+import type { ImageSet } from './image-set.js';
+
+/** One descriptor of a task. */
+export interface TaskFd {
+  readonly fd: number;
+  readonly type: string;
+  /** The open file's id in files.img: descriptors with the same id share one open file. */
+  readonly id: number;
+  /** FD_CLOEXEC is 1 (fcntl(2), F_GETFD). */
+  readonly flags: number;
+  readonly file: string;
+}
+
+/** The descriptors of one task and its place in the file system. */
+export interface TaskFiles {
+  readonly pid: number;
+  /** The descriptor table: tasks with the same number share it. undefined for a task that has none, as a zombie. */
+  readonly files_id: number | undefined;
+  readonly fds: readonly TaskFd[];
+  readonly cwd: string | undefined;
+  readonly root: string | undefined;
+}
+
+/** Per task in the order of pstree.img. A zombie, which has neither descriptors nor a directory, has an empty list. */
+export async function taskFiles(images: ImageSet): Promise<readonly TaskFiles[]> {
+  const names = new FileNames(images);
+  const out: TaskFiles[] = [];
+  for (const { pid } of await images.tasks()) {
+    const table = (await images.first<TaskKobjIdsEntry>(`ids-${pid}.img`))?.files_id;
+    const fdinfo = table === undefined ? [] : ((await images.all<FdinfoEntry>(`fdinfo-${table}.img`)) ?? []);
+    const fds: TaskFd[] = [];
+    for (const { fd, type, id, flags } of fdinfo) {
+      fds.push({ fd, type: fileTypeName(type), id, flags, file: await names.describe(type, id) });
+    }
+    const fs = await images.first<FsEntry>(`fs-${pid}.img`);
+    out.push({
+      pid,
+      files_id: table,
+      fds,
+      cwd: fs && (await names.path(fs.cwd_id)),
+      root: fs && (await names.path(fs.root_id)),
+    });
+  }
+  return out;
+}

@@ -1,0 +1,61 @@
+import type { FileEntry, PstreeEntry } from '../image/generated/messages.js';
+
+/**
+ * What the views need of an image directory: the entries of one image by file name, undefined when there is no such
+ * image. Anything that can answer this can be inspected.
+ */
+export interface EntrySource {
+  entries(file: string): Promise<readonly unknown[] | undefined>;
+  /** File names in the directory, in any order. */
+  names(): Promise<readonly string[]>;
+}
+
+/** Reads each image once, however many views ask. */
+export class ImageSet {
+  readonly #source: EntrySource;
+  readonly #cache = new Map<string, Promise<readonly unknown[] | undefined>>();
+
+  constructor(source: EntrySource) {
+    this.#source = source;
+  }
+
+  /** The entries of an image; undefined when it is not there. @throws what reading it throws when it is damaged */
+  async all<T>(file: string): Promise<readonly T[] | undefined> {
+    let found = this.#cache.get(file);
+    if (!found) {
+      found = this.#source.entries(file);
+      this.#cache.set(file, found);
+    }
+    return (await found) as readonly T[] | undefined;
+  }
+
+  /** The only entry of an image. */
+  async first<T>(file: string): Promise<T | undefined> {
+    return (await this.all<T>(file))?.[0];
+  }
+
+  names(): Promise<readonly string[]> {
+    return this.#source.names();
+  }
+
+  /** The tasks, in the order of pstree.img. @throws NoSuchImage without that image */
+  async tasks(): Promise<readonly PstreeEntry[]> {
+    const tasks = await this.all<PstreeEntry>('pstree.img');
+    if (!tasks) throw new NoSuchImage('pstree.img');
+    return tasks;
+  }
+
+  /** files.img; images of CRIU before 3.3 have one image per kind of file instead. */
+  async files(): Promise<readonly FileEntry[]> {
+    return (await this.all<FileEntry>('files.img')) ?? [];
+  }
+}
+
+/** An image that a view cannot do without is not in the directory. */
+export class NoSuchImage extends Error {
+  readonly file: string;
+  constructor(file: string) {
+    super(`${file} is not there`);
+    this.file = file;
+  }
+}

@@ -1,0 +1,87 @@
+import type { MmEntry, VmaEntry } from '../image/generated/messages.js';
+import { FileNames } from './file-names.js';
+import type { ImageSet } from './image-set.js';
+import { VMA } from '../image/vma-status.js';
+
+/** One mapping of a task. */
+export interface TaskVma {
+  readonly start: bigint;
+  readonly end: bigint;
+  /** As in /proc/PID/maps: r, w, x or -. */
+  readonly prot: string;
+  readonly kind: 'sysvipc' | 'shmem' | 'packet' | 'file' | 'stack' | 'vsyscall' | 'vdso' | 'growsdown' | 'anon';
+  /** For sysvipc, shmem and packet: from 1 up, the same number for the same object in all tasks. */
+  readonly object: number | undefined;
+  /** For a file: its path. */
+  readonly path: string | undefined;
+  /** Offset in the file, in bytes. */
+  readonly pgoff: bigint;
+  /** A file mapped MAP_SHARED. */
+  readonly shared: boolean;
+  /** Kept in the images (VMA_AREA_REGULAR); others are made by the kernel. */
+  readonly regular: boolean;
+  readonly status: number;
+}
+
+/** The address space of one task; exe and vmas are empty for a zombie. */
+export interface TaskMemory {
+  readonly pid: number;
+  readonly exe: string | undefined;
+  readonly vmas: readonly TaskVma[];
+}
+
+/** Numbers shared objects in the order they are met, from 1 up. */
+class ObjectNumbers {
+  readonly #numbers = new Map<bigint, number>();
+  of(id: bigint): number {
+    let number = this.#numbers.get(id);
+    if (number === undefined) {
+      number = this.#numbers.size + 1;
+      this.#numbers.set(id, number);
+    }
+    return number;
+  }
+}
+
+const MAP_GROWSDOWN = 0x100;
+
+function kindOf({ status, flags }: VmaEntry): TaskVma['kind'] {
+  if (status & VMA.SYSVIPC) return 'sysvipc';
+  if (status & VMA.ANON_SHARED) return 'shmem';
+  if (status & VMA.SOCKET) return 'packet';
+  if (status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) return 'file';
+  if (status & VMA.STACK) return 'stack';
+  if (status & VMA.VSYSCALL) return 'vsyscall';
+  if (status & VMA.VDSO) return 'vdso';
+  return flags & MAP_GROWSDOWN ? 'growsdown' : 'anon';
+}
+
+const protText = (prot: number): string => `${prot & 1 ? 'r' : '-'}${prot & 2 ? 'w' : '-'}${prot & 4 ? 'x' : '-'}`;
+
+/** Per task in the order of pstree.img. */
+export async function taskMemory(images: ImageSet): Promise<readonly TaskMemory[]> {
+  const names = new FileNames(images);
+  const numbers = new ObjectNumbers();
+  const out: TaskMemory[] = [];
+  for (const { pid } of await images.tasks()) {
+    const mm = await images.first<MmEntry>(`mm-${pid}.img`);
+    const vmas: TaskVma[] = [];
+    for (const vma of mm?.vmas ?? []) {
+      const kind = kindOf(vma);
+      vmas.push({
+        start: vma.start,
+        end: vma.end,
+        prot: protText(vma.prot),
+        kind,
+        object: kind === 'sysvipc' || kind === 'shmem' || kind === 'packet' ? numbers.of(vma.shmid) : undefined,
+        path: kind === 'file' ? await names.path(Number(vma.shmid)) : undefined,
+        pgoff: vma.pgoff,
+        shared: (vma.status & VMA.FILE_SHARED) !== 0,
+        regular: (vma.status & VMA.REGULAR) !== 0,
+        status: vma.status,
+      });
+    }
+    out.push({ pid, exe: mm && (await names.path(mm.exe_file_id)), vmas });
+  }
+  return out;
+}

@@ -1,0 +1,69 @@
+import type { MmEntry, PagemapEntry, VmaEntry } from '../image/generated/messages.js';
+import { FileNames } from './file-names.js';
+import type { ImageSet } from './image-set.js';
+import { VMA } from '../image/vma-status.js';
+
+/** A mapping that a run of pages lies in. */
+export interface RangeVma {
+  readonly start: bigint;
+  readonly pages: bigint;
+  readonly path: string | undefined;
+  /** The run before this one lies in the same mapping. */
+  readonly again: boolean;
+}
+
+/** One run of pages in the pagemap image. */
+export interface PageRange {
+  readonly vaddr: bigint;
+  readonly pages: bigint;
+  /** PE_PARENT 1, PE_LAZY 2, PE_PRESENT 4 (criu/include/pagemap.h); undefined in images of old versions. */
+  readonly flags: number | undefined;
+  readonly vmas: readonly RangeVma[];
+}
+
+/** The pages of one task that the images know of. */
+export interface TaskPages {
+  readonly pid: number;
+  readonly ranges: readonly PageRange[];
+}
+
+const PAGE_SHIFT = 12n;
+
+async function inMappings(pages: readonly PagemapEntry[], vmas: readonly VmaEntry[], names: FileNames): Promise<PageRange[]> {
+  const ranges: PageRange[] = [];
+  let at = 0;
+  let shown = -1;
+  for (const entry of pages) {
+    // compat_nr_pages alone is there in images of CRIU before 4.0.
+    const count = entry.nr_pages ?? BigInt(entry.compat_nr_pages);
+    const end = entry.vaddr + (count << PAGE_SHIFT);
+    while (at < vmas.length && (vmas[at]?.end ?? 0n) <= entry.vaddr) at++;
+    const found: RangeVma[] = [];
+    for (let vma = vmas[at]; vma && vma.start < end; vma = vmas[++at]) {
+      found.push({
+        start: vma.start,
+        pages: (vma.end - vma.start) >> PAGE_SHIFT,
+        path: vma.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED) ? await names.path(Number(vma.shmid)) : undefined,
+        again: at === shown,
+      });
+      shown = at;
+    }
+    // The next run may begin in the mapping that this one ended in.
+    at = Math.max(0, at - 1);
+    ranges.push({ vaddr: entry.vaddr, pages: count, flags: entry.flags, vmas: found });
+  }
+  return ranges;
+}
+
+/** Per task in the order of pstree.img; a zombie has no pages. */
+export async function taskRss(images: ImageSet): Promise<readonly TaskPages[]> {
+  const names = new FileNames(images);
+  const out: TaskPages[] = [];
+  for (const { pid } of await images.tasks()) {
+    const mm = await images.first<MmEntry>(`mm-${pid}.img`);
+    const pagemap = await images.all<PagemapEntry>(`pagemap-${pid}.img`);
+    // The first entry is the head, which names the pages image.
+    out.push({ pid, ranges: await inMappings(pagemap?.slice(1) ?? [], mm?.vmas ?? [], names) });
+  }
+  return out;
+}
