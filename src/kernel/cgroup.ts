@@ -1,0 +1,28 @@
+import { ProcFileError, procPath, readProcText } from './proc-file.js';
+
+/** A line of /proc/PID/cgroup (cgroups(7)). */
+export interface CgroupMembership {
+  /** 0 for version 2. */
+  hierarchyId: number;
+  /** "memory", "cpu,cpuacct", "name=systemd"; "" for version 2. */
+  controllers: string;
+  /** Relative to the reader's cgroup namespace. */
+  path: string;
+}
+
+/** The text of a cgroup file. */
+export function parseCgroups(text: string, source = 'cgroup'): CgroupMembership[] {
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const m = /^(\d+):([^:]*):(.*)$/s.exec(line);
+      if (!m) throw new ProcFileError(source, 'PROC_FORMAT', `not understood: ${JSON.stringify(line)}`);
+      return { hierarchyId: Number(m[1]), controllers: m[2]!, path: m[3]! };
+    });
+}
+
+/** The cgroups of a process, in the kernel's order. @throws ProcGone */
+export function readCgroups(pid: number, tid?: number): CgroupMembership[] {
+  return parseCgroups(readProcText(pid, 'cgroup', tid), procPath(pid, 'cgroup', tid));
+}

@@ -1,0 +1,234 @@
+import { O_CLOEXEC } from './open-flags.js';
+import { procPath, ProcFileError, readProcText } from './proc-file.js';
+
+/** /proc/PID/fdinfo/FD (proc_pid_fdinfo(5)): what every descriptor has, and the lines its kind adds. */
+export interface FdInfo {
+  /** Byte offset, or whatever the file makes of it. */
+  pos: bigint;
+  /** O_* flags of the description, without O_CLOEXEC. */
+  flags: number;
+  /** FD_CLOEXEC of the descriptor. */
+  cloexec: boolean;
+  mntId: number;
+  /** Since Linux 5.14. */
+  ino: bigint | undefined;
+  /** The lines of the kind in order: what stands before and behind the first colon. */
+  lines: readonly (readonly [key: string, value: string])[];
+}
+
+/** The text of an fdinfo file. */
+export function parseFdInfo(text: string, source = 'fdinfo'): FdInfo {
+  let pos: bigint | undefined;
+  let flags: number | undefined;
+  let mntId = -1;
+  let ino: bigint | undefined;
+  const lines: [string, string][] = [];
+  for (const line of text.split('\n')) {
+    if (!line) continue;
+    const colon = line.indexOf(':');
+    const key = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? '' : line.slice(colon + 1).trim();
+    if (key === 'pos' && pos === undefined) pos = BigInt(value);
+    else if (key === 'flags' && flags === undefined) flags = Number.parseInt(value, 8);
+    else if (key === 'mnt_id' && mntId < 0) mntId = Number(value);
+    else if (key === 'ino' && ino === undefined) ino = BigInt(value);
+    else lines.push([key, value]);
+  }
+  if (pos === undefined || flags === undefined)
+    throw new ProcFileError(source, 'PROC_FORMAT', `not understood: ${JSON.stringify(text.slice(0, 200))}`);
+  return { pos, flags: flags & ~O_CLOEXEC, cloexec: (flags & O_CLOEXEC) !== 0, mntId, ino, lines };
+}
+
+/** fdinfo of a descriptor of a process; of one thread's when that has a table of its own. @throws ProcGone */
+export function readFdInfo(pid: number, fd: number, tid?: number): FdInfo {
+  return parseFdInfo(readProcText(pid, `fdinfo/${fd}`, tid), procPath(pid, `fdinfo/${fd}`, tid));
+}
+
+/** The value of the first line with a key. */
+export function fdInfoValue(info: FdInfo, key: string): string | undefined {
+  return info.lines.find(([k]) => k === key)?.[1];
+}
+
+/** The counter of an eventfd. `id` and `semaphore` are there since Linux 5.2 and 6.5. */
+export interface EventFdInfo {
+  count: bigint;
+  id: number | undefined;
+  semaphore: boolean | undefined;
+}
+
+/** @returns undefined when the descriptor is no eventfd */
+export function eventFdInfo(info: FdInfo): EventFdInfo | undefined {
+  const count = fdInfoValue(info, 'eventfd-count');
+  if (count === undefined) return undefined;
+  const id = fdInfoValue(info, 'eventfd-id');
+  const semaphore = fdInfoValue(info, 'eventfd-semaphore');
+  return {
+    count: BigInt(`0x${count}`),
+    id: id === undefined ? undefined : Number(id),
+    semaphore: semaphore === undefined ? undefined : semaphore === '1',
+  };
+}
+
+/** The mask of a signalfd (bit N-1 is signal N). @returns undefined when the descriptor is no signalfd */
+export function signalFdMask(info: FdInfo): bigint | undefined {
+  const mask = fdInfoValue(info, 'sigmask');
+  return mask === undefined ? undefined : BigInt(`0x${mask}`);
+}
+
+/** A timerfd; times are what timerfd_gettime(2) says, in seconds and nanoseconds: the value is what remains. */
+export interface TimerFdInfo {
+  /** CLOCK_* */
+  clockid: number;
+  /** Expirations that nobody has read. */
+  ticks: bigint;
+  /** TFD_TIMER_* of the last timerfd_settime(2). */
+  settimeFlags: number;
+  valueSec: bigint;
+  valueNsec: bigint;
+  intervalSec: bigint;
+  intervalNsec: bigint;
+}
+
+/** @returns undefined when the descriptor is no timerfd */
+export function timerFdInfo(info: FdInfo): TimerFdInfo | undefined {
+  const ticks = fdInfoValue(info, 'ticks');
+  const clockid = fdInfoValue(info, 'clockid');
+  if (ticks === undefined || clockid === undefined) return undefined;
+  const [valueSec, valueNsec] = pair(fdInfoValue(info, 'it_value'));
+  const [intervalSec, intervalNsec] = pair(fdInfoValue(info, 'it_interval'));
+  return {
+    clockid: Number(clockid),
+    ticks: BigInt(ticks),
+    settimeFlags: Number.parseInt(fdInfoValue(info, 'settime flags') ?? '0', 8),
+    valueSec,
+    valueNsec,
+    intervalSec,
+    intervalNsec,
+  };
+}
+
+/** "(1, 500)" */
+function pair(text: string | undefined): [bigint, bigint] {
+  const m = /\((\d+), *(\d+)\)/.exec(text ?? '');
+  return m ? [BigInt(m[1]!), BigInt(m[2]!)] : [0n, 0n];
+}
+
+/** One target of an epoll. */
+export interface EpollTarget {
+  /** The number under which it was added; by now it may be closed or mean another file. */
+  tfd: number;
+  /** EPOLL*; unsigned. */
+  events: number;
+  data: bigint;
+  pos: bigint;
+  ino: bigint;
+  /** Of the target's file system: major << 20 | minor. */
+  sdev: number;
+}
+
+const EPOLL = /^(\d+) +events: *([0-9a-f]+) +data: *([0-9a-f]+)(?: +pos:(-?\d+) +ino:([0-9a-f]+) +sdev:([0-9a-f]+))?/;
+
+/** The targets of an epoll; empty when it has none or the descriptor is no epoll. */
+export function epollTargets(info: FdInfo): EpollTarget[] {
+  return info.lines.flatMap(([key, value]) => {
+    const m = key === 'tfd' ? EPOLL.exec(value) : null;
+    if (!m) return [];
+    return [
+      {
+        tfd: Number(m[1]),
+        events: Number.parseInt(m[2]!, 16),
+        data: BigInt(`0x${m[3]!}`),
+        pos: BigInt(m[4] ?? 0),
+        ino: BigInt(`0x${m[5] ?? '0'}`),
+        sdev: Number.parseInt(m[6] ?? '0', 16),
+      },
+    ];
+  });
+}
+
+/** One watch of an inotify. */
+export interface InotifyWatch {
+  wd: number;
+  ino: bigint;
+  /** major << 20 | minor */
+  sdev: number;
+  /** IN_* */
+  mask: number;
+  /** For open_by_handle_at(2); absent where the file system cannot export. */
+  handle: { type: number; bytes: Uint8Array } | undefined;
+}
+
+const INOTIFY = /^inotify wd:([0-9a-f]+) ino:([0-9a-f]+) sdev:([0-9a-f]+) mask:([0-9a-f]+)/;
+const HANDLE = /fhandle-bytes:([0-9a-f]+) fhandle-type:([0-9a-f]+) f_handle:([0-9a-f]*)/;
+
+/** The watches of an inotify; empty when it has none or the descriptor is no inotify. */
+export function inotifyWatches(info: FdInfo): InotifyWatch[] {
+  return info.lines.flatMap(([key, value]) => {
+    const line = `${key}:${value}`;
+    const m = INOTIFY.exec(line);
+    if (!m) return [];
+    const handle = HANDLE.exec(line);
+    return [
+      {
+        wd: Number.parseInt(m[1]!, 16),
+        ino: BigInt(`0x${m[2]!}`),
+        sdev: Number.parseInt(m[3]!, 16),
+        mask: Number.parseInt(m[4]!, 16),
+        handle: handle
+          ? { type: Number.parseInt(handle[2]!, 16), bytes: new Uint8Array(Buffer.from(handle[3]!, 'hex')) }
+          : undefined,
+      },
+    ];
+  });
+}
+
+/** A lock on the description or of the process, as /proc/locks shows it too (proc_locks(5)). */
+export interface FdLock {
+  kind: 'POSIX' | 'FLOCK' | 'OFDLCK' | 'LEASE' | 'DELEG' | 'ACCESS' | (string & {});
+  /** ADVISORY, MANDATORY, ACTIVE, BREAKING, ... */
+  type: string;
+  access: 'READ' | 'WRITE' | 'RW' | 'NONE' | (string & {});
+  /** Owner; -1 for OFD locks. */
+  pid: number;
+  devMajor: number;
+  devMinor: number;
+  inode: bigint;
+  start: bigint;
+  /** Last byte, or undefined for the end of the file. */
+  end: bigint | undefined;
+}
+
+const LOCK = /^\d+: (\S+) +(\S+) +(\S+) +(-?\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) (\d+) (EOF|\d+)/;
+
+/** Locks taken through a description. */
+export function fdLocks(info: FdInfo): FdLock[] {
+  return info.lines.flatMap(([key, value]) => {
+    const m = key === 'lock' ? LOCK.exec(value) : null;
+    if (!m) return [];
+    return [
+      {
+        kind: m[1]!,
+        type: m[2]!,
+        access: m[3]!,
+        pid: Number(m[4]),
+        devMajor: Number.parseInt(m[5]!, 16),
+        devMinor: Number.parseInt(m[6]!, 16),
+        inode: BigInt(m[7]!),
+        start: BigInt(m[8]!),
+        end: m[9] === 'EOF' ? undefined : BigInt(m[9]!),
+      },
+    ];
+  });
+}
+
+/** How many descriptors lie queued in a unix socket (Linux 5.9). @returns undefined when it is no unix socket */
+export function scmFds(info: FdInfo): number | undefined {
+  const value = fdInfoValue(info, 'scm_fds');
+  return value === undefined ? undefined : Number(value);
+}
+
+/** The process of a pidfd in the reader's pid namespace: -1 when it has ended. @returns undefined for no pidfd */
+export function pidFdPid(info: FdInfo): number | undefined {
+  const value = fdInfoValue(info, 'Pid');
+  return value === undefined ? undefined : Number(value);
+}

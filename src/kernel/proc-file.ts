@@ -1,0 +1,97 @@
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { CritError } from '../image/errors.js';
+
+/** A process, thread or descriptor that went away while /proc was asked about it. */
+export class ProcGone extends CritError {
+  readonly pid: number;
+  readonly path: string;
+
+  constructor(pid: number, path: string, cause?: unknown) {
+    super(`process ${pid} is gone (${path})`, { code: 'PROC_GONE', cause });
+    this.pid = pid;
+    this.path = path;
+  }
+}
+
+/** A file of /proc that could not be read or understood though its process is there. */
+export class ProcFileError extends CritError {
+  readonly path: string;
+
+  constructor(path: string, code: string, message: string, cause?: unknown) {
+    super(`${path}: ${message}`, { code, cause });
+    this.path = path;
+  }
+}
+
+/** /proc/PID, or /proc/PID/task/TID when a thread is meant. */
+export function procPath(pid: number, file: string, tid?: number): string {
+  return tid === undefined ? `/proc/${pid}/${file}` : `/proc/${pid}/task/${tid}/${file}`;
+}
+
+const chunk = Buffer.allocUnsafe(1 << 16);
+
+/** The bytes of a file of /proc. @throws ProcGone, ProcFileError */
+export function readProcBytes(pid: number, file: string, tid?: number): Buffer {
+  const path = procPath(pid, file, tid);
+  return attempt(pid, path, () => {
+    const fd = openSync(path, 'r');
+    try {
+      // seq_file gives a page per read(2) whatever is asked for, so the size is known only at the end
+      const parts: Buffer[] = [];
+      let used = 0;
+      for (;;) {
+        const n = readSync(fd, chunk, used, chunk.length - used, null);
+        used += n;
+        if (n === 0) break;
+        if (used < chunk.length) continue;
+        parts.push(Buffer.from(chunk));
+        used = 0;
+      }
+      parts.push(chunk.subarray(0, used));
+      return Buffer.concat(parts);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** The text of a file of /proc. @throws ProcGone, ProcFileError */
+export function readProcText(pid: number, file: string, tid?: number): string {
+  return readProcBytes(pid, file, tid).toString('utf8');
+}
+
+/** Where a link of /proc/PID points to, as the kernel spells it. @throws ProcGone, ProcFileError */
+export function readProcLink(pid: number, file: string, tid?: number): string {
+  const path = procPath(pid, file, tid);
+  return attempt(pid, path, () => readlinkSync(path));
+}
+
+/** The names in a directory of /proc. @throws ProcGone, ProcFileError */
+export function readProcDir(pid: number, dir: string, tid?: number): string[] {
+  const path = procPath(pid, dir, tid);
+  return attempt(pid, path, () => readdirSync(path));
+}
+
+/** Names of a directory that are numbers, ascending. */
+export function readProcNumbers(pid: number, dir: string, tid?: number): number[] {
+  return readProcDir(pid, dir, tid)
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** Runs something on /proc and puts errors into words. @throws ProcGone, ProcFileError */
+export function attempt<T>(pid: number, path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'UNKNOWN';
+    if (code === 'ESRCH') throw new ProcGone(pid, path, error);
+    if (code === 'ENOENT') {
+      // A descriptor, a thread or the process went away, unless the kernel never had such a file.
+      const known = /\/(fd|fdinfo|task|map_files)\//.test(path);
+      if (known || !existsSync(`/proc/${pid}`)) throw new ProcGone(pid, path, error);
+      throw new ProcFileError(path, 'NO_PROC_FILE', 'this process or kernel has none', error);
+    }
+    throw new ProcFileError(path, code, `cannot be read: ${code}`, error);
+  }
+}

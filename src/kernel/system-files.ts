@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+
+// Files of /proc that are not about one process.
+
+/** A value under /proc/sys ("kernel.pid_max"), trimmed; undefined where the kernel has none. */
+export function readSysctl(name: string): string | undefined {
+  return readText(`/proc/sys/${name.replaceAll('.', '/')}`);
+}
+
+/** "6.18.44-foo" */
+export function kernelRelease(): string {
+  return readSysctl('kernel.osrelease') ?? 'unknown';
+}
+
+/** Whether the running kernel is at least "5.9". */
+export function kernelAtLeast(version: string, release = kernelRelease()): boolean {
+  const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
+  const [wantMajor = 0, wantMinor = 0] = version.split('.').map(Number);
+  return major > wantMajor || (major === wantMajor && minor >= wantMinor);
+}
+
+/** File system types that the kernel has now; modules may bring more. */
+export function fileSystems(): Set<string> {
+  const text = readText('/proc/filesystems') ?? '';
+  return new Set(text.split('\n').map((line) => line.slice(line.indexOf('\t') + 1).trim()));
+}
+
+/** Clock of the boot: differs between boots (random UUID). */
+export function bootId(): string | undefined {
+  return readSysctl('kernel.random.boot_id');
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
