@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { imageFileName, type ImageType } from '../image/catalogue.js';
@@ -20,7 +20,16 @@ import { checkNamespaces, checkUnshared, rootIds } from './ids.js';
 import { askMm } from './mm.js';
 import { collectRuns, copyFromOutside, pagemapOf, type PageRun } from './pages.js';
 import { PageScanner } from './page-scan.js';
+import { writeFromInside } from './pages-inside.js';
+import { giveFd } from '../task/descriptors.js';
+import { snapshot, SNAPSHOT_RINGS } from '../task/snapshot.js';
+import type { Puppet } from '../task/puppet.js';
+import { sysRaw } from '../native/sys.js';
+import { readStat } from '../kernel/stat-file.js';
 import { describeVmas, type DumpVma } from './vmas.js';
+
+/** From here on pages are written by the task itself: bringing a descriptor into it pays. */
+const INSIDE_BYTES = 4 << 20;
 
 /** A borrowed process and what has been learned of it. */
 class Task implements DumpTask {
@@ -34,9 +43,12 @@ class Task implements DumpTask {
   vmas: DumpVma[] = [];
   runs: PageRun[] = [];
   pagesId = 0;
+  /** A copy of the task that its pages are written from while it runs on, and its descriptor of the pages image. */
+  copy: Puppet | undefined;
+  copyFd = -1;
   exeId = 0;
 
-  constructor(frozen: FrozenTask) {
+  constructor(frozen: FrozenTask, leaveRunning: boolean) {
     this.pid = frozen.pid;
     this.frozen = frozen;
     this.tids = frozen.threads.map((t) => t.tid);
@@ -55,6 +67,7 @@ class Task implements DumpTask {
         key: m.inode ? `${m.devMajor}:${m.devMinor}:${m.inode}:${m.offset}` : '',
         name: m.path,
       })),
+      leaveRunning ? SNAPSHOT_RINGS : [],
     );
   }
 
@@ -131,28 +144,38 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   freezing.end();
   const frozen = stats.phase('frozen_time');
   let done = false;
+  let released = false;
+  const release = (kill: boolean) => {
+    if (released) return;
+    released = true;
+    for (const task of tasks) task.borrowed.giveBack();
+    if (done && options.leaveStopped) tree.leaveStopped();
+    else tree.release(kill);
+    frozen.end();
+  };
   try {
-    try {
-      for (const task of tree.alive) checkNamespaces(task.pid);
-      checkUnshared(tree.alive.map((task) => task.pid));
-      checkSessions(tree, options.shellJob);
-      for (const task of tree.alive) tasks.push(new Task(task));
-      dumpTasks(ctx, images, tree, tasks, log);
-    } finally {
-      for (const task of tasks) task.borrowed[Symbol.dispose]();
-    }
+    for (const task of tree.alive) checkNamespaces(task.pid);
+    checkUnshared(tree.alive.map((task) => task.pid));
+    checkSessions(tree, options.shellJob);
+    for (const task of tree.alive) tasks.push(new Task(task, options.leaveRunning));
+    const write = dumpTasks(ctx, images, tree, tasks);
+    // Tasks that are to run on do so before the rest is written.
+    if (options.leaveRunning && !options.leaveStopped) release(false);
+    finishPages(tasks);
+    write();
     options.action('post-dump');
-    writeInventory(ctx, options);
+    writeInventory(ctx);
     done = true;
   } finally {
+    for (const task of tasks) endCopy(task);
     if (!done) images.discard();
-    if (done && options.leaveStopped) tree.leaveStopped();
-    else tree.release(done && !options.leaveRunning);
-    frozen.end();
+    release(done && !options.leaveRunning);
+    for (const task of tasks) task.borrowed[Symbol.dispose]();
   }
 }
 
-function dumpTasks(ctx: DumpContext, images: Images, tree: FrozenTree, tasks: readonly Task[], log: Log): void {
+/** What must happen while the tree is stopped. @returns what is left to write */
+function dumpTasks(ctx: DumpContext, images: Images, tree: FrozenTree, tasks: readonly Task[]): () => void {
   const files = new DumpFiles(ctx);
   try {
     // Everything that can be refused is found out before memory is copied.
@@ -178,46 +201,67 @@ function dumpTasks(ctx: DumpContext, images: Images, tree: FrozenTree, tasks: re
     for (const task of tasks) dumpPages(ctx, images, task);
     memdump.end();
     files.finish();
-    const pstree: Messages['pstree_entry'][] = [];
-    for (const task of tree.tasks) {
-      const index = tasks.findIndex((t) => t.pid === task.pid);
-      pstree.push({
-        pid: task.pid,
-        ppid: task.pid === ctx.options.pid ? 0 : task.ppid,
-        pgid: task.stat.pgrp,
-        sid: task.stat.session,
-        threads: index < 0 ? [task.pid] : [...tasks[index]!.tids],
-      });
-      if (index < 0) {
-        ctx.write('CORE', task.pid, [{ message: zombieCore(task) }]);
-        continue;
-      }
-      const alive = tasks[index]!;
-      cores[index]!.forEach((message, i) => {
-        ctx.write('CORE', alive.tids[i]!, [{ message }]);
-      });
-      ctx.write('IDS', task.pid, [
-        { message: { ...rootIds(), vm_id: index + 2, sighand_id: index + 2, ...files.idsOf(alive) } },
-      ]);
-      ctx.write('MM', task.pid, [{ message: mms[index]! }]);
-      ctx.write(
-        'PAGEMAP',
-        task.pid,
-        pagemapOf(alive.runs, alive.pagesId).map((message) => ({ message })),
-      );
-      log.debug(`task ${task.pid}: ${alive.vmas.length} mappings, ${pagesOf(alive.runs)} pages`);
-    }
-    ctx.write('PSTREE', undefined, pstree.map((message) => ({ message })));
-    ctx.write('SECCOMP', undefined, [{ message: {} }]);
+    const ids = tasks.map((task) => files.idsOf(task));
+    return () => {
+      writeTasks(ctx, tree, tasks, cores, mms, ids);
+    };
   } finally {
     files[Symbol.dispose]();
   }
+}
+
+function writeTasks(
+  ctx: DumpContext,
+  tree: FrozenTree,
+  tasks: readonly Task[],
+  cores: readonly Messages['core_entry'][][],
+  mms: readonly Messages['mm_entry'][],
+  ids: readonly object[],
+): void {
+  const pstree: Messages['pstree_entry'][] = [];
+  for (const task of tree.tasks) {
+    const index = tasks.findIndex((t) => t.pid === task.pid);
+    pstree.push({
+      pid: task.pid,
+      ppid: task.pid === ctx.options.pid ? 0 : task.ppid,
+      pgid: task.stat.pgrp,
+      sid: task.stat.session,
+      threads: index < 0 ? [task.pid] : [...tasks[index]!.tids],
+    });
+    if (index < 0) {
+      ctx.write('CORE', task.pid, [{ message: zombieCore(task) }]);
+      continue;
+    }
+    const alive = tasks[index]!;
+    cores[index]!.forEach((message, i) => {
+      ctx.write('CORE', alive.tids[i]!, [{ message }]);
+    });
+    ctx.write('IDS', task.pid, [{ message: { ...rootIds(), vm_id: index + 2, sighand_id: index + 2, ...ids[index] } }]);
+    ctx.write('MM', task.pid, [{ message: mms[index]! }]);
+    ctx.write(
+      'PAGEMAP',
+      task.pid,
+      pagemapOf(alive.runs, alive.pagesId).map((message) => ({ message })),
+    );
+    ctx.log.debug(`task ${task.pid}: ${alive.vmas.length} mappings, ${pagesOf(alive.runs)} pages`);
+  }
+  ctx.write(
+    'PSTREE',
+    undefined,
+    pstree.map((message) => ({ message })),
+  );
+  ctx.write('SECCOMP', undefined, [{ message: {} }]);
 }
 
 function pagesOf(runs: readonly PageRun[]): number {
   return runs.reduce((sum, run) => sum + run.sizeBytes / PAGE_SIZE, 0);
 }
 
+/**
+ * Brings a task's pages into its pages image while it is stopped: small tasks from outside, large ones from inside. A
+ * large task that is to run on is copied by fork instead; what the fork does not carry is written at once, the rest by
+ * `finishPages` when the task runs again.
+ */
 function dumpPages(ctx: DumpContext, images: Images, task: Task): void {
   using scanner = new PageScanner(task.pid);
   task.runs = collectRuns(scanner, task.vmas);
@@ -227,15 +271,78 @@ function dumpPages(ctx: DumpContext, images: Images, task: Task): void {
   ctx.stats.add('pages_written', pages);
   const fd = openSync(images.path('PAGES', task.pagesId), 'w', 0o600);
   try {
-    fchmodSync(fd, 0o600);
-    copyFromOutside(task.pid, task.runs, fd);
+    if (pages * PAGE_SIZE < INSIDE_BYTES) {
+      copyFromOutside(task.pid, task.runs, fd);
+      return;
+    }
+    let remote: number;
+    try {
+      remote = giveFd(task.borrowed, fd);
+    } catch (error) {
+      // no descriptor free in the task: the slower way needs none
+      ctx.log.info(`task ${task.pid} cannot take a descriptor (${String(error)}): its pages are copied from outside`);
+      copyFromOutside(task.pid, task.runs, fd);
+      return;
+    }
+    if (ctx.options.leaveRunning && !isSubreaper(task)) task.copy = snapshot(task.borrowed, [remote]);
+    if (task.copy) {
+      copyFromOutside(task.pid, task.runs, fd, (run) => !byCopy(run));
+      task.copyFd = remote;
+    } else {
+      copyFromOutside(task.pid, task.runs, fd, (run) => !run.readable);
+      writeFromInside(task.puppet, remote, task.runs);
+    }
+    task.puppet.must('close', remote);
   } finally {
     closeSync(fd);
   }
 }
 
+/** Pages that a snapshot has and can write. */
+function byCopy(run: PageRun): boolean {
+  return run.readable && !run.unforkable;
+}
+
+function isSubreaper(task: Task): boolean {
+  const PR_GET_CHILD_SUBREAPER = 37;
+  const b = task.batch();
+  const out = b.out(4);
+  b.call('prctl', PR_GET_CHILD_SUBREAPER, out, 0, 0, 0);
+  b.run();
+  return out.view.getInt32(0, true) !== 0;
+}
+
+/** Writes the pages of tasks that run again out of their snapshots, which then end. */
+function finishPages(tasks: readonly Task[]): void {
+  for (const task of tasks) {
+    if (!task.copy) continue;
+    writeFromInside(task.copy, task.copyFd, task.runs, byCopy);
+    endCopy(task);
+  }
+}
+
+/** A snapshot that is left ends, and its end is waited for. */
+function endCopy(task: Task): void {
+  const { copy } = task;
+  if (!copy) return;
+  task.copy = undefined;
+  sysRaw('kill', copy.tid, 9);
+  for (let i = 0; i < 1000 && existsSync(`/proc/${copy.tid}/maps`) && sysRaw('kill', copy.tid, 0) === 0; i++) {
+    if (stateOf(copy.tid) === 'Z') break;
+    sysRaw('nanosleep', new BigInt64Array([0n, 200_000n]), null);
+  }
+}
+
+function stateOf(pid: number): string {
+  try {
+    return readStat(pid).state;
+  } catch {
+    return 'X';
+  }
+}
+
 /** inventory.img makes the set complete: it is written last. */
-function writeInventory(ctx: DumpContext, options: DumpOptions): void {
+function writeInventory(ctx: DumpContext): void {
   const entry: Messages['inventory_entry'] = {
     img_version: 2,
     fdinfo_per_id: true,
@@ -245,13 +352,12 @@ function writeInventory(ctx: DumpContext, options: DumpOptions): void {
     network_lock_method: 0,
     dump_criu_run_id: randomUUID(),
   };
-  void options;
   ctx.write('INVENTORY', undefined, [{ message: entry }]);
 }
 
 /** crit cannot stop itself or what it runs under. */
 function refuseOwnTree(pid: number): void {
-  for (let at = process.pid; at > 1; ) {
+  for (let at = process.pid; at > 1;) {
     if (at === pid)
       throw new CritError(
         at === process.pid

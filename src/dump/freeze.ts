@@ -59,7 +59,7 @@ export class FrozenTree {
     this.#task(root);
     // A task that was seized late may have forked meanwhile: look again until nothing new shows up.
     for (let i = 0; i < this.tasks.length; i++) this.#children(this.tasks[i]!);
-    for (let grew = true; grew; ) {
+    for (let grew = true; grew;) {
       grew = false;
       for (const task of [...this.tasks]) grew = this.#children(task) || grew;
     }
@@ -68,7 +68,7 @@ export class FrozenTree {
 
   /** Depth-first, children by pid, as CRIU writes pstree.img. */
   #orderTree(root: number): void {
-    const byParent = Map.groupBy ? Map.groupBy(this.tasks, (t) => t.ppid) : groupBy(this.tasks);
+    const byParent = groupBy(this.tasks);
     const ordered: FrozenTask[] = [];
     const visit = (task: FrozenTask) => {
       ordered.push(task);
@@ -107,16 +107,24 @@ export class FrozenTree {
       if (!isRoot) return false;
       throw new CritError(`no process has pid ${pid}`, { code: 'NO_TASK', cause: error });
     }
-    if (pid === process.pid) throw new CritError(`pid ${pid} is crit itself: run crit outside the tree that is dumped`, { code: 'OWN_PID' });
-    if (stat.flags & PF_KTHREAD) throw new CritError(`pid ${pid} (${stat.comm}) is a kernel thread: it has nothing to dump`, { code: 'KERNEL_THREAD' });
+    if (pid === process.pid)
+      throw new CritError(`pid ${pid} is crit itself: run crit outside the tree that is dumped`, { code: 'OWN_PID' });
+    if (stat.flags & PF_KTHREAD)
+      throw new CritError(`pid ${pid} (${stat.comm}) is a kernel thread: it has nothing to dump`, {
+        code: 'KERNEL_THREAD',
+      });
     if (stat.state === 'Z' || stat.state === 'X') {
-      if (isRoot) throw new CritError(`pid ${pid} (${stat.comm}) is a zombie: it has ended and waits for its parent ${stat.ppid}`, { code: 'ZOMBIE' });
+      if (isRoot)
+        throw new CritError(
+          `pid ${pid} (${stat.comm}) is a zombie: it has ended and waits for its parent ${stat.ppid}`,
+          { code: 'ZOMBIE' },
+        );
       this.tasks.push({ pid, ppid: stat.ppid, stat, threads: [], zombie: true, stopSignal: 0 });
       return true;
     }
     const task: FrozenTask = { pid, ppid: stat.ppid, stat, threads: [], zombie: false, stopSignal: 0 };
     // Threads may be created while others are not stopped yet.
-    for (let grew = true; grew; ) {
+    for (let grew = true; grew;) {
       grew = false;
       for (const tid of threadsOf(pid)) {
         if (this.#seized.has(tid)) continue;
@@ -167,11 +175,17 @@ export class FrozenTree {
       }
       if (state.startsWith('Z') || state.startsWith('X')) return undefined;
       if (tracer)
-        throw new CritError(`task ${tid} of process ${pid} is traced by process ${tracer} already (a debugger, strace or another dump): end that first`, {
-          code: 'TRACED',
-          cause: error,
-        });
-      throw new CritError(`cannot attach to task ${tid} of process ${pid}: ${error.code}`, { code: error.code, cause: error });
+        throw new CritError(
+          `task ${tid} of process ${pid} is traced by process ${tracer} already (a debugger, strace or another dump): end that first`,
+          {
+            code: 'TRACED',
+            cause: error,
+          },
+        );
+      throw new CritError(`cannot attach to task ${tid} of process ${pid}: ${error.code}`, {
+        code: error.code,
+        cause: error,
+      });
     }
   }
 
@@ -192,7 +206,10 @@ export class FrozenTree {
         continue;
       }
       if (Date.now() > this.#deadline)
-        throw new CritError(`task ${thread.tid} could not be stopped in time (state ${stateOf(thread.tid)}): see --timeout`, { code: 'TIMEOUT' });
+        throw new CritError(
+          `task ${thread.tid} could not be stopped in time (state ${stateOf(thread.tid)}): see --timeout`,
+          { code: 'TIMEOUT' },
+        );
       if (round > 50) sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
     }
   }

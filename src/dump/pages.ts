@@ -57,7 +57,8 @@ export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): Pag
   for (const region of scanner.regions(Number(first.entry.start), Number(last.entry.end))) {
     while (index < withPages.length && Number(withPages[index]!.entry.end) <= region.start) {
       // The vDSO's pages belong to the kernel, the scan leaves them out; CRIU wants them in the image.
-      if (withPages[index]!.vdso) add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
+      if (withPages[index]!.vdso)
+        add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
       index++;
     }
     for (let i = index; i < withPages.length && Number(withPages[i]!.entry.start) < region.end; i++) {
@@ -69,7 +70,8 @@ export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): Pag
     }
   }
   for (; index < withPages.length; index++)
-    if (withPages[index]!.vdso) add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
+    if (withPages[index]!.vdso)
+      add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
   return runs.sort((a, b) => a.address - b.address);
 }
 
@@ -101,7 +103,12 @@ export function* pieces(runs: readonly PageRun[]): Generator<PageRun & { offset:
  * Copies runs into an open pages image from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for
  * what the task itself may not read. For small tasks: nothing has to be brought into the task.
  */
-export function copyFromOutside(pid: number, runs: readonly PageRun[], fd: number): void {
+export function copyFromOutside(
+  pid: number,
+  runs: readonly PageRun[],
+  fd: number,
+  want: (run: PageRun) => boolean = () => true,
+): void {
   const buffer = Buffer.allocUnsafeSlow(PIECE);
   let mem: number | undefined;
   let ranges: Range[] = [];
@@ -125,8 +132,14 @@ export function copyFromOutside(pid: number, runs: readonly PageRun[], fd: numbe
   };
   try {
     for (const piece of pieces(runs)) {
+      if (!want(piece)) {
+        flush();
+        continue;
+      }
+      if (filled === 0) offset = piece.offset;
       if (!piece.readable) {
         flush();
+        offset = piece.offset;
         mem ??= openSync(`/proc/${pid}/mem`, 'r');
         let got = 0;
         while (got < piece.sizeBytes) {
@@ -135,10 +148,12 @@ export function copyFromOutside(pid: number, runs: readonly PageRun[], fd: numbe
           got += n;
         }
         writeAll(fd, buffer.subarray(0, got), offset);
-        offset += got;
         continue;
       }
-      if (filled + piece.sizeBytes > PIECE || ranges.length === 1024) flush();
+      if (filled + piece.sizeBytes > PIECE || ranges.length === 1024) {
+        flush();
+        offset = piece.offset;
+      }
       ranges.push({ address: piece.address, sizeBytes: piece.sizeBytes });
       filled += piece.sizeBytes;
     }
@@ -150,6 +165,5 @@ export function copyFromOutside(pid: number, runs: readonly PageRun[], fd: numbe
 
 /** write(2) of everything at an offset. @throws the error of node:fs (ENOSPC, EIO) */
 export function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
-  for (let done = 0; done < bytes.length; )
-    done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
 }

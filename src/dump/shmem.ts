@@ -15,7 +15,7 @@ const PIECE = 1 << 20;
 export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
   const size = fstatSync(fd).size;
   const runs: PageRun[] = [];
-  for (let at = 0; at < size; ) {
+  for (let at = 0; at < size;) {
     const data = sysRaw('lseek', fd, at, SEEK_DATA);
     if (data < 0) break;
     const hole = sysRaw('lseek', fd, data, SEEK_HOLE);
@@ -31,7 +31,7 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
   try {
     let offset = 0;
     for (const run of runs)
-      for (let done = 0; done < run.sizeBytes; ) {
+      for (let done = 0; done < run.sizeBytes;) {
         const want = Math.min(PIECE, run.sizeBytes - done);
         const got = readSync(fd, buffer, 0, want, run.address + done);
         // the last page of an object may be partial
@@ -44,5 +44,9 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
   } finally {
     closeSync(out);
   }
-  ctx.write('SHMEM_PAGEMAP', shmid, pagemapOf(runs, pagesId).map((message) => ({ message })));
+  ctx.write(
+    'SHMEM_PAGEMAP',
+    shmid,
+    pagemapOf(runs, pagesId).map((message) => ({ message })),
+  );
 }

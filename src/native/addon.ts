@@ -30,9 +30,12 @@ export function nativeFile(relative: string): string {
     if (existsSync(candidate)) return candidate;
     if (dir === path.dirname(dir)) break;
   }
-  throw new CritError(`the native part of crit is not built (build/${relative} is missing): run "npm ci" on Linux x86_64`, {
-    code: 'NO_NATIVE',
-  });
+  throw new CritError(
+    `the native part of crit is not built (build/${relative} is missing): run "npm ci" on Linux x86_64`,
+    {
+      code: 'NO_NATIVE',
+    },
+  );
 }
 
 let loaded: Addon | undefined;

@@ -32,7 +32,7 @@ const PID_WAIT_MS = 1000;
 export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
 
 /** Makes one puppet fork another (or a thread of its own) with a chosen pid. 1 batch and 1 ptrace call. */
-export function fork(from: Puppet, area: Area, ring: Ring, pid: number, flags: number): Puppet {
+export function fork(from: Puppet, ring: Ring, pid: number, flags: number): Puppet {
   ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
   const thread = (flags & CLONE.THREAD) !== 0;
   const until = Date.now() + PID_WAIT_MS;
@@ -57,7 +57,13 @@ export function fork(from: Puppet, area: Area, ring: Ring, pid: number, flags: n
       throw pidInUse(pid);
     }
     if (made.value < 0)
-      throw new RemoteError(from.tid, 'clone3', [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`], -made.value, 'forking');
+      throw new RemoteError(
+        from.tid,
+        'clone3',
+        [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`],
+        -made.value,
+        'forking',
+      );
     return new Puppet(ring, pid, Tracee.seize(pid, TRACE_OPTIONS));
   }
 }
@@ -120,7 +126,7 @@ export class Family {
     const ring = this.#area.ring(birth.helper || birth.task.zombie ? NARROW : WIDE);
     const flags = this.#hooks.shareFlags(birth) | (birth.cloneParent ? CLONE.PARENT : 0);
     const pid = birth.task.pid || this.#pids.take();
-    this.raise(birth, fork(forker, this.#area, ring, pid, flags));
+    this.raise(birth, fork(forker, ring, pid, flags));
   }
 
   /** A puppet ends and its parent reaps it. */
@@ -138,7 +144,7 @@ export class Family {
       if (birth.task.pgid === birth.task.pid && !birth.setsid) this.puppets.get(birth)!.must('setpgid', 0, 0);
     for (const { pgid, owner } of helpers) {
       const parent = this.puppets.get(order.find((birth) => birth.task === owner)!)!;
-      const puppet = fork(parent, this.#area, this.#area.ring(NARROW), pgid, 0);
+      const puppet = fork(parent, this.#area.ring(NARROW), pgid, 0);
       puppet.must('setpgid', 0, 0);
       this.#groupHelpers.push({ puppet, owner: parent });
     }

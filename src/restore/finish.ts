@@ -20,11 +20,19 @@ export interface FinalState {
  * makes through code of its own, and sets every thread's registers, FP state and signal mask. The threads stay
  * stopped: letting all tasks of the tree go is one short loop at the very end.
  */
-export function settle(pid: number, threads: readonly FinalState[], area: { base: number; sizeBytes: number }, code: readonly ExecMapping[]): void {
+export function settle(
+  pid: number,
+  threads: readonly FinalState[],
+  area: { base: number; sizeBytes: number },
+  code: readonly ExecMapping[],
+): void {
   for (const thread of threads) thread.tracee.stop();
   const gadgets = findGadgets(pid, code);
   if (!gadgets)
-    throw new CritError(`task ${pid} has no system call instruction mapped to leave crit's code through (no vDSO, no libc)`, { code: 'NO_GADGET' });
+    throw new CritError(
+      `task ${pid} has no system call instruction mapped to leave crit's code through (no vDSO, no libc)`,
+      { code: 'NO_GADGET' },
+    );
   const { tracee } = threads[0]!;
   const regs = tracee.getRegs().slice();
   regs[REG.ax] = BigInt(SYSCALLS.munmap);
@@ -33,7 +41,7 @@ export function settle(pid: number, threads: readonly FinalState[], area: { base
   regs[REG.ip] = BigInt(gadgets.syscall);
   regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
   tracee.setRegs(regs);
-  for (let stops = 0; stops < 2; ) {
+  for (let stops = 0; stops < 2;) {
     sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
     if (tracee.wait().syscall) stops++;
   }

@@ -54,7 +54,9 @@ const isVdso = (vma: Vma) => (vma.entry.status & (VMA.VDSO | VMA.VVAR)) !== 0;
 
 /** Unmaps everything but the control area and the given ranges (ordered). */
 function unmapOthers(b: Batch, ctx: MemoryContext, keep: readonly { start: number; end: number }[]): void {
-  const kept = [...keep, { start: ctx.area.base, end: ctx.area.base + ctx.area.sizeBytes }].sort((x, y) => x.start - y.start);
+  const kept = [...keep, { start: ctx.area.base, end: ctx.area.base + ctx.area.sizeBytes }].sort(
+    (x, y) => x.start - y.start,
+  );
   let at = 0;
   for (const range of kept) {
     if (range.start > at) b.call('munmap', at, range.start - at);
@@ -96,7 +98,7 @@ function advise(b: Batch, vma: Vma, late: boolean): void {
 
 /** Operations of at most 1024 iovecs each that fill page runs. */
 function fill(b: Batch, operation: 'read' | 'compare', fd: number, runs: readonly PageRun[]): void {
-  for (let i = 0; i < runs.length; ) {
+  for (let i = 0; i < runs.length;) {
     let n = 1;
     // iovecs of one operation follow each other in the file
     while (
@@ -213,7 +215,8 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
     if (prot !== vma.entry.prot) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });
     if (isPrivate(vma))
       for (const gap of gaps(image.runs, start, end))
-        if (clip(from.runs, gap.start, gap.end).length > 0) b.call('madvise', gap.start, gap.end - gap.start, MADV_DONTNEED);
+        if (clip(from.runs, gap.start, gap.end).length > 0)
+          b.call('madvise', gap.start, gap.end - gap.start, MADV_DONTNEED);
   }
   for (const vma of fresh) {
     if (isVdso(vma)) {

@@ -88,7 +88,7 @@ class Images {
     const entries = readImage(dir, 'PSTREE').entries.map((e) => e.message);
     const zombies = new Set<number>();
     for (const entry of entries) {
-      const pid = entry.pid ?? entry.ns_pid?.[0] ?? 0;
+      const pid = entry.pid;
       const core = readImage(dir, 'CORE', pid).entries[0]?.message;
       const state = core?.tc?.task_state;
       if (state === TASK.ZOMBIE || state === TASK.DEAD) zombies.add(pid);
@@ -129,7 +129,10 @@ class Images {
     try {
       size = statSync(path.join(this.dir, pagesFile)).size;
     } catch (error) {
-      throw new CritError(`${imageFileName('PAGEMAP', task.pid)} names ${pagesFile}, which is missing`, { code: 'MISSING_IMAGE', cause: error });
+      throw new CritError(`${imageFileName('PAGEMAP', task.pid)} names ${pagesFile}, which is missing`, {
+        code: 'MISSING_IMAGE',
+        cause: error,
+      });
     }
     return {
       mm,
@@ -153,7 +156,10 @@ class Images {
         const theirs = task.ids?.[field as keyof typeof names];
         const ours = host[field as keyof typeof names];
         if (theirs !== undefined && ours !== undefined && theirs !== ours)
-          throw new CritError(`task ${task.pid} was in a ${name} namespace of its own: restoring that is not supported yet`, { code: 'UNSUPPORTED' });
+          throw new CritError(
+            `task ${task.pid} was in a ${name} namespace of its own: restoring that is not supported yet`,
+            { code: 'UNSUPPORTED' },
+          );
       }
   }
 
@@ -175,7 +181,9 @@ function describe(images: Images): string[] {
   for (const birth of images.births.order) {
     const { task } = birth;
     const what = birth.helper ? `helper ${task.pid || '(any pid)'}` : `${task.zombie ? 'zombie' : 'task'} ${task.pid}`;
-    const by = birth.forker ? `forked by ${birth.forker.task.pid || 'a helper'}${birth.cloneParent ? ' as its sibling' : ''}` : 'started by crit';
+    const by = birth.forker
+      ? `forked by ${birth.forker.task.pid || 'a helper'}${birth.cloneParent ? ' as its sibling' : ''}`
+      : 'started by crit';
     const memory = images.tasks.find((t) => t.pid === task.pid)?.memory;
     const bytes = memory ? memory.runs.reduce((sum, run) => sum + run.end - run.start, 0) : 0;
     lines.push(
@@ -183,7 +191,8 @@ function describe(images: Images): string[] {
         (memory ? `, ${task.tids.length} thread(s), ${memory.vmas.length} mappings, ${bytes / 4096} pages` : ''),
     );
   }
-  for (const helper of images.births.groupHelpers) lines.push(`helper ${helper.pgid}: holds the process group while tasks join it`);
+  for (const helper of images.births.groupHelpers)
+    lines.push(`helper ${helper.pgid}: holds the process group while tasks join it`);
   return [...lines, ...images.files.describe()];
 }
 
@@ -207,7 +216,14 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     images.files.prepareOutside();
     const io = options.shellJob ? [0, 1, 2] : [-1, -1, -1];
     const rootBirth = images.births.root;
-    rootPuppet = spawnPuppet({ area, areaFd, ring: area.ring(WIDE), setTid: [images.root.pid], keep: [...io, dirFd], sibling: options.sibling });
+    rootPuppet = spawnPuppet({
+      area,
+      areaFd,
+      ring: area.ring(WIDE),
+      setTid: [images.root.pid],
+      keep: [...io, dirFd],
+      sibling: options.sibling,
+    });
     images.root.puppet = rootPuppet;
     const shared = new SharedMemory(images.dir, images.files);
     const memory: MemoryContext = {
@@ -241,7 +257,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     for (const task of images.tasks) {
       if (task.tree.zombie) continue;
       for (const tid of task.tree.tids.slice(1)) {
-        const thread = fork(task.puppet!, area, area.ring(NARROW), tid, THREAD_FLAGS);
+        const thread = fork(task.puppet!, area.ring(NARROW), tid, THREAD_FLAGS);
         task.threads.push(thread);
         threads.push(thread);
       }
@@ -314,7 +330,7 @@ function openEverything(images: Images, root: Puppet, memory: MemoryContext, sha
   images.files.open(b);
   b.run();
   shared.create(root);
-  shared.fillAll(root, images.files);
+  shared.fillAll(root);
   buildMemory(b, memory, images.root.memory!);
   b.run();
 }
@@ -350,7 +366,12 @@ function shareFlags(task: Task | undefined, forker: Task | undefined): number {
 /** A task of a shell job stays in crit's group when it was in its shell's. */
 function inherits(images: Images, birth: Birth): boolean {
   const { inheritedSid } = images.births;
-  return inheritedSid !== undefined && birth.task.sid === inheritedSid && birth.task.pgid === images.root.tree.pgid && birth.task.pgid !== images.root.pid;
+  return (
+    inheritedSid !== undefined &&
+    birth.task.sid === inheritedSid &&
+    birth.task.pgid === images.root.tree.pgid &&
+    birth.task.pgid !== images.root.pid
+  );
 }
 
 function wantedNumbers(tasks: readonly Task[]): Set<number> {
@@ -400,8 +421,8 @@ function settleTask(task: Task, area: Area): FinalState[] {
     const { regs, xstate, sigmask } = registersOf(task.cores[i]!);
     return { tracee: thread.tracee!, regs, xstate, sigmask };
   });
-  const code = task.memory!.vmas
-    .filter((vma) => vma.entry.prot & 4)
+  const code = task
+    .memory!.vmas.filter((vma) => vma.entry.prot & 4)
     .map((vma) => ({ start: vma.start, end: vma.end, key: '', vdso: (vma.entry.status & VMA.VDSO) !== 0 }));
   settle(task.pid, finals, area, code);
   return finals;

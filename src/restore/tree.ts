@@ -56,9 +56,9 @@ export function readTree(entries: readonly Messages['pstree_entry'][], zombies: 
   const seen = new Set<number>();
   const bad = (text: string) => new CritError(`pstree.img: ${text}`, { code: 'BAD_IMAGE' });
   const tasks = entries.map((entry, i) => {
-    const pid = entry.pid ?? entry.ns_pid?.[0] ?? 0;
-    const pgid = entry.pgid ?? entry.ns_pgid?.[0] ?? 0;
-    const sid = entry.sid ?? entry.ns_sid?.[0] ?? 0;
+    const pid = entry.pid;
+    const pgid = entry.pgid;
+    const sid = entry.sid;
     if (pid < 1) throw bad(`entries[${i}].pid: ${pid} is no process id`);
     if (seen.has(pid)) throw bad(`entries[${i}].pid: ${pid} is there twice`);
     seen.add(pid);
@@ -177,7 +177,14 @@ export function planBirths(tasks: readonly TreeTask[], shares: (a: number, b: nu
       let helper = [...parent.after].find((b) => b.helper && b.task.pid === task.sid);
       if (!helper) {
         helper = {
-          task: { pid: task.sid, ppid: parent.task.pid, pgid: task.sid, sid: task.sid, tids: [task.sid], zombie: false },
+          task: {
+            pid: task.sid,
+            ppid: parent.task.pid,
+            pgid: task.sid,
+            sid: task.sid,
+            tids: [task.sid],
+            zombie: false,
+          },
           forker: parent,
           cloneParent: false,
           helper: true,

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { Area, areaBytes, WIDE } from './area.js';
+import { Area, areaBytes, WIDE, type RingShape } from './area.js';
 import { buildFrame, frameBytes } from './arch/x86_64/sigframe.js';
 import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
 import * as L from './generated/layout.js';
@@ -17,6 +17,7 @@ import { sys } from '../native/sys.js';
 /** The area that System V asks callees to leave alone below the stack pointer, bytes. */
 const REDZONE = 128;
 const PAGE = 4096;
+const STABLE_BYTES = 512;
 const ALL_SIGNALS = 0xffffffffffffffffn;
 const PROT_RWX = 7;
 const MAP_SHARED_ANON_FIXED_NOREPLACE = 0x100021;
@@ -107,6 +108,7 @@ export class Borrowed implements Disposable {
     gadgets: Gadgets,
     roomy: boolean,
     ring: Ring,
+    scratch: number,
   ) {
     this.pid = pid;
     this.area = area;
@@ -114,13 +116,19 @@ export class Borrowed implements Disposable {
     this.#gadgets = gadgets;
     this.#roomy = roomy;
     this.#ring = ring;
-    this.#scratch = areaBytes([WIDE]);
+    this.#scratch = scratch;
     this.#frameRoom = this.#scratch + PAGE;
     this.puppet = new Puppet(ring, pid, threads[0]!.tracee);
   }
 
   /** Borrows a process all of whose threads are stopped; the leader comes first. */
-  static of(pid: number, threads: readonly BorrowedThread[], mappings: readonly BorrowMapping[]): Borrowed {
+  static of(
+    pid: number,
+    threads: readonly BorrowedThread[],
+    mappings: readonly BorrowMapping[],
+    spareRings: readonly RingShape[] = [],
+  ): Borrowed {
+    const shapes = [WIDE, ...spareRings];
     const executable: ExecMapping[] = mappings
       .filter((m) => m.executable && m.name !== '[vsyscall]')
       .map((m) => ({ start: m.start, end: m.end, key: m.key, vdso: m.name === '[vdso]' }));
@@ -132,7 +140,7 @@ export class Borrowed implements Disposable {
       );
     const roomy = gadgets.restorer !== undefined && threads.every((t) => hasRoom(t, mappings));
     const framesInArea = roomy ? 0 : threads.reduce((sum, t) => sum + roundPage(frameBytes(t.xstate) + 64), 0);
-    const size = areaBytes([WIDE]) + PAGE + framesInArea;
+    const size = areaBytes(shapes) + PAGE + framesInArea;
     const base = findHole(mappings, size);
     const main = threads[0]!;
     // 1, 2
@@ -155,7 +163,7 @@ export class Borrowed implements Disposable {
       throw error;
     }
     const ring = area.ring(WIDE);
-    const borrowed = new Borrowed(pid, area, threads, gadgets, roomy, ring);
+    const borrowed = new Borrowed(pid, area, threads, gadgets, roomy, ring, areaBytes(shapes));
     borrowed.#start();
     return borrowed;
   }
@@ -220,6 +228,18 @@ export class Borrowed implements Disposable {
     }
   }
 
+  /** Bytes of the area that no batch reuses, for what a cure must find: at most 512. */
+  stable(sizeBytes: number): { address: number; view: DataView } {
+    if (sizeBytes > STABLE_BYTES) throw new RangeError(`${sizeBytes} stable bytes do not fit`);
+    const at = this.#scratch + PAGE / 2;
+    return { address: this.area.base + at, view: new DataView(this.area.buffer, at, sizeBytes) };
+  }
+
+  /** A further ring in the area, for a snapshot child. */
+  spareRing(shape: RingShape): Ring {
+    return this.area.ring(shape);
+  }
+
   /** Descriptors (addresses of ints in the area, -1 for none) that the puppet closes before it leaves because crit died. */
   setCure(fdWords: readonly number[]): void {
     const u32 = this.area.u32;
@@ -236,9 +256,9 @@ export class Borrowed implements Disposable {
 
   /**
    * Puts every thread back into the state it was found in, stopped; the area is unmapped. Detaching, and thereby
-   * letting them run, is the caller's. The death word is let go of last.
+   * letting them run, is the caller's. Copies of the process still see crit's death.
    */
-  [Symbol.dispose](): void {
+  giveBack(): void {
     if (this.#released) return;
     this.#released = true;
     const main = this.threads[0]!;
@@ -248,6 +268,11 @@ export class Borrowed implements Disposable {
     park(main, this.#gadgets);
     steppedCall(main, this.#gadgets, 'munmap', [this.area.base, this.area.sizeBytes]);
     restoreThread(main);
+  }
+
+  /** Gives the process back, if that has not happened, and lets go of the death word. */
+  [Symbol.dispose](): void {
+    this.giveBack();
     this.area[Symbol.dispose]();
   }
 }
@@ -338,7 +363,7 @@ function steppedCall(thread: BorrowedThread, gadgets: Gadgets, name: SyscallName
   if (thread.home !== undefined) regs[REG.sp] = BigInt(thread.home);
   regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
   tracee.setRegs(regs);
-  for (let stops = 0; stops < 2; ) {
+  for (let stops = 0; stops < 2;) {
     sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
     if (tracee.wait().syscall) stops++;
   }

@@ -43,7 +43,15 @@ export function readMemory(pid: number, address: number | bigint, sizeBytes: num
 export function writeMemory(pid: number, address: number | bigint, bytes: Uint8Array): void {
   if (bytes.length === 0) return;
   const local = new BigUint64Array([addon().addressOf(bytes), BigInt(bytes.length)]);
-  const r = sysRaw('process_vm_writev', pid, local, 1, iovecs([{ address: Number(address), sizeBytes: bytes.length }]), 1, 0);
+  const r = sysRaw(
+    'process_vm_writev',
+    pid,
+    local,
+    1,
+    iovecs([{ address: Number(address), sizeBytes: bytes.length }]),
+    1,
+    0,
+  );
   if (r !== bytes.length)
     throw new SysError('process_vm_writev', r < 0 ? -r : 14, `of task ${pid} at 0x${address.toString(16)}`);
 }

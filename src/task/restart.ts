@@ -16,7 +16,12 @@ export function restarted(regs: Regs, onBlock: 'again' | 'eintr'): Regs {
   const copy = regs.slice();
   if (BigInt.asIntN(32, copy[REG.orig_ax]!) < 0n) return copy;
   const error = -BigInt.asIntN(64, copy[REG.ax]!);
-  if (error === ERESTARTSYS || error === ERESTARTNOINTR || error === ERESTARTNOHAND || error === ERESTART_RESTARTBLOCK) {
+  if (
+    error === ERESTARTSYS ||
+    error === ERESTARTNOINTR ||
+    error === ERESTARTNOHAND ||
+    error === ERESTART_RESTARTBLOCK
+  ) {
     if (error === ERESTART_RESTARTBLOCK && onBlock === 'eintr') copy[REG.ax] = BigInt.asUintN(64, -EINTR);
     else {
       copy[REG.ax] = copy[REG.orig_ax]!;

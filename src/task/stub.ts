@@ -66,7 +66,13 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
     const until = Date.now() + PID_WAIT_MS;
     let pid: number;
     for (;;) {
-      pid = addon().spawnStub(stub, options.areaFd, Int32Array.from(options.keep), Int32Array.from(options.setTid), flags);
+      pid = addon().spawnStub(
+        stub,
+        options.areaFd,
+        Int32Array.from(options.keep),
+        Int32Array.from(options.setTid),
+        flags,
+      );
       if (pid !== -EEXIST || Date.now() > until) break;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
@@ -75,7 +81,11 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
       throw new CritError(`cannot start a task with pid ${options.setTid.join('/') || 'any'}: ${errnoName(-pid)}`, {
         code: errnoName(-pid),
       });
-    return new Puppet(ring, pid, Tracee.seize(pid, P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP));
+    return new Puppet(
+      ring,
+      pid,
+      Tracee.seize(pid, P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP),
+    );
   } finally {
     closeSync(stub);
   }
@@ -93,5 +103,7 @@ export function pidInUse(pid: number): CritError {
   } catch {
     // a thread id or a session or group id that is still in use has no /proc entry of its own
   }
-  return new CritError(`pid ${pid} is in use by ${who}: end it, or restore in a new pid namespace`, { code: 'PID_IN_USE' });
+  return new CritError(`pid ${pid} is in use by ${who}: end it, or restore in a new pid namespace`, {
+    code: 'PID_IN_USE',
+  });
 }

@@ -83,4 +83,3 @@ export function findGadgets(pid: number, mappings: readonly ExecMapping[]): Gadg
   }
   return syscall === undefined ? undefined : { syscall, restorer };
 }
-
