@@ -63,7 +63,9 @@ function diagnose(argv: readonly string[], commands: readonly Command[], message
   if (needsValue) {
     return new UsageError(`${command.name}: ${argv.at(-1) ?? ''} needs a value (${needsValue.value ?? 'text'}); ${help}`);
   }
-  const words = argv.filter((arg) => !arg.startsWith('-')).slice(1);
+  const takesValue = (arg: string | undefined): boolean =>
+    command.options.some(({ name, alias, type }) => type === 'string' && (arg === `--${name}` || arg === `-${alias ?? ''}`));
+  const words = argv.filter((arg, i) => !/^-./.test(arg) && !takesValue(argv[i - 1])).slice(1);
   for (const [i, positional] of command.positionals.entries()) {
     const given = words[i];
     if (given === undefined || given === '') {
@@ -77,6 +79,8 @@ function diagnose(argv: readonly string[], commands: readonly Command[], message
       return new UsageError(`${command.name}: ${JSON.stringify(given)} is not one of ${list}${meant}; ${help}`);
     }
   }
+  const extra = words[command.positionals.length];
+  if (extra !== undefined) return new UsageError(`${command.name}: one argument too many: ${JSON.stringify(extra)}; ${help}`);
   return new UsageError(`${command.name}: ${message.replace(/\s+/g, ' ').trim()}; ${help}`);
 }
 
