@@ -85,13 +85,11 @@ export function attempt<T>(pid: number, path: string, action: () => T): T {
     return action();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'UNKNOWN';
-    if (code === 'ESRCH') throw new ProcGone(pid, path, error);
-    if (code === 'ENOENT') {
-      // A descriptor, a thread or the process went away, unless the kernel never had such a file.
-      const known = /\/(fd|fdinfo|task|map_files)\//.test(path);
-      if (known || !existsSync(`/proc/${pid}`)) throw new ProcGone(pid, path, error);
-      throw new ProcFileError(path, 'NO_PROC_FILE', 'this process or kernel has none', error);
-    }
+    const owner = /^\/proc\/\d+(\/task\/\d+)?/.exec(path)?.[0] ?? path;
+    // A descriptor, a thread or the process went away, unless the kernel never had such a file.
+    if (code === 'ESRCH' || (code === 'ENOENT' && (/\/(fd|fdinfo|map_files)\//.test(path) || !existsSync(owner))))
+      throw new ProcGone(pid, path, error);
+    if (code === 'ENOENT') throw new ProcFileError(path, 'NO_PROC_FILE', 'this process or kernel has none', error);
     throw new ProcFileError(path, code, `cannot be read: ${code}`, error);
   }
 }

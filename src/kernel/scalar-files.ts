@@ -50,7 +50,10 @@ export function readAutogroupNice(pid: number): number | undefined {
  * What a stopped or sleeping task waits for (proc_pid_syscall(5)): the number of the call and its six arguments, or "running";
  * number -1 when it is stopped outside a call.
  */
-export function readSyscall(pid: number, tid?: number): 'running' | { nr: number; args: bigint[]; sp: bigint; pc: bigint } {
+export function readSyscall(
+  pid: number,
+  tid?: number,
+): 'running' | { nr: number; args: bigint[]; sp: bigint; pc: bigint } {
   const words = readProcText(pid, 'syscall', tid).trim().split(' ');
   if (words[0] === 'running') return 'running';
   const values = words.slice(1).map((word) => BigInt(word));

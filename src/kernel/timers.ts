@@ -24,7 +24,8 @@ export function parseTimers(text: string, source = 'timers'): PosixTimer[] {
   for (let at = 0; at < text.length; at = TIMER.lastIndex) {
     TIMER.lastIndex = at;
     const m = TIMER.exec(text);
-    if (!m) throw new ProcFileError(source, 'PROC_FORMAT', `not understood: ${JSON.stringify(text.slice(at, at + 200))}`);
+    if (!m)
+      throw new ProcFileError(source, 'PROC_FORMAT', `not understood: ${JSON.stringify(text.slice(at, at + 200))}`);
     timers.push({
       id: Number(m[1]),
       signal: Number(m[2]),

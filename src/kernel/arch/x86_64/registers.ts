@@ -32,7 +32,9 @@ export const USER_REGS = [
 export type UserReg = (typeof USER_REGS)[number];
 
 /** Offset of each register in bytes. */
-export const USER_REGS_OFFSET = Object.fromEntries(USER_REGS.map((name, i) => [name, i * 8])) as Readonly<Record<UserReg, number>>;
+export const USER_REGS_OFFSET = Object.fromEntries(USER_REGS.map((name, i) => [name, i * 8])) as Readonly<
+  Record<UserReg, number>
+>;
 
 export const USER_REGS_BYTES = 27 * 8;
 
@@ -71,7 +73,15 @@ export const SIGCONTEXT = {
 export const SIGCONTEXT_BYTES = 256;
 
 /** asm-generic/ucontext.h, struct ucontext: offsets in bytes. The mask is 64 bits. */
-export const UCONTEXT = { flags: 0, link: 8, stackSp: 16, stackFlags: 24, stackSize: 32, mcontext: 40, sigmask: 296 } as const;
+export const UCONTEXT = {
+  flags: 0,
+  link: 8,
+  stackSp: 16,
+  stackFlags: 24,
+  stackSize: 32,
+  mcontext: 40,
+  sigmask: 296,
+} as const;
 
 export const UCONTEXT_BYTES = 304;
 
