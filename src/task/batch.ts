@@ -107,6 +107,7 @@ export class Batch {
   readonly #run: () => void;
   readonly #pid: () => number;
   #count = 0;
+  #submitted = false;
   #arena = 0;
   #refs: Ref[] = [];
   #outs: Out[] = [];
@@ -141,6 +142,7 @@ export class Batch {
   reserve(ops: number, bytes: number): this {
     if (ops > this.ring.shape.nrOps || bytes > this.ring.shape.arenaBytes)
       throw new RangeError(`a batch of ${ops} operations and ${bytes} bytes does not fit the ring`);
+    if (this.#submitted) this.run();
     if (this.#count + ops > this.ring.shape.nrOps || this.#arena + bytes > this.ring.shape.arenaBytes) this.run();
     return this;
   }
@@ -233,7 +235,6 @@ export class Batch {
     this.ring.submit();
     this.#submitted = true;
   }
-  #submitted = false;
 
   /** Runs what is collected. @throws RemoteError naming the first call that failed; TaskDied */
   run(): void {

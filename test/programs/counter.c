@@ -1,0 +1,42 @@
+/*
+ * Counts in three threads, sleeps in system calls in between, and tells its counter on demand. Its heartbeat file (if
+ * named) gets the longest gap between two ticks, in microseconds, on SIGUSR1.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile unsigned long count;
+
+static void *tick(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		struct timespec pause = {0, 500000};
+
+		count++;
+		nanosleep(&pause, 0);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t thread;
+	char line[64];
+
+	(void)argc;
+	(void)argv;
+	signal(SIGUSR1, SIG_IGN);
+	pthread_create(&thread, 0, tick, 0);
+	pthread_create(&thread, 0, tick, 0);
+	snprintf(line, sizeof(line), "ready %d\n", getpid());
+	if (write(1, line, strlen(line)) < 0)
+		return 1;
+	tick(0);
+}

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import test from 'node:test';
+import { FrozenTree } from '../../src/dump/freeze.js';
+import { readMaps } from '../../src/kernel/maps.js';
+import { Borrowed, BorrowedThread } from '../../src/task/borrow.js';
+import { RemoteError } from '../../src/task/remote-error.js';
+import { giveFd } from '../../src/task/descriptors.js';
+import { program, Victim } from '../programs.js';
+
+const quiet = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+
+/** What must be the same before and after. */
+function stateOf(pid: number) {
+  return {
+    maps: readFileSync(`/proc/${pid}/maps`, 'utf8'),
+    fds: readdirSync(`/proc/${pid}/fd`),
+    threads: readdirSync(`/proc/${pid}/task`).map((tid) => ({
+      tid,
+      mask: /SigBlk:\s*(\w+)/.exec(readFileSync(`/proc/${pid}/task/${tid}/status`, 'utf8'))![1],
+    })),
+  };
+}
+
+async function borrowed(work: (b: Borrowed, tree: FrozenTree, victim: Victim) => void): Promise<void> {
+  await using victim = await Victim.start(program('counter'));
+  const before = stateOf(victim.pid);
+  const tree = FrozenTree.freeze(victim.pid, quiet, 5);
+  try {
+    const maps = readMaps(victim.pid).map((m) => ({
+      start: Number(m.start),
+      end: Number(m.end),
+      writable: (m.prot & 2) !== 0,
+      executable: (m.prot & 4) !== 0,
+      shared: m.shared,
+      key: '',
+      name: m.path,
+    }));
+    const threads = tree.tasks[0]!.threads.map((t) => new BorrowedThread(t));
+    using b = Borrowed.of(victim.pid, threads, maps);
+    work(b, tree, victim);
+  } finally {
+    tree.release();
+  }
+  assert.deepEqual(stateOf(victim.pid), before);
+  assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /State:\s+[RS]/);
+  assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /TracerPid:\s+0/);
+}
+
+test('a puppet makes system calls as the task it is in', async () => {
+  await borrowed((b, _, victim) => {
+    assert.equal(b.puppet.must('getpid'), victim.pid);
+  });
+});
+
+test('results of earlier calls and loaded words are arguments of later ones', async () => {
+  await borrowed((b) => {
+    const batch = b.puppet.batch();
+    const pair = batch.out(8);
+    batch.call('pipe2', pair, 0);
+    batch.call('write', pair.int(4), 'hello', 5);
+    const read = batch.out(16);
+    const n = batch.call('read', pair.int(0), read, 16);
+    const dup = batch.call('dup', pair.int(0));
+    batch.call('close', dup);
+    batch.call('close', pair.int(0));
+    batch.call('close', pair.int(4));
+    batch.run();
+    assert.equal(Buffer.from(read.bytes.subarray(0, n.value)).toString(), 'hello');
+  });
+});
+
+test('a batch larger than its ring runs in pieces, in order', async () => {
+  await borrowed((b, _, victim) => {
+    const batch = b.puppet.batch();
+    const refs = Array.from({ length: 5000 }, () => batch.call('getpid'));
+    batch.run();
+    assert.ok(refs.every((ref) => ref.value === victim.pid));
+  });
+});
+
+test('the first call that fails is named with its arguments and errno, and later ones do not run', async () => {
+  await borrowed((b) => {
+    const batch = b.puppet.batch();
+    batch.doing('opening a file');
+    batch.call('openat', -100, '/does/not/exist', 0, 0);
+    const later = batch.call('getpid');
+    assert.throws(
+      () => {
+        batch.run();
+      },
+      (error: RemoteError) => {
+        assert.equal(error.code, 'ENOENT');
+        assert.match(error.message, /opening a file: task \d+: openat\(-100, "\/does\/not\/exist", 0, 0\): ENOENT/);
+        return true;
+      },
+    );
+    assert.throws(() => later.value);
+  });
+});
+
+test('a call that may fail hands its errno on and the batch goes on', async () => {
+  await borrowed((b) => {
+    const batch = b.puppet.batch();
+    const bad = batch.tryCall('close', 9999);
+    const good = batch.call('getppid');
+    batch.run();
+    assert.equal(bad.value, -9);
+    assert.ok(good.value > 0);
+  });
+});
+
+test('a buffer of an earlier piece is refused', async () => {
+  await borrowed((b) => {
+    const batch = b.puppet.batch();
+    const out = batch.out(16);
+    batch.call('getpid');
+    batch.run();
+    assert.throws(() => batch.call('read', 0, out, 16), /earlier piece/);
+  });
+});
+
+test('other threads answer single calls', async () => {
+  await borrowed((b, tree) => {
+    for (const [i, thread] of b.threads.entries()) {
+      if (i === 0) continue;
+      const [tid, stack] = b.ask(thread, [['gettid'], ['sigaltstack', 0, 'out']]);
+      assert.equal(tid!.result, tree.tasks[0]!.threads[i]!.tid);
+      assert.equal(stack!.result, 0);
+    }
+  });
+});
+
+test("crit's descriptor reaches the task and is closed there", async () => {
+  await borrowed((b) => {
+    const fd = giveFd(b, 1);
+    assert.ok(fd > 2);
+    b.puppet.must('close', fd);
+  });
+});
