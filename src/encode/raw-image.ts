@@ -1,16 +1,10 @@
-import { isRawType, type RawType } from '../decode/raw/recognise.js';
+import { isRawType, RAW_FORMAT } from '../decode/raw/recognise.js';
+import type { RawImageType } from '../image/catalogue.js';
 import { viewRaw } from '../decode/raw/raw-view.js';
-import { CritError } from '../image/errors.js';
+import { ImageError } from '../image/errors.js';
 
-/** JSON of a raw image that cannot become bytes again. */
-export class RawEncodeError extends CritError {
-  /** The field that is wrong, e.g. `raw.data`. */
-  readonly path: string;
-  constructor(path: string, reason: string, cause?: unknown) {
-    super(`${path}: ${reason}`, { code: 'BAD_RAW_JSON', ...(cause === undefined ? {} : { cause }) });
-    this.path = path;
-  }
-}
+const bad = (file: string | undefined, fieldPath: string, reason: string): ImageError =>
+  new ImageError(reason, { file, fieldPath }, { code: 'BAD_JSON' });
 
 /** Views are derived from the bytes; they are compared, so that an edit of one is not lost in silence. */
 const VIEWS = ['messages', 'entries'] as const;
@@ -32,25 +26,31 @@ function equal(a: unknown, b: unknown): boolean {
 }
 
 /** Base64 with line breaks as decode writes it, or without. */
-function base64(text: unknown): Buffer {
-  if (typeof text !== 'string') throw new RawEncodeError('raw.data', `expected base64 text, got ${JSON.stringify(text) ?? 'nothing'}`);
+function base64(text: unknown, file: string | undefined): Buffer {
+  if (typeof text !== 'string') throw bad(file, 'raw.data', `expected base64 text, got ${JSON.stringify(text) ?? 'nothing'}`);
   if (text.startsWith('...')) {
-    throw new RawEncodeError('raw.data', 'the bytes were left out (--nopl): decode the image again without --nopl');
+    throw bad(file, 'raw.data', 'the bytes were left out (--nopl): decode the image again without --nopl');
   }
   const compact = text.replace(/\s/g, '');
   if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact)) {
     const preview = JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}...` : text);
-    throw new RawEncodeError('raw.data', `expected base64 text, got ${preview}`);
+    throw bad(file, 'raw.data', `expected base64 text, got ${preview}`);
   }
   return Buffer.from(compact, 'base64');
 }
 
-async function checkViews(type: RawType, raw: Readonly<Record<string, unknown>>, bytes: Buffer): Promise<void> {
+async function checkViews(
+  type: RawImageType,
+  raw: Readonly<Record<string, unknown>>,
+  bytes: Buffer,
+  file: string | undefined,
+): Promise<void> {
   const given = VIEWS.find((key) => raw[key] !== undefined);
   if (given === undefined) return;
   const { fields } = await viewRaw(type, [bytes]);
   if (equal(fields[given], raw[given])) return;
-  throw new RawEncodeError(
+  throw bad(
+    file,
     `raw.${given}`,
     `differs from what raw.data says; it is only a view of those bytes: change raw.data, or leave raw.${given} out`,
   );
@@ -59,24 +59,25 @@ async function checkViews(type: RawType, raw: Readonly<Record<string, unknown>>,
 /**
  * The bytes of a raw image from `{"magic": TYPE, "raw": {...}}`, as decode prints it.
  * `raw.text` is taken for text formats and may be edited; else `raw.data`, base64, is the image.
- * @throws RawEncodeError
+ * @param file where the JSON is from, for the error
+ * @throws ImageError BAD_JSON, naming the field
  */
-export async function encodeRaw(type: string, raw: unknown): Promise<Uint8Array> {
-  if (!isRawType(type)) throw new RawEncodeError('magic', `${type} is not a raw image`);
+export async function encodeRaw(type: string, raw: unknown, file?: string): Promise<Uint8Array> {
+  if (!isRawType(type)) throw bad(file, 'magic', `${type} is not a raw image`);
   if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) {
-    throw new RawEncodeError('raw', `expected an object, got ${JSON.stringify(raw) ?? 'nothing'}`);
+    throw bad(file, 'raw', `expected an object, got ${JSON.stringify(raw) ?? 'nothing'}`);
   }
   const fields = raw as Readonly<Record<string, unknown>>;
-  if (type === 'PAGES') {
-    throw new RawEncodeError('raw', 'a pages image is only summarised by decode, its bytes are not in the JSON: copy the file instead');
+  if (RAW_FORMAT[type] === 'pages') {
+    throw bad(file, 'raw', 'a pages image is only summarised by decode, its bytes are not in the JSON: copy the file instead');
   }
   if (fields['data'] !== undefined) {
-    const bytes = base64(fields['data']);
-    await checkViews(type, fields, bytes);
+    const bytes = base64(fields['data'], file);
+    await checkViews(type, fields, bytes, file);
     return bytes;
   }
   const { text } = fields;
-  if (text === undefined) throw new RawEncodeError('raw.data', 'missing');
-  if (typeof text !== 'string') throw new RawEncodeError('raw.text', `expected text, got ${JSON.stringify(text)}`);
+  if (text === undefined) throw bad(file, 'raw.data', 'missing');
+  if (typeof text !== 'string') throw bad(file, 'raw.text', `expected text, got ${JSON.stringify(text)}`);
   return Buffer.from(text, 'utf8');
 }

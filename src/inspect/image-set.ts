@@ -1,3 +1,4 @@
+import { ImageError } from '../image/errors.js';
 import type { FileEntry, PstreeEntry } from '../image/generated/messages.js';
 
 /**
@@ -38,24 +39,15 @@ export class ImageSet {
     return this.#source.names();
   }
 
-  /** The tasks, in the order of pstree.img. @throws NoSuchImage without that image */
+  /** The tasks, in the order of pstree.img. @throws ImageError NO_IMAGE without that image */
   async tasks(): Promise<readonly PstreeEntry[]> {
     const tasks = await this.all<PstreeEntry>('pstree.img');
-    if (!tasks) throw new NoSuchImage('pstree.img');
+    if (!tasks) throw new ImageError('is not there: this is not a directory of images', { file: 'pstree.img' }, { code: 'NO_IMAGE' });
     return tasks;
   }
 
   /** files.img; images of CRIU before 3.3 have one image per kind of file instead. */
   async files(): Promise<readonly FileEntry[]> {
     return (await this.all<FileEntry>('files.img')) ?? [];
-  }
-}
-
-/** An image that a view cannot do without is not in the directory. */
-export class NoSuchImage extends Error {
-  readonly file: string;
-  constructor(file: string) {
-    super(`${file} is not there`);
-    this.file = file;
   }
 }

@@ -17,12 +17,6 @@ import {
 import { AttributeReader, flagText, named } from './netlink-attributes.js';
 import type { Damage, RawValue } from './raw-value.js';
 
-/**
- * The u32 that `ip addr|route|rule save` (iproute2) writes ahead of the messages, little endian. conntrack dumps,
- * which CRIU writes itself, have none.
- */
-export const DUMP_MAGIC = { IFADDR: 0x47361222, ROUTE: 0x45311224, ROUTE6: 0x45311224, RULE: 0x71706986 } as const;
-
 /** The fixed structure behind a message's header, by message type: its size, its fields, its attributes' table. */
 interface Body {
   readonly bytes: number;

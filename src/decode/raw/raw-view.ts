@@ -1,12 +1,14 @@
-import { decodeNetlink, DUMP_MAGIC } from './netlink.js';
+import type { RawImageType } from '../../image/catalogue.js';
+import { dumpMagicOf } from './dump-magic.js';
+import { decodeNetlink } from './netlink.js';
 import { PageCounter } from './page-count.js';
 import type { Damage, RawValue } from './raw-value.js';
-import { RAW_FORMAT, type RawFormat, type RawType } from './recognise.js';
+import { RAW_FORMAT, type RawFormat } from './recognise.js';
 import { listTarGz } from './tar-listing.js';
 
 /** What a raw image says, by field names; the bytes themselves are not in it, but for text. */
 export interface RawView {
-  readonly type: RawType;
+  readonly type: RawImageType;
   readonly format: RawFormat;
   readonly fields: Readonly<Record<string, RawValue>>;
   /** Empty for a sound image. The fields then hold all of it, else what was sound. */
@@ -19,27 +21,25 @@ export interface RawView {
 export const MAX_WHOLE_BYTES = 64 * 1024 * 1024;
 
 /** Raw files that may well be empty: tools that had nothing to save, dumps without entries. */
-const MAY_BE_EMPTY: ReadonlySet<RawType> = new Set(['IPTABLES', 'IP6TABLES', 'NFTABLES', 'NETNF_CT', 'NETNF_EXP', 'PAGES']);
+const MAY_BE_EMPTY: ReadonlySet<RawImageType> = new Set(['IPTABLES', 'IP6TABLES', 'NFTABLES', 'NETNF_CT', 'NETNF_EXP', 'PAGES']);
 
-const ownMagic = (type: RawType): number | undefined => (DUMP_MAGIC as Partial<Record<RawType, number>>)[type];
-
-function viewNetlink(type: RawType, bytes: Buffer): RawView {
-  const { messages, damage } = decodeNetlink(bytes, ownMagic(type));
+function viewNetlink(type: RawImageType, bytes: Buffer): RawView {
+  const { messages, damage } = decodeNetlink(bytes, dumpMagicOf(type));
   return { type, format: 'netlink', fields: { messages }, damage, complete: false };
 }
 
-function viewText(type: RawType, bytes: Buffer): RawView {
+function viewText(type: RawImageType, bytes: Buffer): RawView {
   const text = bytes.toString('utf8');
   const complete = Buffer.from(text, 'utf8').equals(bytes);
   return { type, format: 'text', fields: { text }, damage: [], complete };
 }
 
-async function viewTarGz(type: RawType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
+async function viewTarGz(type: RawImageType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
   const { entries, omitted, damage } = await listTarGz(chunks);
   return { type, format: 'tar.gz', fields: { entries, ...(omitted > 0 ? { omitted } : {}) }, damage, complete: false };
 }
 
-async function viewPages(type: RawType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
+async function viewPages(type: RawImageType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
   const counter = new PageCounter();
   for await (const chunk of chunks) counter.push(chunk);
   return { type, format: 'pages', fields: { ...counter.summary() }, damage: [], complete: false };
@@ -61,7 +61,7 @@ async function whole(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): 
  * Never throws over what the bytes are; that is in `damage`.
  * @param chunks the file's bytes, in pieces of any size
  */
-export async function viewRaw(type: RawType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
+export async function viewRaw(type: RawImageType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
   const format = RAW_FORMAT[type];
   if (format === 'pages') return viewPages(type, chunks);
   if (format === 'tar.gz') return viewTarGz(type, chunks);

@@ -1,11 +1,12 @@
 import path from 'node:path';
-import { DUMP_MAGIC } from './netlink.js';
+import { FIRST_MAGIC, typeByMagic, typeOfFileName, type RawImageType } from '../../image/catalogue.js';
+import { DUMP_MAGIC, dumpMagicOf } from './dump-magic.js';
 
 /** How a raw image's bytes are laid out. */
 export type RawFormat = 'netlink' | 'text' | 'tar.gz' | 'pages';
 
-/** The raw types of the image catalogue: the files that have neither header nor protobuf entries. */
-export const RAW_FORMAT = {
+/** Every raw type of the catalogue: files that have neither header nor protobuf entries. */
+export const RAW_FORMAT: Readonly<Record<RawImageType, RawFormat>> = {
   IFADDR: 'netlink',
   ROUTE: 'netlink',
   ROUTE6: 'netlink',
@@ -18,33 +19,18 @@ export const RAW_FORMAT = {
   TMPFS_IMG: 'tar.gz',
   TMPFS_DEV: 'tar.gz',
   PAGES: 'pages',
-} as const satisfies Record<string, RawFormat>;
+  PAGES_OLD: 'pages',
+  SHM_PAGES_OLD: 'pages',
+};
 
-export type RawType = keyof typeof RAW_FORMAT;
-
-export const isRawType = (type: string): type is RawType => Object.hasOwn(RAW_FORMAT, type);
+export const isRawType = (type: string): type is RawImageType => Object.hasOwn(RAW_FORMAT, type);
 
 /** As many bytes from the start of a file as recognising it takes. */
 export const HEAD_BYTES = 64;
 
-const NAMES: readonly (readonly [RegExp, RawType])[] = [
-  [/^ifaddr-\d+\.img$/, 'IFADDR'],
-  [/^route-\d+\.img$/, 'ROUTE'],
-  [/^route6-\d+\.img$/, 'ROUTE6'],
-  [/^rule-\d+\.img$/, 'RULE'],
-  [/^netns-ct-\d+\.img$/, 'NETNF_CT'],
-  [/^netns-exp-\d+\.img$/, 'NETNF_EXP'],
-  [/^iptables-\d+\.img$/, 'IPTABLES'],
-  [/^ip6tables-\d+\.img$/, 'IP6TABLES'],
-  [/^nftables-\d+\.img$/, 'NFTABLES'],
-  [/^tmpfs-\d+\.tar\.gz\.img$/, 'TMPFS_IMG'],
-  [/^tmpfs-dev-\d+\.tar\.gz\.img$/, 'TMPFS_DEV'],
-  [/^pages-\d+\.img$/, 'PAGES'],
-];
-
 const AF_INET6 = 10;
 
-function byContent(head: Buffer): RawType | undefined {
+function byContent(head: Buffer): RawImageType | undefined {
   if (head.length < 4) return undefined;
   switch (head.readUInt32LE(0)) {
     case DUMP_MAGIC.IFADDR:
@@ -69,19 +55,27 @@ function byContent(head: Buffer): RawType | undefined {
   return undefined;
 }
 
+/** Whether a file begins with the header of an image that has protobuf entries. */
+function hasHeader(head: Buffer): boolean {
+  if (head.length < 4) return false;
+  const magic = head.readUInt32LE(0);
+  return magic === FIRST_MAGIC.common || magic === FIRST_MAGIC.service || typeByMagic(magic) !== undefined;
+}
+
 /**
- * The type of a raw image. Its name says more than its content (`route` and `route6` look alike, pages look like
- * anything), unless the content plainly is a raw image of another format.
+ * The type of a raw image; undefined for anything else. The name says more than the content (`route` and `route6` look
+ * alike, pages look like anything), unless the content plainly is an image of another format.
  * @param name file name or path, if there is one
  * @param head the first HEAD_BYTES of it, or all when it is shorter
  */
-export function recogniseRaw(name: string | undefined, head: Uint8Array): RawType | undefined {
-  const base = name === undefined ? '' : path.basename(name);
-  const named = NAMES.find(([pattern]) => pattern.test(base))?.[1];
-  if (named === 'PAGES') return named;
-  const found = byContent(Buffer.from(head.buffer, head.byteOffset, head.byteLength));
+export function recogniseRaw(name: string | undefined, head: Uint8Array): RawImageType | undefined {
+  const ofName = name === undefined ? undefined : typeOfFileName(path.basename(name))?.type;
+  const named = ofName !== undefined && isRawType(ofName) ? ofName : undefined;
+  if (named !== undefined && RAW_FORMAT[named] === 'pages') return named;
+  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
+  if (hasHeader(bytes)) return undefined;
+  const found = byContent(bytes);
   if (named === undefined || found === undefined) return named ?? found;
   if (RAW_FORMAT[named] !== RAW_FORMAT[found]) return found;
-  const magicOf = (type: RawType): number | undefined => (DUMP_MAGIC as Partial<Record<RawType, number>>)[type];
-  return magicOf(named) === magicOf(found) ? named : found;
+  return dumpMagicOf(named) === dumpMagicOf(found) ? named : found;
 }

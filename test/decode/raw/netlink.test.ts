@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { decodeNetlink, DUMP_MAGIC } from '../../../src/decode/raw/netlink.js';
+import { DUMP_MAGIC } from '../../../src/decode/raw/dump-magic.js';
+import { decodeNetlink } from '../../../src/decode/raw/netlink.js';
 import { fixture } from '../../project-path.js';
 
 interface Message {

@@ -1,0 +1,44 @@
+import { openJsonImage } from '../encode/encode-json.js';
+import { isRawType } from '../decode/raw/recognise.js';
+import { value, type Command } from './command.js';
+import { openSink } from './sink.js';
+import { UsageError } from './usage-error.js';
+
+export const encode: Command = {
+  name: 'encode',
+  describe: 'convert JSON, as decode or show print it, to an image',
+  positionals: [],
+  options: [
+    { name: 'in', alias: 'i', type: 'string', value: 'FILE', describe: 'the JSON; standard input if absent' },
+    { name: 'out', alias: 'o', type: 'string', value: 'IMAGE', describe: 'where the image goes; standard output if absent' },
+  ],
+  examples: [
+    ['encode -i core.json -o core-1234.img', 'an edited image, in its place at once or not at all'],
+    ['decode -i core-1234.img | crit encode | cmp - core-1234.img', 'nothing is lost on the way'],
+  ],
+  run: async (args) => {
+    const input = value(args, 'in');
+    if (input === undefined && process.stdin.isTTY) {
+      throw new UsageError("encode: no JSON: name a file with -i, or pipe one in; see 'crit encode --help'");
+    }
+    if (value(args, 'out') === undefined && process.stdout.isTTY) {
+      throw new UsageError('encode: an image is no text for a terminal: name a file with -o, or redirect');
+    }
+    const name = input === undefined || input === '-' ? 'standard input' : input;
+    const image = openJsonImage(name === input ? input : { fd: 0, name });
+    const sink = openSink(value(args, 'out'));
+    try {
+      if (isRawType(image.type)) {
+        const { encodeRaw } = await import('../encode/raw-image.js');
+        sink.write(await encodeRaw(image.type, (image.value() as { raw?: unknown }).raw, name));
+      } else {
+        image.encode((chunk) => sink.write(chunk));
+      }
+      sink.commit();
+    } catch (error) {
+      sink.abort();
+      throw error;
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,49 @@
+import { listImages, type ListedImage } from '../inspect/listing.js';
+import { CritError } from '../image/errors.js';
+import { jsonView } from './json-view.js';
+import { safeText } from './safe-text.js';
+import { openSink } from './sink.js';
+import { warn } from './stdout.js';
+import { drawTable, onTerminal } from './table.js';
+
+const HEAD = ['IMAGE', 'TYPE', 'ENTRIES', 'SIZE'] as const;
+
+const cells = ({ name, type, entries, size, problem }: ListedImage): string[] => [
+  safeText(name),
+  type ?? '?',
+  problem === undefined ? String(entries ?? '?') : 'damaged',
+  String(size),
+];
+
+function plain(images: readonly ListedImage[]): string {
+  const rows = [[...HEAD], ...images.map(cells)];
+  const widths = HEAD.map((_, column) => rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0));
+  const align = (cell: string, column: number): string =>
+    column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
+  return rows.map((row) => `${row.map(align).join('  ').trimEnd()}\n`).join('');
+}
+
+/** `crit show DIR`. @returns 1 if an image is damaged; each has a line on standard error */
+export async function listDirectory(dir: string, json: boolean): Promise<number> {
+  const images = await listImages(dir);
+  if (images.length === 0) throw new CritError(`${dir}: there is no image in this directory`, { code: 'NO_IMAGE' });
+  const sink = openSink(undefined);
+  if (json) sink.write(jsonView(images));
+  else if (!onTerminal()) sink.write(plain(images));
+  else {
+    const table = await drawTable({
+      head: HEAD,
+      rows: images.map(cells),
+      right: [2, 3],
+      paint: (chalk, cell, column) => {
+        if (cell === 'damaged') return chalk.red(cell);
+        return column === 1 ? chalk.cyan(cell) : cell;
+      },
+    });
+    sink.write(`${table}\n`);
+  }
+  sink.commit();
+  const damaged = images.filter(({ problem }) => problem !== undefined);
+  for (const { name, problem } of damaged) warn(`crit: ${safeText(`${dir.replace(/\/+$/, '')}/${name}: ${problem ?? ''}`)}`);
+  return damaged.length > 0 ? 1 : 0;
+}
