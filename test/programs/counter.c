@@ -1,8 +1,4 @@
-/*
- * Counts in three threads, sleeps in system calls in between, and tells its counter on demand. Its heartbeat file (if
- * named) gets the longest gap between two ticks, in microseconds, on SIGUSR1.
- */
-#include <fcntl.h>
+/* Counts in three threads and sleeps in system calls in between. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>

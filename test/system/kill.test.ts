@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { CRIT, program, Victim } from '../programs.js';
+
+/** How many instants of a dump and of a restore crit is killed at. */
+const INSTANTS = Number(process.env['CRIT_KILLS'] ?? 300);
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function workDir(): { dir: string } & Disposable {
+  const dir = mkdtempSync(path.join(tmpdir(), 'crit-kill-'));
+  return {
+    dir,
+    [Symbol.dispose]: () => {
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs crit and kills it after a while. @returns whether it was still running, and how long it ran */
+async function killed(args: readonly string[], afterMs: number): Promise<{ killed: boolean; ms: number }> {
+  const begin = performance.now();
+  const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
+  const exit = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_, signal) => { resolve(signal); }));
+  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
+  const signal = await exit;
+  clearTimeout(timer);
+  return { killed: signal === 'SIGKILL', ms: performance.now() - begin };
+}
+
+/** Everything of a process that a dump must leave alone. */
+function stateOf(pid: number) {
+  return {
+    maps: readFileSync(`/proc/${pid}/maps`, 'utf8'),
+    fds: readdirSync(`/proc/${pid}/fd`).map((fd) => `${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`)}`),
+    threads: readdirSync(`/proc/${pid}/task`).map((tid) => {
+      const status = readFileSync(`/proc/${pid}/task/${tid}/status`, 'utf8');
+      return `${tid} ${/SigBlk:\s*(\w+)/.exec(status)![1]} ${/SigPnd:\s*(\w+)/.exec(status)![1]}`;
+    }),
+    children: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'),
+  };
+}
+
+/** The process runs (its threads use processor time again) and nobody traces it. */
+async function runs(pid: number): Promise<void> {
+  const ticks = () => readFileSync(`/proc/${pid}/schedstat`, 'utf8');
+  for (let i = 0; i < 100; i++) {
+    const before = ticks();
+    await sleep(5);
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    if (ticks() !== before && /TracerPid:\s+0/.test(status)) return;
+  }
+  assert.fail(`process ${pid} does not run: ${/State:.*/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![0]}`);
+}
+
+test(`a process that is being dumped runs on unchanged when crit is killed, at ${INSTANTS} instants`, async () => {
+  await using victim = await Victim.start(program('counter'));
+  using work = workDir();
+  const args = ['dump', '-t', String(victim.pid), '-D', work.dir, '-R', '-o', 'dump.log', '-v4'];
+  await killed(args, 10_000);
+  const { ms } = await killed(args, 10_000);
+  const before = stateOf(victim.pid);
+  let hits = 0;
+  for (let i = 0; i < INSTANTS; i++) {
+    if ((await killed(args, (ms * i) / INSTANTS)).killed) hits++;
+    await runs(victim.pid);
+    assert.deepEqual(stateOf(victim.pid), before, `killed after ${((ms * i) / INSTANTS).toFixed(2)} ms`);
+  }
+  assert.ok(hits > INSTANTS / 2, `only ${hits} of ${INSTANTS} runs were still going`);
+});
+
+test(`a restore that is killed leaves no task behind, at ${INSTANTS} instants`, async () => {
+  using work = workDir();
+  let pid: number;
+  {
+    await using victim = await Victim.start(program('counter'));
+    pid = victim.pid;
+    const dumped = spawnSync(CRIT, ['dump', '-t', String(pid), '-D', work.dir, '-o', 'dump.log'], { encoding: 'utf8' });
+    assert.equal(dumped.status, 0, dumped.stderr);
+  }
+  const listing = () => readdirSync(work.dir).filter((name) => name.endsWith('.img')).sort();
+  const images = listing();
+  const args = ['restore', '-d', '-D', work.dir, '-o', 'restore.log', '-v4', '--pidfile', path.join(work.dir, 'pid')];
+  const alive = () => {
+    try {
+      return !/State:\s+[ZX]/.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    } catch {
+      return false;
+    }
+  };
+  const end = async () => {
+    if (alive()) process.kill(pid, 'SIGKILL');
+    for (let i = 0; i < 400 && existsSync(`/proc/${pid}`); i++) await sleep(10);
+  };
+  const first = await killed(args, 10_000);
+  assert.ok(alive(), readFileSync(path.join(work.dir, 'restore.log'), 'utf8'));
+  await end();
+  let hits = 0;
+  for (let i = 0; i < INSTANTS; i++) {
+    const run = await killed(args, (first.ms * i) / INSTANTS);
+    if (run.killed) {
+      hits++;
+      // killed before the tasks were let go, nothing is left; after that the restore is complete and the task runs
+      for (let k = 0; k < 50 && alive(); k++) await sleep(1);
+      if (alive()) await runs(pid);
+    }
+    await end();
+    assert.deepEqual(listing(), images);
+  }
+  assert.ok(hits > INSTANTS / 2, `only ${hits} of ${INSTANTS} runs were still going`);
+});
