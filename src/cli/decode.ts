@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { flag, value, type Command } from './command.js';
 import { printDocument } from './print-document.js';
 import { UsageError } from './usage-error.js';
@@ -20,7 +21,7 @@ export const decode: Command = {
   ],
   run: async (args) => {
     const input = value(args, 'in');
-    if (input === undefined && process.stdin.isTTY) {
+    if (input === undefined && isatty(0)) {
       throw new UsageError("decode: no image: name one with -i, or pipe one in; see 'crit decode --help'");
     }
     return printDocument(input, value(args, 'out'), {

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { openJsonImage } from '../encode/encode-json.js';
 import { isRawType } from '../decode/raw/recognise.js';
 import { value, type Command } from './command.js';
@@ -18,10 +19,10 @@ export const encode: Command = {
   ],
   run: async (args) => {
     const input = value(args, 'in');
-    if (input === undefined && process.stdin.isTTY) {
+    if (input === undefined && isatty(0)) {
       throw new UsageError("encode: no JSON: name a file with -i, or pipe one in; see 'crit encode --help'");
     }
-    if (value(args, 'out') === undefined && process.stdout.isTTY) {
+    if (value(args, 'out') === undefined && isatty(1)) {
       throw new UsageError('encode: an image is no text for a terminal: name a file with -o, or redirect');
     }
     const name = input === undefined || input === '-' ? 'standard input' : input;

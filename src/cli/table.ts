@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import type { ChalkInstance } from 'chalk';
 
 /** A view drawn for a terminal: chalk and cli-table3 are loaded for that alone. */
@@ -11,7 +12,7 @@ export interface TableView {
 }
 
 /** Whether a person looks at what is printed. NO_COLOR and TERM=dumb are chalk's business. */
-export const onTerminal = (): boolean => process.stdout.isTTY === true;
+export const onTerminal = (): boolean => isatty(1);
 
 /** Draws a table without frame lines, as wide as its content. */
 export async function drawTable(view: TableView): Promise<string> {

@@ -103,7 +103,7 @@ export async function runYargs(argv: readonly string[]): Promise<number> {
     .alias('help', 'h')
     .strict()
     .demandCommand(1)
-    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .wrap(Math.min(110, process.stdout.columns || 100))
     .example('$0 show core-1234.img', 'an image for people to read')
     .example('$0 decode -i core-1234.img -o core.json', 'an image as JSON ...')
     .example('$0 encode -i core.json -o core-1234.img', '... and back, byte for byte')

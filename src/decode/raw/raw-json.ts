@@ -78,11 +78,12 @@ export async function* rawJson(
     yield write({ magic: view.type, raw: fields }, options.pretty ? '' : undefined);
     return;
   }
-  const mark = '\u0000data\u0000';
-  const [before, after] = write({ magic: view.type, raw: { ...fields, data: mark } }, options.pretty ? '' : undefined).split(
-    text(mark).slice(1, -1),
-  );
-  yield before ?? '';
+  const mark = '"data": "';
+  const whole = write({ magic: view.type, raw: { ...fields, data: '' } }, options.pretty ? '' : undefined);
+  // data is the last key: what an image's names contain cannot be mistaken for it.
+  const at = whole.lastIndexOf(mark) + mark.length;
+  const [before, after] = [whole.slice(0, at), whole.slice(at)];
+  yield before;
   yield* base64Lines(bytes);
-  yield after ?? '';
+  yield after;
 }
