@@ -1,4 +1,4 @@
-import { openByteSource } from '../decode/byte-source.js';
+import { openByteSource } from '../image/byte-source.js';
 import { imageInfo } from '../decode/image-info.js';
 import { HEAD_BYTES, recogniseRaw } from '../decode/raw/recognise.js';
 import type { Command } from './command.js';

@@ -1,4 +1,4 @@
-import { openByteSource } from '../decode/byte-source.js';
+import { openByteSource } from '../image/byte-source.js';
 import { printImage } from '../decode/print-image.js';
 import { HEAD_BYTES, recogniseRaw } from '../decode/raw/recognise.js';
 import { CritError, ImageError } from '../image/errors.js';

@@ -1,5 +1,5 @@
 import { FdTypes, type FileEntry, type MemfdInodeEntry, type PipeEntry, type RegFileEntry, type UnixSkEntry } from '../image/generated/messages.js';
-import { encodeQuotedPrintable } from './quoted-printable.js';
+import { quoteName } from '../image/quoted-printable.js';
 import type { ImageSet } from './image-set.js';
 
 const TYPE_NAME = new Map<number, string>(Object.entries(FdTypes).map(([name, number]) => [number, name]));
@@ -50,7 +50,7 @@ export class FileNames {
       case FdTypes.UNIXSK: {
         const socket = await this.#find<UnixSkEntry>(id, (file) => file.usk, 'unixsk.img');
         if (!socket) return 'unix[?]';
-        const name = encodeQuotedPrintable(socket.name);
+        const name = quoteName(socket.name);
         return `unix[${socket.ino} (${socket.peer})${name === '' ? '' : ` ${name}`}]`;
       }
       default:

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { openByteSource } from '../decode/byte-source.js';
+import { openByteSource } from '../image/byte-source.js';
 import { imageInfo } from '../decode/image-info.js';
 import { HEAD_BYTES, recogniseRaw } from '../decode/raw/recognise.js';
 import { rawInfo } from '../decode/raw/raw-info.js';

@@ -1,6 +1,6 @@
 import type { RawImageType } from '../../image/catalogue.js';
 import { ImageError } from '../../image/errors.js';
-import type { ByteSource } from '../byte-source.js';
+import type { ByteSource } from '../../image/byte-source.js';
 import { rawJson, type RawJsonOptions } from './raw-json.js';
 import { viewRaw } from './raw-view.js';
 import type { Damage } from './raw-value.js';
@@ -14,7 +14,7 @@ export interface PrintRawOptions extends RawJsonOptions {
 }
 
 /** Damage as the error that stands for it. */
-export const damageError = (file: string, { offsetBytes, entry, field, reason }: Damage): ImageError =>
+export const damageError = (file: string | undefined, { offsetBytes, entry, field, reason }: Damage): ImageError =>
   new ImageError(reason, { file, entry, offsetBytes, fieldPath: field });
 
 /**

@@ -1,5 +1,5 @@
 import type { RawImageType } from '../../image/catalogue.js';
-import type { ByteSource } from '../byte-source.js';
+import type { ByteSource } from '../../image/byte-source.js';
 import { damageError } from './print-raw.js';
 import { PAGE_BYTES } from './page-count.js';
 import { RAW_FORMAT, type RawFormat } from './recognise.js';

@@ -1,5 +1,5 @@
-import { fstatSync } from 'node:fs';
-import { openByteSource, type ByteSource } from '../byte-source.js';
+import { fstatSync, statSync } from 'node:fs';
+import { openByteSource, type ByteSource } from '../../image/byte-source.js';
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -20,13 +20,9 @@ function* chunksOf(source: ByteSource): Generator<Uint8Array> {
 }
 
 /** The path under which what a source reads can be opened anew; undefined for a pipe. */
-function pathOf(given: string | number): string | undefined {
-  try {
-    if (typeof given === 'string') return given;
-    return process.platform === 'linux' && fstatSync(given).isFile() ? `/proc/self/fd/${given}` : undefined;
-  } catch {
-    return undefined;
-  }
+function pathOf(source: ByteSource, given: string | number): string | undefined {
+  if (typeof given === 'string') return source.sizeBytes === undefined ? undefined : given;
+  return process.platform === 'linux' && fstatSync(given).isFile() ? `/proc/self/fd/${given}` : undefined;
 }
 
 /**
@@ -34,13 +30,13 @@ function pathOf(given: string | number): string | undefined {
  * @param given the path or descriptor that `source` was opened from
  */
 export function rereadable(source: ByteSource, given: string | number): Rereadable {
-  const path = source.sizeBytes === undefined ? undefined : pathOf(given);
+  const path = pathOf(source, given);
   if (path === undefined) {
     const parts = Array.from(chunksOf(source), (part) => Uint8Array.from(part));
     return { sizeBytes: parts.reduce((sum, part) => sum + part.length, 0), chunks: () => parts };
   }
   return {
-    sizeBytes: source.sizeBytes ?? 0,
+    sizeBytes: source.sizeBytes ?? statSync(path).size,
     *chunks() {
       const again = openByteSource(path);
       try {
