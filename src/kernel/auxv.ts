@@ -1,4 +1,4 @@
-import { readProcBytes } from './proc-file.js';
+import { readMemoryBytes } from './proc-file.js';
 
 /** linux/auxvec.h, asm/auxvec.h: types of the auxiliary vector (getauxval(3)). */
 export const AT = {
@@ -44,9 +44,9 @@ export function parseAuxv(bytes: Uint8Array): bigint[] {
   return words;
 }
 
-/** The auxiliary vector of a process; empty for a zombie or kernel thread. @throws ProcGone */
+/** The auxiliary vector of a process. @throws ProcGone, for a zombie or a kernel thread too */
 export function readAuxv(pid: number): bigint[] {
-  return parseAuxv(readProcBytes(pid, 'auxv'));
+  return parseAuxv(readMemoryBytes(pid, 'auxv'));
 }
 
 /** The value of a type. */

@@ -1,4 +1,4 @@
-import { ProcFileError, procPath, readProcText } from './proc-file.js';
+import { ProcFileError, procPath, readMemoryBytes } from './proc-file.js';
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from './mman.js';
 
 /** A mapping as /proc/PID/maps shows it (proc_pid_maps(5)). */
@@ -129,16 +129,16 @@ function numberAfter(text: string, label: string, otherwise: number): number {
 
 /**
  * All mappings of a process, in ascending order, with VmFlags. The kernel walks the page tables for it: about 15 ms for
- * each GiB of resident 4 KiB pages. Empty for a zombie or a kernel thread.
- * @throws ProcGone
+ * each GiB of resident 4 KiB pages.
+ * @throws ProcGone, for a zombie or a kernel thread too
  */
 export function readMaps(pid: number): MapEntry[] {
-  return parseMaps(readProcText(pid, 'smaps'), procPath(pid, 'smaps'));
+  return parseMaps(readMemoryBytes(pid, 'smaps').toString('utf8'), procPath(pid, 'smaps'));
 }
 
 /** All mappings of a process, in ascending order, without looking at pages. @throws ProcGone */
 export function readMapRanges(pid: number): MapRange[] {
-  return parseMapRanges(readProcText(pid, 'maps'), procPath(pid, 'maps'));
+  return parseMapRanges(readMemoryBytes(pid, 'maps').toString('utf8'), procPath(pid, 'maps'));
 }
 
 /** VmFlags by start address, for who has the ranges already; costs what readMaps does. @throws ProcGone */

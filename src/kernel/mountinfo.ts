@@ -56,7 +56,11 @@ export function parseMountInfo(text: string, source = 'mountinfo'): MountInfo[] 
         unbindable: optional.includes('unbindable'),
         fsType: unescapeOctal(words[dash + 1]!),
         source: unescapeOctal(words[dash + 2]!),
-        superOptions: unescapeOctal(words.slice(dash + 3).join(' ')).split(','),
+        superOptions: words
+          .slice(dash + 3)
+          .join(' ')
+          .split(',')
+          .map(unescapeOctal),
       };
     });
 }

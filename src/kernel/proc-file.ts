@@ -1,13 +1,19 @@
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 
-/** A process, thread or descriptor that went away while /proc was asked about it. */
+/**
+ * A process, thread or descriptor that went away while /proc was asked about it, or the memory of one that has ended: a
+ * zombie (and a kernel thread) has none.
+ */
 export class ProcGone extends CritError {
   readonly pid: number;
   readonly path: string;
 
   constructor(pid: number, path: string, cause?: unknown) {
-    super(`process ${pid} is gone (${path})`, { code: 'PROC_GONE', cause });
+    super(existsSync(`/proc/${pid}`) ? `${path} is gone` : `process ${pid} is gone (${path})`, {
+      code: 'PROC_GONE',
+      cause,
+    });
     this.pid = pid;
     this.path = path;
   }
@@ -58,6 +64,16 @@ export function readProcBytes(pid: number, file: string, tid?: number): Buffer {
 /** The text of a file of /proc. @throws ProcGone, ProcFileError */
 export function readProcText(pid: number, file: string, tid?: number): string {
   return readProcBytes(pid, file, tid).toString('utf8');
+}
+
+/**
+ * A file about the memory of a process. Kernels before 6.13 or so answer nothing for who has none, later ones ESRCH.
+ * @throws ProcGone for a zombie or a kernel thread too
+ */
+export function readMemoryBytes(pid: number, file: string): Buffer {
+  const bytes = readProcBytes(pid, file);
+  if (bytes.length === 0) throw new ProcGone(pid, procPath(pid, file));
+  return bytes;
 }
 
 /** Where a link of /proc/PID points to, as the kernel spells it. @throws ProcGone, ProcFileError */

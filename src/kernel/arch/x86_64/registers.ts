@@ -142,8 +142,9 @@ export const XSAVE_HEADER_BYTES = 64;
 export const XCOMP_BV_COMPACTED = 1n << 63n;
 
 /**
- * Components of the standard (non-compacted) format, by bit of XSTATE_BV. Offsets beyond `ymm` are those that all
- * processors so far report; CPUID leaf 0xd is the authority.
+ * Components of the standard (non-compacted) format, by bit of XSTATE_BV. Up to `ymm` the offsets are fixed; beyond, they are
+ * those of Intel's processors. AMD's have no bndregs and bndcsr and put opmask at 832, zmmHi256 at 896, hi16Zmm at 1408,
+ * pkru at 2432 (or 832 without AVX-512): CPUID leaf 0xd is the authority.
  */
 export const XSAVE_COMPONENTS = {
   x87: { bit: 0, offset: 0, bytes: 160 },
