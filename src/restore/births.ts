@@ -5,7 +5,7 @@ import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE, type Area } from '../task/area.js';
 import { Puppet } from '../task/puppet.js';
 import { RemoteError } from '../task/remote-error.js';
-import { pidInUse } from '../task/stub.js';
+import { pidInUse, pidTooLarge } from '../task/stub.js';
 import { Tracee } from '../task/tracee.js';
 import * as L from '../task/generated/layout.js';
 import type { Ring } from '../task/ring.js';
@@ -33,6 +33,9 @@ export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.P
 
 /** Makes one puppet fork another (or a thread of its own) with a chosen pid. 1 batch and 1 ptrace call. */
 export function fork(from: Puppet, ring: Ring, pid: number, flags: number): Puppet {
+  // a ring may have had a puppet before, which left without an answer
+  ring.set(L.RING_CMD, 0);
+  ring.set(L.RING_DONE, 0);
   ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
   const thread = (flags & CLONE.THREAD) !== 0;
   const until = Date.now() + PID_WAIT_MS;
@@ -56,6 +59,7 @@ export function fork(from: Puppet, ring: Ring, pid: number, flags: number): Pupp
       }
       throw pidInUse(pid);
     }
+    if (made.value === -22 && !(flags & CLONE.THREAD)) throw pidTooLarge(pid);
     if (made.value < 0)
       throw new RemoteError(
         from.tid,

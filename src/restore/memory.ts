@@ -1,6 +1,7 @@
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE, VMA } from '../image/vma-status.js';
 import type { Batch } from '../task/batch.js';
+import type { Puppet } from '../task/puppet.js';
 import { clip, gaps, TASK_SIZE, type PageRun, type Vma } from './address-space.js';
 
 /** linux/mman.h */
@@ -97,13 +98,14 @@ function advise(b: Batch, vma: Vma, late: boolean): void {
 }
 
 /** Operations of at most 1024 iovecs each that fill page runs. */
-function fill(b: Batch, operation: 'read' | 'compare', fd: number, runs: readonly PageRun[]): void {
+function fill(b: Batch, operation: 'read' | 'compare', fd: number, all: readonly PageRun[], populate = false): void {
+  const runs = populate ? all.flatMap(slices) : all;
   for (let i = 0; i < runs.length;) {
     let n = 1;
     // iovecs of one operation follow each other in the file
     while (
       i + n < runs.length &&
-      n < IOV_MAX &&
+      n < (populate ? 1 : IOV_MAX) &&
       runs[i + n]!.offset === runs[i + n - 1]!.offset + (runs[i + n - 1]!.end - runs[i + n - 1]!.start)
     )
       n++;
@@ -113,6 +115,12 @@ function fill(b: Batch, operation: 'read' | 'compare', fd: number, runs: readonl
       iov[k * 2 + 1] = BigInt(runs[i + k]!.end - runs[i + k]!.start);
     }
     const bytes = new Uint8Array(iov.buffer);
+    if (populate)
+      for (let k = 0; k < n; k++) {
+        const { start, end } = runs[i + k]!;
+        // may fail where there is no page of the task's own to make (a hole in a file): reading tells
+        if (end - start >= SLICE_BYTES / 8) b.tryCall('madvise', start, end - start, MADV_POPULATE_WRITE);
+      }
     if (operation === 'read') {
       b.reserve(1, bytes.length);
       b.call('vector', 295 /* preadv */, fd, bytes, n, runs[i]!.offset);
@@ -123,6 +131,16 @@ function fill(b: Batch, operation: 'read' | 'compare', fd: number, runs: readonl
     }
     i += n;
   }
+}
+
+/** Pieces that stay in the processor's cache between being cleared and being filled. */
+const SLICE_BYTES = 2 << 20;
+
+function slices(run: PageRun): PageRun[] {
+  const out: PageRun[] = [];
+  for (let at = run.start; at < run.end; at += SLICE_BYTES)
+    out.push({ start: at, end: Math.min(at + SLICE_BYTES, run.end), offset: run.offset + (at - run.start) });
+  return out;
 }
 
 /** Adjacent pages joined over mapping borders, so that one operation fills as much as it can. */
@@ -136,8 +154,18 @@ function joined(runs: PageRun[]): PageRun[] {
   return out;
 }
 
-/** Builds the root's memory in a puppet that has nothing of its own to keep. */
-export function buildMemory(b: Batch, ctx: MemoryContext, image: MemoryImage): void {
+/** What is left to do when all mappings are there. */
+export interface Pending {
+  /** Pages of fresh mappings, joined over mapping borders. */
+  read: PageRun[];
+  /** Pages of mappings that a fork brought along. */
+  compare: PageRun[];
+  /** Protections to set when the pages are in. */
+  protect: { start: number; end: number; prot: number }[];
+}
+
+/** Maps the root's memory in a puppet that has nothing of its own to keep. */
+export function buildMemory(b: Batch, ctx: MemoryContext, image: MemoryImage): Pending {
   unmapOthers(b, ctx, []);
   const vdso = image.vmas.find(isVdso);
   if (vdso) {
@@ -155,10 +183,12 @@ export function buildMemory(b: Batch, ctx: MemoryContext, image: MemoryImage): v
     runs.push(...mine);
     if (needWrite) protect.push(vma);
   }
-  b.doing(`pages of ${runs.length} ranges`);
-  fill(b, 'read', image.pagesFd, joined(runs));
-  for (const vma of protect) b.call('mprotect', vma.start, vma.end - vma.start, vma.entry.prot);
   b.doing(undefined);
+  return {
+    read: joined(runs),
+    compare: [],
+    protect: protect.map((vma) => ({ start: vma.start, end: vma.end, prot: vma.entry.prot })),
+  };
 }
 
 /** Same kind of memory at the same place of the file: pages of one can stay when it becomes the other. */
@@ -178,7 +208,7 @@ function compatible(a: Vma, c: Vma): boolean {
  * Turns the memory that a fork inherited from `from` into `image`. Mappings that both have are kept, so that equal
  * pages stay shared copy-on-write; pages that differ are filled, pages that the image lacks are dropped.
  */
-export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, image: MemoryImage): void {
+export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, image: MemoryImage): Pending {
   const keep: { start: number; end: number; vma: Vma; old: Vma }[] = [];
   const fresh: Vma[] = [];
   let at = 0;
@@ -230,11 +260,60 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
     read.push(...mine);
     if (needWrite) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });
   }
-  b.doing(`pages of ${read.length + compare.length} ranges`);
-  fill(b, 'read', image.pagesFd, joined(read.sort((x, y) => x.start - y.start)));
-  fill(b, 'compare', image.pagesFd, joined(compare));
-  for (const range of protect) b.call('mprotect', range.start, range.end - range.start, range.prot);
   b.doing(undefined);
+  return { read: joined(read.sort((x, y) => x.start - y.start)), compare: joined(compare), protect };
+}
+
+/**
+ * Fills the pages. Large memories are populated first and filled by a second thread as well: a page fault a page costs
+ * more than the copy.
+ */
+export function fillMemory(puppet: Puppet, image: MemoryImage, pending: Pending, assistant: () => Assistant): void {
+  const b = puppet.batch();
+  const total = pending.read.reduce((sum, run) => sum + run.end - run.start, 0);
+  b.doing('reading pages');
+  if (total < ASSISTED_BYTES) fill(b, 'read', image.pagesFd, pending.read);
+  else {
+    const { puppet: other, end } = assistant();
+    const [mine, theirs] = halves(pending.read, total / 2);
+    const c = other.batch().doing('reading pages');
+    fill(c, 'read', image.pagesFd, theirs, true);
+    c.submit();
+    fill(b, 'read', image.pagesFd, mine, true);
+    b.run();
+    c.run();
+    c.doing(undefined);
+    end();
+  }
+  fill(b, 'compare', image.pagesFd, pending.compare);
+  b.doing('setting protections');
+  for (const range of pending.protect) b.call('mprotect', range.start, range.end - range.start, range.prot);
+  b.doing(undefined);
+  b.run();
+}
+
+/** A second thread in the task; `end` makes it leave. */
+export interface Assistant {
+  puppet: Puppet;
+  end: () => void;
+}
+
+/** From here on a second thread pays. */
+const ASSISTED_BYTES = 32 << 20;
+const MADV_POPULATE_WRITE = 23;
+
+function halves(runs: readonly PageRun[], half: number): [PageRun[], PageRun[]] {
+  const first: PageRun[] = [];
+  const second: PageRun[] = [];
+  let at = 0;
+  for (const run of runs) {
+    const size = run.end - run.start;
+    const cut = Math.round(Math.min(Math.max(half - at, 0), size) / PAGE_SIZE) * PAGE_SIZE;
+    if (cut > 0) first.push({ ...run, end: run.start + cut });
+    if (cut < size) second.push({ start: run.start + cut, end: run.end, offset: run.offset + cut });
+    at += size;
+  }
+  return [first, second];
 }
 
 /** What fork would act on, and locks, which fork drops: set when all children are there. */

@@ -12,6 +12,8 @@ import { areaBytes, NARROW, WIDE, type Area, type RingShape } from '../task/area
 import { findHole } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
+import type { Ring } from '../task/ring.js';
+import { TaskDied } from '../task/remote-error.js';
 import { createArea, spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 import { readRuns, readVmas } from './address-space.js';
@@ -20,7 +22,16 @@ import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
 import { registersOf, restoreTaskAttributes, restoreThreadAttributes } from './core.js';
 import { RestoreFiles } from './files/restore-files.js';
 import { settle, type FinalState } from './finish.js';
-import { adaptMemory, buildMemory, finishMemory, setMm, type MemoryContext, type MemoryImage } from './memory.js';
+import {
+  adaptMemory,
+  buildMemory,
+  fillMemory,
+  finishMemory,
+  setMm,
+  type Assistant,
+  type MemoryContext,
+  type MemoryImage,
+} from './memory.js';
 import { SharedMemory } from './shared-memory.js';
 import { planBirths, readTree, TASK, type Birth, type TreeTask } from './tree.js';
 
@@ -169,6 +180,7 @@ class Images {
     for (const birth of this.births.order) shapes.push(birth.helper || birth.task.zombie ? NARROW : WIDE);
     for (const task of this.tasks) for (let i = 1; i < task.tree.tids.length; i++) shapes.push(NARROW);
     for (let i = 0; i < this.births.groupHelpers.length; i++) shapes.push(NARROW);
+    shapes.push(WIDE); // an assistant that fills pages
     const ranges = this.tasks.flatMap((task) => [...(task.memory?.vmas ?? [])]).sort((a, b) => a.start - b.start);
     const size = areaBytes(shapes);
     return createArea(findHole(ranges, size), size);
@@ -231,9 +243,14 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       fileFd: (id) => images.files.slotOf(id),
       sharedFd: (vma) => shared.slotOf(vma),
     };
+    const pids = new FreePids(wantedNumbers(images.tasks));
+    const spare = area.ring(WIDE);
     openEverything(images, rootPuppet, memory, shared);
+    const pending = buildMemory(rootPuppet.batch(), memory, images.root.memory!);
+    rootPuppet.batch().run();
+    fillMemory(rootPuppet, images.root.memory!, pending, () => assist(images.root.puppet!, spare, pids));
     const taskOf = (birth: Birth) => images.tasks.find((t) => t.pid === birth.task.pid && !birth.helper);
-    family = new Family(area, new FreePids(wantedNumbers(images.tasks)), {
+    family = new Family(area, pids, {
       shareFlags: (birth) => shareFlags(taskOf(birth), birth.forker && taskOf(birth.forker)),
       subreaper: (birth) => taskOf(birth)?.cores[0]!.tc?.child_subreaper ?? false,
       born: (birth, puppet) => {
@@ -243,9 +260,9 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
         if (!task.memory || birth === rootBirth) return;
         const from = birthMemory(birth, taskOf);
         const b = puppet.batch();
-        if (from) adaptMemory(b, memory, from, task.memory);
-        else buildMemory(b, memory, task.memory);
+        const pending = from ? adaptMemory(b, memory, from, task.memory) : buildMemory(b, memory, task.memory);
         b.run();
+        fillMemory(puppet, task.memory, pending, () => assist(puppet, spare, pids));
       },
     });
     family.raise(rootBirth, rootPuppet);
@@ -311,7 +328,27 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
   }
 }
 
-/** Phase 1, in the root: every description of the tree at its slot, shared memory filled, its own memory built. */
+/** A second thread in a puppet, for filling pages; its number is one that nobody wants. */
+function assist(puppet: Puppet, ring: Ring, pids: FreePids): Assistant {
+  const thread = fork(puppet, ring, pids.take(), THREAD_FLAGS);
+  return {
+    puppet: thread,
+    end: () => {
+      thread.batch().call('exit', 0);
+      thread.batch().submit();
+      try {
+        for (;;) {
+          thread.tracee!.wait();
+          thread.tracee!.cont();
+        }
+      } catch (error) {
+        if (!(error instanceof TaskDied)) throw error;
+      }
+    },
+  };
+}
+
+/** Phase 1, in the root: every description of the tree at its slot, shared memory filled. */
 function openEverything(images: Images, root: Puppet, memory: MemoryContext, shared: SharedMemory): void {
   const b = root.batch();
   // The hard limit is what crit itself has; the dumped one is set at the end.
@@ -331,8 +368,6 @@ function openEverything(images: Images, root: Puppet, memory: MemoryContext, sha
   b.run();
   shared.create(root);
   shared.fillAll(root);
-  buildMemory(b, memory, images.root.memory!);
-  b.run();
 }
 
 function withSoftAtHard(b: Batch, limit: ReturnType<Batch['out']>): ReturnType<Batch['out']> {
