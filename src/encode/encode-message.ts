@@ -1,0 +1,163 @@
+import { WIRE_KEY } from '../image/entry.js';
+import type { Messages } from '../image/generated/messages.js';
+import { KIND, WIRE, messageDef, type FieldDef, type MessageDef, type MessageName } from '../image/message-def.js';
+import { bytesOfString } from '../image/utf8.js';
+import { described, EncodePlace } from './encode-place.js';
+import { encodeLaidOut } from './wire-layout.js';
+import { WireWriter } from './wire-writer.js';
+
+type Message = Readonly<Record<string, unknown>>;
+
+const RANGES: Readonly<Record<string, readonly [bigint, bigint] | undefined>> = {
+  uint32: [0n, 0xffffffffn],
+  fixed32: [0n, 0xffffffffn],
+  uint64: [0n, 0xffffffffffffffffn],
+  fixed64: [0n, 0xffffffffffffffffn],
+};
+const SIGNED_32: readonly [bigint, bigint] = [-0x80000000n, 0x7fffffffn];
+const SIGNED_64: readonly [bigint, bigint] = [-0x8000000000000000n, 0x7fffffffffffffffn];
+
+/** Checks that a value is an integer that the field can hold. */
+export function checkInteger(field: FieldDef, value: unknown, place: EncodePlace): number | bigint {
+  if (typeof value !== 'bigint' && !(typeof value === 'number' && Number.isInteger(value))) {
+    place.fail(`expected an integer, got ${described(value)}`);
+  }
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    place.fail(`${value} is beyond what a number holds exactly, pass a bigint`);
+  }
+  const [low, high] = RANGES[field.kindName] ?? (field.kindName.endsWith('64') ? SIGNED_64 : SIGNED_32);
+  if (value < low || value > high) place.fail(`${value} does not fit a field of type ${field.kindName === 'enum' ? 'int32' : field.kindName}`);
+  return value;
+}
+
+function writeInteger(w: WireWriter, field: FieldDef, value: number | bigint): void {
+  let lo: number;
+  let hi: number;
+  if (typeof value === 'number' && value >= 0 && value <= 0xffffffff) {
+    lo = value;
+    hi = 0;
+  } else {
+    const bits = BigInt.asUintN(64, BigInt(value));
+    lo = Number(bits & 0xffffffffn);
+    hi = Number(bits >> 32n);
+  }
+  switch (field.kind) {
+    case KIND.sint32: {
+      const signed = lo | 0;
+      w.varint((signed << 1) ^ (signed >> 31), 0);
+      return;
+    }
+    case KIND.sint64: {
+      const mask = (hi | 0) >> 31;
+      w.varint((lo << 1) ^ mask, ((hi << 1) | (lo >>> 31)) ^ mask);
+      return;
+    }
+    case KIND.fixed32:
+    case KIND.sfixed32:
+      w.fixed32(lo);
+      return;
+    case KIND.fixed64:
+    case KIND.sfixed64:
+      w.fixed32(lo);
+      w.fixed32(hi);
+      return;
+    default:
+      w.varint(lo, hi);
+  }
+}
+
+/** Writes one value, without its tag. */
+function writeValue(w: WireWriter, field: FieldDef, value: unknown, place: EncodePlace): void {
+  switch (field.kind) {
+    case KIND.message:
+      if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+        place.fail(`expected an object, got ${described(value)}`);
+      }
+      w.prefixed(() => {
+        encodeBody(w, field.message, value as Message, place);
+      });
+      return;
+    case KIND.string: {
+      if (typeof value !== 'string') place.fail(`expected a string, got ${described(value)}`);
+      const bytes = bytesOfString(value) ?? place.fail('holds a lone surrogate that stands for no byte');
+      w.varint(bytes.length, 0);
+      w.bytes(bytes);
+      return;
+    }
+    case KIND.bytes:
+      if (!(value instanceof Uint8Array)) place.fail(`expected bytes, got ${described(value)}`);
+      w.varint(value.length, 0);
+      w.bytes(value);
+      return;
+    case KIND.bool:
+      if (typeof value !== 'boolean') place.fail(`expected true or false, got ${described(value)}`);
+      w.byte(value ? 1 : 0);
+      return;
+    default:
+      writeInteger(w, field, checkInteger(field, value, place));
+  }
+}
+
+/** Writes one value with its tag (a packed field: one block of all). */
+export function writeField(w: WireWriter, field: FieldDef, value: unknown, place: EncodePlace): void {
+  w.varint(field.tag, 0);
+  writeValue(w, field, value, place);
+}
+
+/** Writes elements of a repeated field. */
+export function writeElements(w: WireWriter, field: FieldDef, list: readonly unknown[], place: EncodePlace, from = 0, to = list.length): void {
+  if (from >= to) return;
+  if (field.packed) {
+    w.varint(((field.number << 3) | WIRE.length) >>> 0, 0);
+    w.prefixed(() => {
+      for (let i = from; i < to; i++) {
+        place.push(i);
+        writeValue(w, field, list[i], place);
+        place.pop();
+      }
+    });
+    return;
+  }
+  for (let i = from; i < to; i++) {
+    place.push(i);
+    writeField(w, field, list[i], place);
+    place.pop();
+  }
+}
+
+/** The list under a repeated field; empty when absent. */
+export function listOf(field: FieldDef, message: Message, place: EncodePlace): readonly unknown[] {
+  const value = message[field.name];
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) place.fail(`expected a list, got ${described(value)}`);
+  return value;
+}
+
+/** Writes a message's fields. */
+export function encodeBody(w: WireWriter, def: MessageDef, message: Message, place: EncodePlace): void {
+  const layout = message[WIRE_KEY];
+  if (layout !== undefined) {
+    encodeLaidOut(w, def, message, layout, place);
+    return;
+  }
+  for (const field of def.fields) {
+    const value = message[field.name];
+    if (value === undefined && !field.required) continue;
+    place.push(field.name);
+    if (field.repeated) writeElements(w, field, listOf(field, message, place), place);
+    else if (value === undefined) place.fail('required, and missing');
+    else writeField(w, field, value, place);
+    place.pop();
+  }
+}
+
+/**
+ * Encodes a message to protobuf's bytes, the inverse of decodeMessage. Integers may be number or bigint for every integer
+ * field; what does not fit is refused.
+ * @throws ImageError BAD_JSON with the path of the field
+ */
+export function encodeMessage<K extends MessageName>(name: K, message: Messages[K]): Uint8Array {
+  const w = new WireWriter();
+  encodeBody(w, messageDef(name), message as unknown as Message, new EncodePlace([name]));
+  return w.view();
+}

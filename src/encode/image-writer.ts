@@ -1,0 +1,95 @@
+import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { imageFileName, type ImageType } from '../image/catalogue.js';
+import type { Header, Image } from '../image/entry.js';
+import { CritError } from '../image/errors.js';
+import { ImageEncoder, type LooseEntry } from './image-encoder.js';
+
+const FLUSH_BYTES = 256 * 1024;
+
+/** Writes an image entry by entry. */
+export class ImageWriter {
+  readonly file: string;
+  readonly #encoder: ImageEncoder;
+  #fd: number;
+
+  constructor(file: string, type: ImageType, header?: Header) {
+    this.file = file;
+    this.#encoder = new ImageEncoder(type, { header, file });
+    // Images hold a process's memory and secrets: nobody but the owner reads them. A file that is there is replaced, so
+    // that its mode or a link to elsewhere does not matter.
+    try {
+      unlinkSync(file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw cannotWrite(file, error);
+    }
+    try {
+      this.#fd = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    } catch (error) {
+      throw cannotWrite(file, error);
+    }
+  }
+
+  /** Appends an entry. @throws ImageError BAD_JSON with the path of what does not fit the type; CritError CANNOT_WRITE */
+  append(message: object, extra?: unknown, padding?: Uint8Array): void {
+    this.#encoder.append({ message, extra, padding });
+    if (this.#encoder.writer.length >= FLUSH_BYTES) this.#flush();
+  }
+
+  #flush(): void {
+    const { writer } = this.#encoder;
+    try {
+      writeAll(this.#fd, writer.view());
+    } catch (error) {
+      throw cannotWrite(this.file, error);
+    }
+    writer.length = 0;
+  }
+
+  /** Writes what is left and closes the file. */
+  close(): void {
+    if (this.#fd < 0) return;
+    try {
+      this.#flush();
+    } finally {
+      closeSync(this.#fd);
+      this.#fd = -1;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+}
+
+const cannotWrite = (file: string, cause: unknown): CritError =>
+  new CritError(`${file}: cannot be written (${(cause as NodeJS.ErrnoException).code ?? String(cause)})`, { code: 'CANNOT_WRITE', cause });
+
+/** Makes an image file (mode 0600) to append entries to. An existing one is replaced. */
+export function openImageWriter(dir: string, type: ImageType, id?: number | bigint | string, header?: Header): ImageWriter {
+  return new ImageWriter(path.join(dir, imageFileName(type, id)), type, header);
+}
+
+/**
+ * Writes a whole image into a directory (mode 0600).
+ * @throws ImageError BAD_JSON with the path of what does not fit; CritError CANNOT_WRITE
+ */
+export function writeImage(dir: string, type: ImageType, id: number | bigint | string | undefined, entries: readonly LooseEntry[]): void {
+  const writer = openImageWriter(dir, type, id);
+  try {
+    for (const entry of entries) writer.append(entry.message, entry.extra, entry.padding as Uint8Array | undefined);
+  } finally {
+    writer.close();
+  }
+}
+
+/** The bytes of an image. @throws ImageError BAD_JSON with the path of what does not fit */
+export function encodeEntries(image: Image | { type: ImageType; header?: Header; entries: readonly LooseEntry[] }): Uint8Array {
+  const encoder = new ImageEncoder(image.type, { header: image.header });
+  for (const entry of image.entries as readonly LooseEntry[]) encoder.append(entry);
+  return encoder.writer.view();
+}
