@@ -1,0 +1,131 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { CRIT } from '../programs.js';
+
+export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What a crit command did. */
+export interface Done {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs crit with nothing but PATH in its environment. */
+export function crit(...args: string[]): Done {
+  const { status, stdout, stderr } = spawnSync(CRIT, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] } });
+  return { status, stdout, stderr };
+}
+
+/**
+ * A program in a session of its own, with /dev/null as input and a file as output, in a fresh directory; its images go
+ * to `images`. Disposing ends it wherever it is in its life. A directory is kept, and its name printed, when a test
+ * fails before `passed` is called.
+ */
+export class Subject implements AsyncDisposable {
+  readonly dir = mkdtempSync(path.join(tmpdir(), 'crit-test-'));
+  readonly images = path.join(this.dir, 'images');
+  readonly #child: ChildProcess;
+  readonly pid: number;
+  readonly #exit: Promise<unknown>;
+  #passed = false;
+
+  constructor(command: string, args: readonly string[], env: Record<string, string> = {}) {
+    mkdirSync(this.images);
+    writeFileSync(path.join(this.dir, 'out'), '');
+    const input = openSync('/dev/null', 'r');
+    const output = openSync(path.join(this.dir, 'out'), 'a');
+    this.#child = spawn(command, args, {
+      cwd: this.dir,
+      detached: true,
+      stdio: [input, output, output],
+      env: { PATH: process.env['PATH'], ...env },
+    });
+    closeSync(input);
+    closeSync(output);
+    this.#exit = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.pid = this.#child.pid!;
+  }
+
+  get output(): string {
+    return readFileSync(path.join(this.dir, 'out'), 'utf8');
+  }
+
+  /** Waits for a text in the output, from `after` characters on. */
+  async says(text: string | RegExp, after = 0): Promise<void> {
+    for (let i = 0; i < 1000; i++) {
+      const out = this.output.slice(after);
+      if (typeof text === 'string' ? out.includes(text) : text.test(out)) return;
+      await sleep(10);
+    }
+    throw new Error(`"${String(text)}" was not said: ${this.output.slice(after)} (${this.dir})`);
+  }
+
+  /** Waits for output beyond what is there now. */
+  async saysMore(): Promise<void> {
+    const before = this.output.length;
+    await this.says(/./s, before);
+  }
+
+  #log(name: string): string {
+    try {
+      return readFileSync(path.join(this.images, name), 'utf8').split('\n').slice(-15).join('\n');
+    } catch {
+      return '';
+    }
+  }
+
+  /** Dumps it, waiting until it is gone. @throws with the log when crit fails */
+  async dump(...options: string[]): Promise<void> {
+    const done = crit('dump', '-t', String(this.pid), '-D', this.images, '-o', 'dump.log', '-v4', ...options);
+    if (done.status !== 0) throw new Error(`dump: ${done.stderr}${this.#log('dump.log')} (${this.dir})`);
+    if (options.includes('-R') || options.includes('-s')) return;
+    await this.#exit;
+    for (let i = 0; i < 500 && existsSync(`/proc/${this.pid}`); i++) await sleep(10);
+  }
+
+  restore(...options: string[]): void {
+    const done = crit('restore', '-d', '-D', this.images, '-o', 'restore.log', '-v4', ...options);
+    if (done.status !== 0) throw new Error(`restore: ${done.stderr}${this.#log('restore.log')} (${this.dir})`);
+  }
+
+  /** The process and its descendants. */
+  tree(): number[] {
+    const pids: number[] = [];
+    const visit = (pid: number) => {
+      let tasks: string[];
+      try {
+        tasks = readdirSync(`/proc/${pid}/task`);
+      } catch {
+        return;
+      }
+      pids.push(pid);
+      for (const tid of tasks)
+        try {
+          readFileSync(`/proc/${pid}/task/${tid}/children`, 'utf8').split(' ').filter(Boolean).map(Number).forEach(visit);
+        } catch {
+          // it ended
+        }
+    };
+    visit(this.pid);
+    return pids;
+  }
+
+  passed(): void {
+    this.#passed = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const pid of this.tree())
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it ended
+      }
+    for (let i = 0; i < 500 && existsSync(`/proc/${this.pid}/exe`); i++) await sleep(10);
+    if (this.#passed) rmSync(this.dir, { recursive: true, force: true });
+    else console.log(`kept for a look: ${this.dir} (images, dump.log, restore.log, out)`);
+  }
+}
