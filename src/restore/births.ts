@@ -27,7 +27,7 @@ const WALL = 0x40000000;
 const EEXIST = 17;
 const PR_SET_CHILD_SUBREAPER = 36;
 const CLONE_ARGS_BYTES = 88;
-const PID_WAIT_MS = 1000;
+const PID_WAIT_MS = 3000;
 /** PTRACE_O_EXITKILL: should crit die, nothing half restored stays. */
 export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
 

@@ -38,6 +38,10 @@ import { planBirths, readTree, TASK, type Birth, type TreeTask } from './tree.js
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
 const SIGCHLD = 17;
 const SIGSTOP = 19;
+const SIGKILL = 9;
+const WALL = 0x40000000;
+const WNOHANG = 1;
+const ECHILD = 10;
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
 
@@ -223,7 +227,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
   let family: Family | undefined;
   let rootPuppet: Puppet | undefined;
   let done = false;
-  const threads: Puppet[] = [];
   try {
     images.files.prepareOutside();
     const io = options.shellJob ? [0, 1, 2] : [-1, -1, -1];
@@ -276,7 +279,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       for (const tid of task.tree.tids.slice(1)) {
         const thread = fork(task.puppet!, area.ring(NARROW), tid, THREAD_FLAGS);
         task.threads.push(thread);
-        threads.push(thread);
       }
     }
     const alive = images.tasks.filter((task) => !task.tree.zombie);
@@ -318,11 +320,12 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     return { rootPid: images.root.pid };
   } finally {
     if (!done) {
-      undo(rootPuppet, family, threads);
+      undo(rootPuppet, family);
       images.files.cleanupOutside();
       if (options.pidfile && existsSync(options.pidfile) && rootPuppet) writeFileSync(options.pidfile, '');
     }
-    area[Symbol.dispose]();
+    // After a failure the death word stays held: whatever should still be there ends with crit.
+    if (done) area[Symbol.dispose]();
     closeSync(areaFd);
     closeSync(dirFd);
   }
@@ -471,13 +474,15 @@ function release(tasks: readonly Task[], finals: readonly FinalState[][], option
   for (const threads of finals) for (const thread of threads) thread.tracee.detach();
 }
 
-/** Ends everything that was started. */
-function undo(root: Puppet | undefined, family: Family | undefined, threads: readonly Puppet[]): void {
-  void threads;
-  const all = family ? [...family.puppets.values()] : root ? [root] : [];
-  if (root && !all.includes(root)) all.push(root);
-  for (const puppet of all) sysRaw('kill', puppet.tid, 9);
-  // children first: a parent that is gone cannot keep them as zombies
-  for (const puppet of all) sysRaw('wait4', puppet.tid, null, 0x40000000, null);
-  for (let i = 0; i < 200; i++) if (sysRaw('wait4', -1, null, 0x40000001, null) <= 0) break;
+/** Ends everything that was started, and waits until the pids are free again. */
+function undo(root: Puppet | undefined, family: Family | undefined): void {
+  const all = new Set(family ? family.puppets.values() : []);
+  if (root) all.add(root);
+  for (const puppet of all) sysRaw('kill', puppet.tid, SIGKILL);
+  // As their tracer crit sees the end of every thread; a leader's comes after its threads'.
+  for (let i = 0; i < 4000; i++) {
+    const r = sysRaw('wait4', -1, null, WALL | WNOHANG, null);
+    if (r === -ECHILD) return;
+    if (r === 0) sysRaw('nanosleep', new BigInt64Array([0n, 500_000n]), null);
+  }
 }

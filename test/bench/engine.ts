@@ -61,7 +61,9 @@ function timed(tool: string, args: readonly string[], dir: string): { ms: number
   const ms = performance.now() - begin;
   if (done.status !== 0) {
     const log = path.join(dir, 'log');
-    throw new Error(`${tool} ${args[0]!}: ${done.stderr}${existsSync(log) ? readFileSync(log, 'utf8').slice(-2000) : ''}`);
+    throw new Error(
+      `${tool} ${args[0]!}: ${done.stderr}${existsSync(log) ? readFileSync(log, 'utf8').slice(-2000) : ''}`,
+    );
   }
   return { ms, peakMiB: Number(readFileSync(out, 'utf8').trim().split('\n').at(-1)) / 1024 };
 }
@@ -80,7 +82,12 @@ async function round(tool: string, args: readonly string[]): Promise<Sample> {
     timed(tool, ['dump', '-t', String(pid), ...common], dir);
     await exit;
     const restored = timed(tool, ['restore', '-d', '--pidfile', path.join(dir, 'pid'), ...common], dir);
-    return { pauseMs, dumpMs: running.ms, restoreMs: restored.ms, peakMiB: Math.max(running.peakMiB, restored.peakMiB) };
+    return {
+      pauseMs,
+      dumpMs: running.ms,
+      restoreMs: restored.ms,
+      peakMiB: Math.max(running.peakMiB, restored.peakMiB),
+    };
   } finally {
     await killTree(pid);
     rmSync(dir, { recursive: true, force: true });

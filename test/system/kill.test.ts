@@ -25,7 +25,11 @@ function workDir(): { dir: string } & Disposable {
 async function killed(args: readonly string[], afterMs: number): Promise<{ killed: boolean; ms: number }> {
   const begin = performance.now();
   const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
-  const exit = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_, signal) => { resolve(signal); }));
+  const exit = new Promise<NodeJS.Signals | null>((resolve) =>
+    child.once('exit', (_, signal) => {
+      resolve(signal);
+    }),
+  );
   const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
   const signal = await exit;
   clearTimeout(timer);
@@ -82,7 +86,10 @@ test(`a restore that is killed leaves no task behind, at ${INSTANTS} instants`, 
     const dumped = spawnSync(CRIT, ['dump', '-t', String(pid), '-D', work.dir, '-o', 'dump.log'], { encoding: 'utf8' });
     assert.equal(dumped.status, 0, dumped.stderr);
   }
-  const listing = () => readdirSync(work.dir).filter((name) => name.endsWith('.img')).sort();
+  const listing = () =>
+    readdirSync(work.dir)
+      .filter((name) => name.endsWith('.img'))
+      .sort();
   const images = listing();
   const args = ['restore', '-d', '-D', work.dir, '-o', 'restore.log', '-v4', '--pidfile', path.join(work.dir, 'pid')];
   const alive = () => {

@@ -145,18 +145,35 @@ time.sleep(1000)
   subject.passed();
 });
 
-test('a redis server without sockets saves its data after the restore', { skip: has('redis-server') ? false : 'no redis-server here' }, async () => {
-  await using subject = new Subject('redis-server', ['--port', '0', '--save', '', '--hz', '50', '--dbfilename', 'x.rdb']);
-  await subject.says('Ready to accept connections');
-  await subject.dump();
-  subject.restore();
-  process.kill(subject.pid, 'SIGTERM');
-  await subject.says('bye bye');
-  subject.passed();
-});
+test(
+  'a redis server without sockets saves its data after the restore',
+  { skip: has('redis-server') ? false : 'no redis-server here' },
+  async () => {
+    await using subject = new Subject('redis-server', [
+      '--port',
+      '0',
+      '--save',
+      '',
+      '--hz',
+      '50',
+      '--dbfilename',
+      'x.rdb',
+    ]);
+    await subject.says('Ready to accept connections');
+    await subject.dump();
+    subject.restore();
+    process.kill(subject.pid, 'SIGTERM');
+    await subject.says('bye bye');
+    subject.passed();
+  },
+);
 
 test('a process goes on with what was changed in its images as JSON', async () => {
-  await using subject = new Subject('python3', ['-u', '-c', `import time\nwhile True:\n    print(open('/proc/self/comm').read().strip())\n    time.sleep(0.02)`]);
+  await using subject = new Subject('python3', [
+    '-u',
+    '-c',
+    `import time\nwhile True:\n    print(open('/proc/self/comm').read().strip())\n    time.sleep(0.02)`,
+  ]);
   await subject.says('python3');
   await subject.dump();
   const image = path.join(subject.images, `core-${subject.pid}.img`);
@@ -186,7 +203,11 @@ test('restore --dry-run prints the plan and starts nothing', async () => {
 });
 
 test('a dump with --leave-running leaves images that restore, and a process that runs', async () => {
-  await using subject = new Subject('python3', ['-u', '-c', 'import time\ni = 0\nwhile True:\n    i += 1\n    print(i)\n    time.sleep(0.01)']);
+  await using subject = new Subject('python3', [
+    '-u',
+    '-c',
+    'import time\ni = 0\nwhile True:\n    i += 1\n    print(i)\n    time.sleep(0.01)',
+  ]);
   await subject.saysMore();
   await subject.dump('-R');
   await subject.saysMore();

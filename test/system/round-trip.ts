@@ -1,5 +1,15 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CRIT } from '../programs.js';
@@ -104,7 +114,11 @@ export class Subject implements AsyncDisposable {
       pids.push(pid);
       for (const tid of tasks)
         try {
-          readFileSync(`/proc/${pid}/task/${tid}/children`, 'utf8').split(' ').filter(Boolean).map(Number).forEach(visit);
+          readFileSync(`/proc/${pid}/task/${tid}/children`, 'utf8')
+            .split(' ')
+            .filter(Boolean)
+            .map(Number)
+            .forEach(visit);
         } catch {
           // it ended
         }
