@@ -3,7 +3,7 @@ import type { Messages } from '../image/generated/messages.js';
 import { KIND, WIRE, messageDef, type FieldDef, type MessageDef, type MessageName } from '../image/message-def.js';
 import { stringOfBytes } from '../image/utf8.js';
 import { WireReader, type Origin } from './wire-reader.js';
-import { collectRecords, wireItems } from './wire-records.js';
+import { emptyRecord, itemText, nextRecord, survey, wireItems } from './wire-records.js';
 
 export type Message = Record<string, unknown>;
 
@@ -106,7 +106,7 @@ export function decodeBody(r: WireReader, def: MessageDef, end: number): Message
   if (canonical) for (const field of def.required) if (message[field.name] === undefined) canonical = false;
   if (!canonical) {
     r.pos = start;
-    message[WIRE_KEY] = wireItems(r, def, collectRecords(r, def).records);
+    message[WIRE_KEY] = Array.from(wireItems(r, def, survey(r, def)), (item) => itemText(r, item));
   }
   r.odd = false;
   r.pos = end;
@@ -119,8 +119,10 @@ function lastPiece(r: WireReader, def: MessageDef, field: FieldDef, start: numbe
   const inner = new WireReader(r.buf);
   inner.pos = start;
   inner.end = until;
-  const found = collectRecords(inner, def).records.findLast((record) => record.field === field);
-  return found ? r.buf.slice(found.valueStart, found.end) : new Uint8Array(0);
+  const record = emptyRecord();
+  let piece = new Uint8Array(0);
+  while (nextRecord(inner, def, record)) if (record.field === field) piece = r.buf.slice(record.valueStart, record.end);
+  return piece;
 }
 
 /** Decodes pieces as one message. */

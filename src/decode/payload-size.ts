@@ -37,3 +37,18 @@ export function payloadSize(kind: PayloadKind, message: Message): PayloadSize | 
 
 /** Bytes of padding after `size` bytes. */
 export const paddingBytes = (size: number, alignBytes: number): number => (alignBytes - (size % alignBytes)) % alignBytes;
+
+/** The required fields of a message that tell how much follows it. */
+export function sizeFields(kind: PayloadKind, entry: number): readonly string[] {
+  const fields: Partial<Record<PayloadKind, readonly string[]>> = {
+    ghost: entry > 0 ? ['len'] : [],
+    pipe: ['bytes'],
+    packet: ['length'],
+    tcp: ['inq_len', 'outq_len'],
+    sem: ['nsems'],
+    msg: ['qnum'],
+    shm: ['size'],
+    bpf: ['keys_bytes', 'values_bytes'],
+  };
+  return fields[kind] ?? [];
+}

@@ -1,69 +1,53 @@
-import type { ImageError } from '../image/errors.js';
-import { ImageError as ImageFailure } from '../image/errors.js';
+import { ImageError } from '../image/errors.js';
 import { WIRE, type FieldDef, type MessageDef } from '../image/message-def.js';
 import type { WireReader } from './wire-reader.js';
 
 /** One field as it lies in the bytes of a message. */
 export interface WireRecord {
   /** Absent: the schema has no such field. */
-  readonly field: FieldDef | undefined;
+  field: FieldDef | undefined;
   /** From the tag on. */
-  readonly start: number;
+  start: number;
   /** The value: behind tag and length. */
-  readonly valueStart: number;
-  readonly end: number;
+  valueStart: number;
+  end: number;
   /** Many numbers in one block. */
-  readonly packed: boolean;
+  packed: boolean;
   /** Written again from its value alone it would not be the same bytes. */
-  readonly odd: boolean;
+  odd: boolean;
 }
 
-export interface WireRecords {
-  readonly records: readonly WireRecord[];
-  /** All is where and how it would be written, and nothing is missing. */
-  readonly canonical: boolean;
-  /** Set when reading went on tolerantly after something unsound. */
-  readonly damage: readonly ImageError[];
-}
+export const emptyRecord = (): WireRecord => ({ field: undefined, start: 0, valueStart: 0, end: 0, packed: false, odd: false });
 
 /**
- * Lists the fields of the message in [r.pos, r.end), in the order of the bytes. Looks at numbers, not into strings or
- * messages.
- * @param tolerant collects damage, and lists what is sound, instead of throwing
+ * Reads the next field of the message that r is in, into `record`. Looks at numbers, not into strings or messages.
+ * @param damage collects fields of a wire type that they cannot have, which are then passed over; absent: they are thrown
+ * @returns false at the end, with `record` as it was
  */
-export function collectRecords(r: WireReader, def: MessageDef, tolerant = false): WireRecords {
-  const records: WireRecord[] = [];
-  const damage: ImageError[] = [];
-  const seen = new Uint8Array(def.fields.length);
-  let canonical = true;
-  let highest = 0;
+export function nextRecord(r: WireReader, def: MessageDef, record: WireRecord, damage?: ImageError[]): boolean {
   while (r.pos < r.end) {
     const start = r.pos;
-    try {
-      r.odd = false;
-      const tag = r.tag();
-      const field = def.field(tag >>> 3);
-      if (!field) {
-        r.skip(tag);
-        records.push({ field: undefined, start, valueStart: start, end: r.pos, packed: false, odd: true });
-        canonical = false;
-        continue;
-      }
-      let packed = false;
+    r.odd = false;
+    const tag = r.tag();
+    const field = def.field(tag >>> 3);
+    let packed = false;
+    let valueStart = r.pos;
+    if (!field) {
+      r.skip(tag);
+      r.odd = true;
+    } else {
       try {
         packed = r.checkWireType(field, tag, start);
       } catch (error) {
-        if (!tolerant || !(error instanceof ImageFailure)) throw error;
-        // Where the next field begins is known all the same.
+        if (!damage || !(error instanceof ImageError)) throw error;
         damage.push(error);
         r.skip(tag);
         continue;
       }
-      let valueStart = r.pos;
       if (packed) {
         const end = r.block(field);
-        valueStart = r.pos;
         const outer = r.end;
+        valueStart = r.pos;
         r.end = end;
         while (r.pos < end) r.scalar(field);
         r.end = outer;
@@ -76,54 +60,120 @@ export function collectRecords(r: WireReader, def: MessageDef, tolerant = false)
         r.scalar(field);
         if (field.packed) r.odd = true;
       }
-      records.push({ field, start, valueStart, end: r.pos, packed, odd: r.odd });
-      if (r.odd || field.number < highest || (seen[field.index] === 1 && (!field.repeated || field.packed))) canonical = false;
-      highest = field.number;
-      seen[field.index] = 1;
-    } catch (error) {
-      if (!tolerant || !(error instanceof ImageFailure)) throw error;
-      damage.push(error);
-      break;
     }
+    record.field = field;
+    record.start = start;
+    record.valueStart = valueStart;
+    record.end = r.pos;
+    record.packed = packed;
+    record.odd = r.odd;
+    r.odd = false;
+    return true;
   }
-  r.odd = false;
-  if (canonical) canonical = def.required.every((field) => seen[field.index] === 1);
-  return { records, canonical, damage };
+  return false;
 }
 
-const hex = (r: WireReader, start: number, end: number): string =>
-  Buffer.from(r.buf.buffer, r.buf.byteOffset + start, end - start).toString('hex');
+/** What is known of a message after one look over its fields. */
+export interface Survey {
+  /** All is where and how it would be written, and nothing is missing. */
+  readonly canonical: boolean;
+  /** By FieldDef.index: number of records; offset of the first and the last. */
+  readonly count: Int32Array;
+  readonly first: Int32Array;
+  readonly last: Int32Array;
+  /** By FieldDef.index: 1 if a record of it is odd. */
+  readonly odd: Uint8Array;
+  /** Where sound fields end: the message's end, or the damage. */
+  readonly soundEnd: number;
+  readonly damage: readonly ImageError[];
+}
 
 /**
- * Tells the layout of a message that is not canonical, for WIRE_KEY: its fields in the order of the bytes. `name` stands for
- * the (next) value of a field written plainly, `name*3` for three, `name=HEX` for bytes that hold the field in a form of their
- * own, `=HEX` for bytes that no field claims.
+ * Looks over the message in [r.pos, r.end) and leaves r where it was. Takes no memory for its fields.
+ * @param tolerant collects damage instead of throwing
  */
-export function wireItems(r: WireReader, def: MessageDef, records: readonly WireRecord[]): string[] {
-  const count = new Int32Array(def.fields.length);
-  for (const { field } of records) if (field) count[field.index] = (count[field.index] ?? 0) + 1;
-  const anyOdd = new Uint8Array(def.fields.length);
-  for (const { field, odd } of records) if (field && odd) anyOdd[field.index] = 1;
-  const items: string[] = [];
-  for (let i = 0; i < records.length; i++) {
-    const record = records[i];
-    if (!record) break;
-    const { field } = record;
-    if (!field) {
-      let last = record;
-      for (let next = records[i + 1]; next && !next.field; next = records[++i + 1]) last = next;
-      items.push(`=${hex(r, record.start, last.end)}`);
-      continue;
+export function survey(r: WireReader, def: MessageDef, tolerant = false): Survey {
+  const n = def.fields.length;
+  const count = new Int32Array(n);
+  const first = new Int32Array(n);
+  const last = new Int32Array(n);
+  const odd = new Uint8Array(n);
+  const damage: ImageError[] = [];
+  const begin = r.pos;
+  const record = emptyRecord();
+  let canonical = true;
+  let highest = 0;
+  let soundEnd = r.end;
+  try {
+    while (nextRecord(r, def, record, tolerant ? damage : undefined)) {
+      const { field } = record;
+      if (!field) {
+        canonical = false;
+        continue;
+      }
+      const i = field.index;
+      if (count[i] === 0) first[i] = record.start;
+      else if (!field.repeated || field.packed) canonical = false;
+      last[i] = record.start;
+      count[i] = (count[i] ?? 0) + 1;
+      if (record.odd) {
+        odd[i] = 1;
+        canonical = false;
+      }
+      if (field.number < highest) canonical = false;
+      highest = field.number;
     }
-    const many = (count[field.index] ?? 0) > 1;
-    const own = record.odd || (!field.repeated && many) || (field.packed && many);
-    if (own || (!field.repeated && anyOdd[field.index] === 1)) {
-      items.push(`${field.name}=${hex(r, record.start, record.end)}`);
-      continue;
-    }
-    let run = 1;
-    if (!field.packed) for (let next = records[i + 1]; next?.field === field && !next.odd; next = records[++i + 1]) run++;
-    items.push(run === 1 ? field.name : `${field.name}*${run}`);
+  } catch (error) {
+    if (!tolerant || !(error instanceof ImageError)) throw error;
+    damage.push(error);
+    soundEnd = record.end > begin ? record.end : begin;
   }
-  return items;
+  r.pos = begin;
+  r.odd = false;
+  if (damage.length > 0) canonical = false;
+  if (canonical) canonical = def.required.every((field) => count[field.index] !== 0);
+  return { canonical, count, first, last, odd, soundEnd, damage };
+}
+
+/** A part of a message's layout: see wireItems. */
+export interface WireItem {
+  /** Absent: bytes that no field claims. */
+  readonly field: FieldDef | undefined;
+  /** How many values in a row, written plainly; 0: bytes in a form of their own. */
+  readonly count: number;
+  /** The bytes. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Tells the layout of a message that is not canonical, for WIRE_KEY: its fields in the order of the bytes.
+ * @param found of survey(); r must be at the start of the message
+ */
+export function* wireItems(r: WireReader, def: MessageDef, found: Survey): Generator<WireItem, void, undefined> {
+  const record = emptyRecord();
+  let last: { field: FieldDef | undefined; count: number; start: number; end: number } | undefined;
+  while (nextRecord(r, def, record)) {
+    const { field, start, end } = record;
+    const many = field !== undefined && (found.count[field.index] ?? 0) > 1;
+    const raw = !field || record.odd || (many && (!field.repeated || field.packed)) || (!field.repeated && found.odd[field.index] === 1);
+    if (last?.field === field && (field ? !raw && (last?.count ?? 0) > 0 : last !== undefined)) {
+      if (last && field) last.count++;
+      if (last) last.end = end;
+      continue;
+    }
+    if (last) yield last;
+    last = { field, count: raw ? 0 : 1, start, end };
+  }
+  if (last) yield last;
+}
+
+/**
+ * An item as it stands in WIRE_KEY: `name` is the (next) value of a field, `name*3` the next three, `name=HEX` bytes that hold
+ * the field in a form of their own, `=HEX` bytes that no field claims.
+ */
+export function itemText(r: WireReader, item: WireItem): string {
+  const name = item.field?.name ?? '';
+  if (item.count > 0) return item.count === 1 ? name : `${name}*${item.count}`;
+  return `${name}=${Buffer.from(r.buf.buffer, r.buf.byteOffset + item.start, item.end - item.start).toString('hex')}`;
 }
