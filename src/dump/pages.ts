@@ -99,17 +99,19 @@ export function* pieces(runs: readonly PageRun[]): Generator<PageRun & { offset:
     }
 }
 
+let outside: Buffer | undefined;
+
 /**
- * Copies runs into an open pages image from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for
+ * Copies runs from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for
  * what the task itself may not read. For small tasks: nothing has to be brought into the task.
  */
 export function copyFromOutside(
   pid: number,
   runs: readonly PageRun[],
-  fd: number,
+  put: (bytes: Uint8Array, offset: number) => void,
   want: (run: PageRun) => boolean = () => true,
 ): void {
-  const buffer = Buffer.allocUnsafeSlow(PIECE);
+  const buffer = (outside ??= Buffer.allocUnsafeSlow(PIECE));
   let mem: number | undefined;
   let ranges: Range[] = [];
   let filled = 0;
@@ -125,7 +127,7 @@ export function copyFromOutside(
       while (ranges.length && skip >= ranges[0]!.sizeBytes) skip -= ranges.shift()!.sizeBytes;
       if (skip) ranges[0] = { address: ranges[0]!.address + skip, sizeBytes: ranges[0]!.sizeBytes - skip };
     }
-    writeAll(fd, buffer.subarray(0, filled), offset);
+    put(buffer.subarray(0, filled), offset);
     offset += filled;
     filled = 0;
     ranges = [];
@@ -147,7 +149,7 @@ export function copyFromOutside(
           if (n <= 0) throw new Error(`/proc/${pid}/mem ends at 0x${(piece.address + got).toString(16)}`);
           got += n;
         }
-        writeAll(fd, buffer.subarray(0, got), offset);
+        put(buffer.subarray(0, got), offset);
         continue;
       }
       if (filled + piece.sizeBytes > PIECE || ranges.length === 1024) {

@@ -41,10 +41,12 @@ export interface SpawnOptions {
   keep: readonly number[];
   /** Make it a sibling of crit, not a child (--restore-sibling). */
   sibling?: boolean;
+  /** Leave it to its ring alone; it still ends when crit does. */
+  untraced?: boolean;
 }
 
 /** How long a pid that a dying process still holds is waited for, ms. */
-const PID_WAIT_MS = 1000;
+const PID_WAIT_MS = 3000;
 
 /**
  * Starts the stub as a new process with the dumped pid and seizes it: it runs the blob, and dies with crit.
@@ -77,10 +79,12 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
     if (pid === -EEXIST) throw pidInUse(options.setTid[0]!);
+    if (pid === -EINVAL && options.setTid.length) throw pidTooLarge(options.setTid[0]!);
     if (pid < 0)
       throw new CritError(`cannot start a task with pid ${options.setTid.join('/') || 'any'}: ${errnoName(-pid)}`, {
         code: errnoName(-pid),
       });
+    if (options.untraced) return new Puppet(ring, pid);
     return new Puppet(
       ring,
       pid,
@@ -89,6 +93,14 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
   } finally {
     closeSync(stub);
   }
+}
+
+/** A pid that this kernel does not hand out. */
+export function pidTooLarge(pid: number): CritError {
+  const max = readFileSync('/proc/sys/kernel/pid_max', 'utf8').trim();
+  return new CritError(`pid ${pid} cannot be had here (pid_max is ${max}): raise kernel.pid_max`, {
+    code: 'PID_TOO_LARGE',
+  });
 }
 
 /** Says who holds a pid that is wanted. */

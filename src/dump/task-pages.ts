@@ -1,0 +1,152 @@
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { PAGE_SIZE } from '../image/vma-status.js';
+import { readStat } from '../kernel/stat-file.js';
+import { sysRaw } from '../native/sys.js';
+import { giveFd } from '../task/descriptors.js';
+import { snapshot } from '../task/snapshot.js';
+import type { DumpContext } from './context.js';
+import type { ImageSink } from './image-sink.js';
+import { PageScanner } from './page-scan.js';
+import { writeFromInside } from './pages-inside.js';
+import { collectRuns, copyFromOutside, writeAll, type PageRun } from './pages.js';
+import type { Task } from './task.js';
+
+/** From here on pages are written by the task itself: bringing a descriptor into it pays. */
+const INSIDE_BYTES = 4 << 20;
+/** How much of small tasks is held back until the tree runs again, all together. */
+const HELD_BYTES = 32 << 20;
+const PR_GET_CHILD_SUBREAPER = 37;
+
+/** Bytes of all runs. */
+export function bytesOf(runs: readonly PageRun[]): number {
+  return runs.reduce((sum, run) => sum + run.sizeBytes, 0);
+}
+
+/**
+ * Takes the pages of stopped tasks. Those of small tasks are read into memory and written by `finish`, when the tree
+ * runs again. Large tasks write theirs from inside; one that is to run on is copied by fork instead, what the fork
+ * does not carry is written at once, and `finish` writes the rest out of the copy.
+ */
+export class TaskPages implements Disposable {
+  readonly #ctx: DumpContext;
+  readonly #images: ImageSink;
+  readonly #tasks: Task[] = [];
+  #held = 0;
+
+  constructor(ctx: DumpContext, images: ImageSink) {
+    this.#ctx = ctx;
+    this.#images = images;
+  }
+
+  take(task: Task): void {
+    this.#tasks.push(task);
+    using scanner = new PageScanner(task.pid);
+    task.runs = collectRuns(scanner, task.vmas);
+    task.pagesId = this.#images.nextPagesId();
+    const size = bytesOf(task.runs);
+    this.#ctx.stats.add('pages_scanned', size / PAGE_SIZE);
+    this.#ctx.stats.add('pages_written', size / PAGE_SIZE);
+    if (size < INSIDE_BYTES && this.#held + size <= HELD_BYTES) {
+      const bytes = Buffer.allocUnsafeSlow(size);
+      copyFromOutside(task.pid, task.runs, (piece, offset) => bytes.set(piece, offset));
+      task.bytes = bytes;
+      this.#held += size;
+      return;
+    }
+    const fd = this.#open(task);
+    const toFile = (piece: Uint8Array, offset: number) => {
+      writeAll(fd, piece, offset);
+    };
+    try {
+      const remote = size < INSIDE_BYTES ? undefined : this.#give(task, fd);
+      if (remote === undefined) {
+        copyFromOutside(task.pid, task.runs, toFile);
+        return;
+      }
+      if (this.#ctx.options.leaveRunning && !isSubreaper(task)) task.copy = snapshot(task.borrowed, [remote]);
+      if (task.copy) {
+        copyFromOutside(task.pid, task.runs, toFile, (run) => !byCopy(run));
+        task.copyFd = remote;
+      } else {
+        copyFromOutside(task.pid, task.runs, toFile, (run) => !run.readable);
+        writeFromInside(task.puppet, remote, task.runs);
+      }
+      task.puppet.must('close', remote);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #open(task: Task): number {
+    return openSync(this.#images.path('PAGES', task.pagesId), 'w', 0o600);
+  }
+
+  /** @returns undefined when the task's table has no room: the slower way needs none */
+  #give(task: Task, fd: number): number | undefined {
+    try {
+      return giveFd(task.borrowed, fd);
+    } catch (error) {
+      this.#ctx.log.info(
+        `task ${task.pid} cannot take a descriptor (${String(error)}): its pages are copied from outside`,
+      );
+      return undefined;
+    }
+  }
+
+  /** Writes what was held back and what the copies have. */
+  finish(): void {
+    for (const task of this.#tasks) {
+      if (task.bytes) {
+        const fd = this.#open(task);
+        try {
+          writeAll(fd, task.bytes, 0);
+        } finally {
+          closeSync(fd);
+        }
+        task.bytes = undefined;
+      }
+      if (!task.copy) continue;
+      writeFromInside(task.copy, task.copyFd, task.runs, byCopy);
+      endCopy(task);
+    }
+  }
+
+  /** No copy stays. */
+  [Symbol.dispose](): void {
+    for (const task of this.#tasks) endCopy(task);
+  }
+}
+
+/** Pages that a snapshot has and can write. */
+function byCopy(run: PageRun): boolean {
+  return run.readable && !run.unforkable;
+}
+
+/** A subreaper would adopt its own copy. */
+function isSubreaper(task: Task): boolean {
+  const b = task.batch();
+  const out = b.out(4);
+  b.call('prctl', PR_GET_CHILD_SUBREAPER, out, 0, 0, 0);
+  b.run();
+  return out.view.getInt32(0, true) !== 0;
+}
+
+/** A copy ends, and its end is waited for. */
+function endCopy(task: Task): void {
+  const { copy } = task;
+  if (!copy) return;
+  task.copy = undefined;
+  sysRaw('kill', copy.tid, 9);
+  for (let i = 0; i < 5000 && existsSync(`/proc/${copy.tid}`); i++) {
+    if (stateOf(copy.tid) === 'Z') break;
+    sysRaw('nanosleep', new BigInt64Array([0n, 200_000n]), null);
+  }
+}
+
+function stateOf(pid: number): string {
+  try {
+    return readStat(pid).state;
+  } catch {
+    return 'X';
+  }
+}

@@ -1,0 +1,67 @@
+import { readMaps, type MapEntry } from '../kernel/maps.js';
+import { readStatus, type ProcStatus } from '../kernel/status.js';
+import { Borrowed, BorrowedThread, type BorrowMapping } from '../task/borrow.js';
+import type { Batch } from '../task/batch.js';
+import type { Puppet } from '../task/puppet.js';
+import { SNAPSHOT_RINGS } from '../task/snapshot.js';
+import type { DumpTask } from './context.js';
+import type { FrozenTask } from './freeze.js';
+import type { PageRun } from './pages.js';
+import type { DumpVma } from './vmas.js';
+
+/** A borrowed process and what has been learned of it. */
+export class Task implements DumpTask {
+  readonly pid: number;
+  readonly frozen: FrozenTask;
+  readonly tids: readonly number[];
+  readonly threads: readonly BorrowedThread[];
+  readonly maps: readonly MapEntry[];
+  readonly status: ProcStatus;
+  readonly borrowed: Borrowed;
+  vmas: DumpVma[] = [];
+  exeId = 0;
+  runs: PageRun[] = [];
+  pagesId = 0;
+  /** The pages of a small task, until they are written. */
+  bytes: Buffer | undefined;
+  /** A copy of a large task that its pages are written from while it runs on, and its descriptor of the pages image. */
+  copy: Puppet | undefined;
+  copyFd = -1;
+
+  /** Takes a frozen process over. */
+  constructor(frozen: FrozenTask, leaveRunning: boolean) {
+    this.pid = frozen.pid;
+    this.frozen = frozen;
+    this.tids = frozen.threads.map((t) => t.tid);
+    this.threads = frozen.threads.map((t) => new BorrowedThread(t));
+    this.status = readStatus(frozen.pid);
+    this.maps = readMaps(frozen.pid);
+    this.borrowed = Borrowed.of(
+      frozen.pid,
+      this.threads,
+      this.maps.map(borrowMapping),
+      leaveRunning ? SNAPSHOT_RINGS : [],
+    );
+  }
+
+  get puppet(): Puppet {
+    return this.borrowed.puppet;
+  }
+
+  batch(): Batch {
+    return this.borrowed.puppet.batch();
+  }
+}
+
+/** What borrowing needs to know of a mapping. */
+export function borrowMapping(map: MapEntry): BorrowMapping {
+  return {
+    start: Number(map.start),
+    end: Number(map.end),
+    writable: (map.prot & 2) !== 0,
+    executable: (map.prot & 4) !== 0,
+    shared: map.shared,
+    key: map.inode ? `${map.devMajor}:${map.devMinor}:${map.inode}:${map.offset}` : '',
+    name: map.path,
+  };
+}
