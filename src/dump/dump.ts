@@ -13,7 +13,7 @@ import { checkNamespaces, checkUnshared, rootIds } from './ids.js';
 import { ImagesOnDisk, Nowhere, type ImageSink } from './image-sink.js';
 import { askMm } from './mm.js';
 import { pagemapOf } from './pages.js';
-import { rehearse } from './rehearse.js';
+import { lookAhead, rehearse } from './rehearse.js';
 import { Task } from './task.js';
 import { bytesOf, TaskPages } from './task-pages.js';
 import { describeVmas } from './vmas.js';
@@ -46,6 +46,7 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   } catch (error) {
     log.debug(`the rehearsal failed, the stop may take longer: ${String(error)}`);
   }
+  lookAhead(options.pid);
   perform(options, new ImagesOnDisk(options.imagesDir), log, stats);
 }
 

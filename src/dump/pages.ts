@@ -100,6 +100,23 @@ export function* pieces(runs: readonly PageRun[]): Generator<PageRun & { offset:
 }
 
 let outside: Buffer | undefined;
+let pool: Buffer | undefined;
+let poolUsed = 0;
+const POOL_BYTES = 4 << 20;
+
+/** Touches the memory that pages will be read into: its page faults must not fall into the stop. */
+export function warmBuffers(): void {
+  outside ??= Buffer.alloc(PIECE, 1);
+  pool ??= Buffer.alloc(POOL_BYTES, 1);
+  poolUsed = 0;
+}
+
+/** Room for a small task's pages, warm as far as there is some. */
+export function holdingBuffer(sizeBytes: number): Buffer {
+  if (!pool || poolUsed + sizeBytes > POOL_BYTES) return Buffer.allocUnsafeSlow(sizeBytes);
+  poolUsed += sizeBytes;
+  return pool.subarray(poolUsed - sizeBytes, poolUsed);
+}
 
 /**
  * Copies runs from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for

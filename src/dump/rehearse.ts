@@ -1,5 +1,11 @@
 import { openSync, closeSync } from 'node:fs';
 import { areaBytes, WIDE } from '../task/area.js';
+import { readMaps } from '../kernel/maps.js';
+import { readChildren } from '../kernel/tasks.js';
+import { findGadgets } from '../task/arch/x86_64/gadgets.js';
+import { executableMappings } from '../task/borrow.js';
+import { warmBuffers } from './pages.js';
+import { borrowMapping } from './task.js';
 import { createArea, spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 
@@ -38,4 +44,18 @@ export function rehearse(perform: (pid: number) => void): void {
     closeSync(fd);
     area[Symbol.dispose]();
   }
+}
+
+/** What can be looked up while the tree still runs: the instructions that borrowing needs, once a library. */
+export function lookAhead(pid: number): void {
+  warmBuffers();
+  const visit = (at: number, depth: number) => {
+    try {
+      findGadgets(at, executableMappings(readMaps(at).map(borrowMapping)));
+      if (depth < 64) for (const child of readChildren(at)) visit(child, depth + 1);
+    } catch {
+      // it ended, or will be refused when it is stopped
+    }
+  };
+  visit(pid, 0);
 }

@@ -8,7 +8,7 @@ import type { DumpContext } from './context.js';
 import type { ImageSink } from './image-sink.js';
 import { PageScanner } from './page-scan.js';
 import { writeFromInside } from './pages-inside.js';
-import { collectRuns, copyFromOutside, writeAll, type PageRun } from './pages.js';
+import { collectRuns, copyFromOutside, holdingBuffer, writeAll, type PageRun } from './pages.js';
 import type { Task } from './task.js';
 
 /** From here on pages are written by the task itself: bringing a descriptor into it pays. */
@@ -47,7 +47,7 @@ export class TaskPages implements Disposable {
     this.#ctx.stats.add('pages_scanned', size / PAGE_SIZE);
     this.#ctx.stats.add('pages_written', size / PAGE_SIZE);
     if (size < INSIDE_BYTES && this.#held + size <= HELD_BYTES) {
-      const bytes = Buffer.allocUnsafeSlow(size);
+      const bytes = holdingBuffer(size);
       copyFromOutside(task.pid, task.runs, (piece, offset) => bytes.set(piece, offset));
       task.bytes = bytes;
       this.#held += size;

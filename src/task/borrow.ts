@@ -129,10 +129,7 @@ export class Borrowed implements Disposable {
     spareRings: readonly RingShape[] = [],
   ): Borrowed {
     const shapes = [WIDE, ...spareRings];
-    const executable: ExecMapping[] = mappings
-      .filter((m) => m.executable && m.name !== '[vsyscall]')
-      .map((m) => ({ start: m.start, end: m.end, key: m.key, vdso: m.name === '[vdso]' }));
-    const gadgets = findGadgets(pid, executable);
+    const gadgets = findGadgets(pid, executableMappings(mappings));
     if (!gadgets)
       throw new CritError(
         `task ${pid} has no usable system call instruction mapped (no vDSO, no libc): it cannot be dumped`,
@@ -275,6 +272,13 @@ export class Borrowed implements Disposable {
     this.giveBack();
     this.area[Symbol.dispose]();
   }
+}
+
+/** Where instructions can be looked for. */
+export function executableMappings(mappings: readonly BorrowMapping[]): ExecMapping[] {
+  return mappings
+    .filter((m) => m.executable && m.name !== '[vsyscall]')
+    .map((m) => ({ start: m.start, end: m.end, key: m.key, vdso: m.name === '[vdso]' }));
 }
 
 /** What a thread answered: the result or -errno, and the bytes at 'out'. What it says is not trusted. */
