@@ -1,15 +1,13 @@
 import type { Source } from '../image/byte-source.js';
+import { DAMAGE_KEY, HEADER_KEY } from '../image/entry.js';
 import { ImageError } from '../image/errors.js';
 import { messageAt } from './image-reader.js';
 import { ImageScanner } from './image-scanner.js';
 import { CLOSE_LIST, CLOSE_OBJECT, JsonLayout, OPEN_LIST, OPEN_OBJECT } from './json-layout.js';
-import { DAMAGE_KEY, MessagePrinter } from './print-message.js';
+import { MessagePrinter } from './print-message.js';
 import { sizeFields } from './payload-size.js';
 import { PayloadPrinter, plainNumbers } from './print-payload.js';
 import { TextOut } from './text-out.js';
-
-/** Key of an image that begins otherwise than CRIU 4.2 has it. */
-export const HEADER_KEY = '$header';
 
 /** Bytes of a message without a believable end that `recover` looks at. */
 const RECOVER_BYTES = 1024 * 1024;

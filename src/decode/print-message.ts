@@ -1,13 +1,10 @@
-import { WIRE_KEY } from '../image/entry.js';
+import { DAMAGE_KEY, WIRE_KEY } from '../image/entry.js';
 import type { ImageError } from '../image/errors.js';
 import { KIND, WIRE, type FieldDef, type MessageDef } from '../image/message-def.js';
 import { CLOSE_LIST, CLOSE_OBJECT, OPEN_LIST, OPEN_OBJECT, type JsonLayout } from './json-layout.js';
 import { addressText, printBytes, printNumber } from './print-scalar.js';
 import { emptyRecord, itemText, nextRecord, survey, wireItems, type Survey } from './wire-records.js';
 import type { WireReader } from './wire-reader.js';
-
-/** Key under which `--recover` says what is wrong with a message. */
-export const DAMAGE_KEY = '$damaged';
 
 /** A message up to this size is printed before it is known to be canonical; if it is not, its text is taken back. */
 const OPTIMISTIC_BYTES = 16 * 1024;

@@ -1,4 +1,5 @@
 import { messageDef } from '../image/message-def.js';
+import { PADDING_KEY } from '../image/entry.js';
 import type { ImageError } from '../image/errors.js';
 import { Base64Lines } from './base64-lines.js';
 import type { Message } from './decode-message.js';
@@ -9,9 +10,6 @@ import { paddingBytes, payloadSize } from './payload-size.js';
 import type { MessagePrinter } from './print-message.js';
 import { KIND, WIRE, type MessageDef } from '../image/message-def.js';
 import type { WireReader } from './wire-reader.js';
-
-/** Key of padding that is not zero, in hex. */
-export const PADDING_KEY = '$padding';
 
 /** A size for people: `1.5KB`, as Python's `%.1f` rounds. */
 export function sizeText(bytes: number): string {

@@ -2,8 +2,8 @@ import { describeType, FIRST_MAGIC, type ImageDescription, type ImageType } from
 import type { Header } from '../image/entry.js';
 import { messageDef, type MessageDef } from '../image/message-def.js';
 import { encodeBody } from './encode-message.js';
-import { EncodePlace } from './encode-place.js';
-import { sized, writePayload } from './payload.js';
+import { described, EncodePlace } from './encode-place.js';
+import { checkPayloadSizes, sized, writePayload } from './payload.js';
 import { WireWriter } from './wire-writer.js';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -31,10 +31,10 @@ export class ImageEncoder {
   /** The first entry of a ghost file: its content goes on to the end. */
   #wholeGhost = false;
 
-  constructor(type: ImageType, options: { header?: Header | undefined; file?: string | undefined } = {}) {
+  constructor(type: ImageType, options: { header?: Header | undefined; file?: string | undefined; place?: EncodePlace } = {}) {
     this.description = describeType(type);
     if (this.description.message === null) throw new TypeError(`${type} images have no entries`);
-    this.place = new EncodePlace(['entries'], options.file);
+    this.place = options.place ?? new EncodePlace(['entries'], options.file);
     this.writer.bytes(headerBytes(this.description, options.header));
   }
 
@@ -52,7 +52,7 @@ export class ImageEncoder {
     const message = entry.message as Message;
     place.push(this.#entries);
     this.message(message);
-    if (this.description.payload === 'ghost') this.#ghost(message, entry.extra);
+    if (this.description.payload === 'ghost') this.ghostExtra(message, entry.extra);
     else writePayload(writer, this.description.payload, message, entry.extra, entry.padding, place);
     place.pop();
   }
@@ -67,13 +67,32 @@ export class ImageEncoder {
     this.#entries++;
   }
 
-  #ghost(message: Message, extra: unknown): void {
-    this.place.push('extra');
-    const first = this.#entries === 1;
-    if (extra !== undefined && !(extra instanceof Uint8Array)) this.place.fail('expected bytes');
-    const length = extra?.length ?? 0;
+  /** How many entries there are so far. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** An entry was put to the writer by other means. */
+  counted(): void {
+    this.#entries++;
+  }
+
+  /** Checks the lengths of a payload against its message, which was the first or not. */
+  checkExtra(message: Message, lengths: readonly number[], first: boolean): void {
+    if (this.description.payload !== 'ghost') {
+      checkPayloadSizes(this.description.payload, message, lengths, this.place);
+      return;
+    }
+    const length = lengths[0] ?? 0;
     if (first && !this.#wholeGhost && length > 0) this.place.fail('the content is in the chunks');
     if (!first && length !== Number(message['len'] ?? 0)) this.place.fail(`holds ${length} bytes, len says ${String(message['len'])}`);
+  }
+
+  /** Appends the content of the ghost file, or of the chunk, whose message was appended last. */
+  ghostExtra(message: Message, extra: unknown): void {
+    this.place.push('extra');
+    if (extra !== undefined && !(extra instanceof Uint8Array)) this.place.fail(`expected bytes, got ${described(extra)}`);
+    this.checkExtra(message, [extra?.length ?? 0], this.#entries === 1);
     if (extra) this.writer.bytes(extra);
     this.place.pop();
   }

@@ -1,6 +1,6 @@
 import { decodeBody } from '../decode/decode-message.js';
 import { WireReader } from '../decode/wire-reader.js';
-import { collectRecords } from '../decode/wire-records.js';
+import { emptyRecord, nextRecord } from '../decode/wire-records.js';
 import { WIRE_KEY } from '../image/entry.js';
 import type { FieldDef, MessageDef } from '../image/message-def.js';
 import { described, type EncodePlace } from './encode-place.js';
@@ -34,7 +34,9 @@ function parseItem(def: MessageDef, item: unknown, place: EncodePlace): Item {
 /** What is written as it stands must be what it says: records of that field, or of none that the schema has. */
 function checkRaw(def: MessageDef, field: FieldDef | undefined, raw: Uint8Array, place: EncodePlace): void {
   try {
-    for (const record of collectRecords(new WireReader(raw), def).records) {
+    const r = new WireReader(raw);
+    const record = emptyRecord();
+    while (nextRecord(r, def, record)) {
       if (record.field !== field) place.fail(`holds ${record.field ? `the field ${record.field.name}` : 'an unknown field'}`);
     }
   } catch (error) {

@@ -21,6 +21,7 @@ export class ByteSource {
   readonly #fd: number | undefined;
   readonly #owned: boolean;
   #at = 0;
+  #closed = false;
   /** Read ahead by head(). */
   #ahead: Uint8Array = new Uint8Array(0);
 
@@ -92,8 +93,10 @@ export class ByteSource {
     return count - left;
   }
 
+  /** Closes what was opened for it; once is enough, and again does no harm. */
   close(): void {
-    if (this.#fd !== undefined && this.#owned) closeSync(this.#fd);
+    if (this.#fd !== undefined && this.#owned && !this.#closed) closeSync(this.#fd);
+    this.#closed = true;
   }
 
   [Symbol.dispose](): void {

@@ -64,3 +64,12 @@ export interface Image<T extends ImageType = ImageType> {
  * needed to write it again as it was: see docs/json.md.
  */
 export const WIRE_KEY = '$wire';
+
+/** Key under which `--recover` says what is wrong with a message. */
+export const DAMAGE_KEY = '$damaged';
+
+/** Key of an entry whose padding is not zero: the padding in hex; of a message queue, a list of one for each message. */
+export const PADDING_KEY = '$padding';
+
+/** Key of an image that begins otherwise than CRIU 4.2 has it: a Header. */
+export const HEADER_KEY = '$header';
