@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { crit, sleep, Subject, type Done } from './round-trip.js';
+
+const COUNTER = ['-u', '-c', 'import time\ni = 0\nwhile True:\n    i += 1\n    print(i)\n    time.sleep(0.01)'];
+
+/** Everything of a process that a failed dump must leave alone. */
+function stateOf(pid: number) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return {
+    maps: readFileSync(`/proc/${pid}/maps`, 'utf8'),
+    fds: readdirSync(`/proc/${pid}/fd`).map((fd) => `${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`)}`),
+    masks: /SigBlk:\s*(\w+)/.exec(status)![1],
+    threads: readdirSync(`/proc/${pid}/task`),
+  };
+}
+
+/** One line on stderr that matches, exit status 1. */
+function refused(done: Done, message: RegExp): void {
+  assert.equal(done.status, 1, done.stdout + done.stderr);
+  assert.match(done.stderr, message);
+}
+
+/** A dump that fails leaves the process as it was, and no set of images that looks complete. */
+async function dumpFails(subject: Subject, message: RegExp, ...options: string[]): Promise<void> {
+  await sleep(100);
+  const before = stateOf(subject.pid);
+  refused(crit('dump', '-t', String(subject.pid), '-D', subject.images, '-o', 'dump.log', ...options), message);
+  assert.deepEqual(stateOf(subject.pid), before);
+  assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /State:\s+[RS][\s\S]*TracerPid:\s+0/);
+  assert.ok(!existsSync(path.join(subject.images, 'inventory.img')));
+  subject.passed();
+}
+
+test('a wrong pid is refused', () => {
+  using dir = new Scratch();
+  refused(crit('dump', '-t', '4194303', '-D', dir.path), /4194303/);
+});
+
+test("crit's own shell is refused", () => {
+  using dir = new Scratch();
+  refused(crit('dump', '-t', String(process.pid), '-D', dir.path), /inside the tree|crit itself/);
+});
+
+test(
+  'a kernel thread is refused',
+  { skip: existsSync('/proc/2/status') ? false : 'no kernel threads to see here' },
+  () => {
+    using dir = new Scratch();
+    refused(crit('dump', '-t', '2', '-D', dir.path), /kernel thread/);
+  },
+);
+
+test('a missing image directory is named', async () => {
+  await using subject = new Subject('python3', COUNTER);
+  await subject.saysMore();
+  refused(crit('dump', '-t', String(subject.pid), '-D', path.join(subject.dir, 'nowhere')), /nowhere/);
+  await subject.saysMore();
+  subject.passed();
+});
+
+test(
+  'a task that another tracer holds is refused, and the tracer is named',
+  { skip: spawnSync('which', ['gdb']).status === 0 ? false : 'no gdb here' },
+  async () => {
+    await using subject = new Subject('python3', COUNTER);
+    await subject.saysMore();
+    const gdb = spawn('gdb', ['-q', '-batch', '-p', String(subject.pid), '-ex', 'shell sleep 3'], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => gdb.once('exit', resolve));
+    for (let i = 0; i < 500 && /TracerPid:\s+0/.test(readFileSync(`/proc/${subject.pid}/status`, 'utf8')); i++)
+      await sleep(10);
+    refused(crit('dump', '-t', String(subject.pid), '-D', subject.images), new RegExp(`traced by process ${gdb.pid}`));
+    await ended;
+    await subject.saysMore();
+    subject.passed();
+  },
+);
+
+const UNSUPPORTED: readonly { name: string; program: string; message: RegExp }[] = [
+  {
+    name: 'a TCP socket',
+    program: 's = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()',
+    message: /descriptor \d+.*(TCP|inet|socket)/i,
+  },
+  {
+    name: 'a netlink socket',
+    program: 's = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)',
+    message: /descriptor \d+.*netlink/i,
+  },
+  { name: 'an inotify instance', program: 'ctypes.CDLL(None).inotify_init()', message: /descriptor \d+.*inotify/i },
+  {
+    name: 'a listening unix socket',
+    program: 's = socket.socket(socket.AF_UNIX); s.bind("\\0crit-test-%d" % os.getpid()); s.listen()',
+    message: /descriptor \d+.*unix/i,
+  },
+  { name: 'a file lock', program: 'f = open("lock", "w"); fcntl.flock(f, fcntl.LOCK_EX)', message: /lock/i },
+  { name: 'a pseudo terminal', program: 'm, s = os.openpty()', message: /descriptor \d+.*(tty|pty|terminal)/i },
+  {
+    name: 'System V shared memory',
+    program:
+      'c = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p; i = c.shmget(0, 4096, 0o1600); c.shmat(i, None, 0); c.shmctl(i, 0, None)',
+    message: /System V/,
+  },
+];
+for (const { name, program, message } of UNSUPPORTED)
+  test(`a process with ${name} is refused by name and runs on`, async () => {
+    await using subject = new Subject('python3', [
+      '-u',
+      '-c',
+      `import socket, os, fcntl, ctypes, time\n${program}\nprint("ready")\nwhile True: time.sleep(0.01)`,
+    ]);
+    await subject.says('ready');
+    await dumpFails(subject, message);
+  });
+
+test('a namespace of its own is refused by name', async () => {
+  await using subject = new Subject('unshare', ['--uts', 'sleep', '1000']);
+  await dumpFails(subject, /UTS namespace/);
+});
+
+test('a full disk leaves the process running and no image behind', async () => {
+  await using subject = new Subject('python3', [
+    '-u',
+    '-c',
+    'import time\nx = b"x" * (16 << 20)\nprint("ready")\nwhile True: time.sleep(0.01)',
+  ]);
+  await subject.says('ready');
+  assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', subject.images]).status, 0);
+  try {
+    const before = stateOf(subject.pid);
+    for (const options of [[], ['-R']]) {
+      refused(
+        crit('dump', '-t', String(subject.pid), '-D', subject.images, '-o', '/dev/null', ...options),
+        /ENOSPC|no space/i,
+      );
+      assert.deepEqual(stateOf(subject.pid), before);
+      assert.deepEqual(
+        readdirSync(subject.images).filter((name) => name.endsWith('.img')),
+        [],
+      );
+    }
+  } finally {
+    spawnSync('umount', [subject.images]);
+  }
+  assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /TracerPid:\s+0/);
+  subject.passed();
+});
+
+class Scratch implements Disposable {
+  readonly path = `${process.env['TMPDIR'] ?? '/tmp'}/crit-scratch-${process.pid}-${Math.random().toString(36).slice(2)}`;
+  constructor() {
+    mkdirSync(this.path);
+  }
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Contents of a directory, to see that nothing touched it. */
+function contents(dir: string): Record<string, string> {
+  return Object.fromEntries(
+    readdirSync(dir)
+      .filter((name) => name.endsWith('.img'))
+      .map((name) => [name, readFileSync(path.join(dir, name)).toString('base64')]),
+  );
+}
+
+/** A restore that fails says so in one line, leaves no task and the images as they are; undone, it works. */
+async function restoreFails(spoil: (subject: Subject) => (() => void) | undefined, message: RegExp): Promise<void> {
+  await using subject = new Subject('python3', [
+    ...COUNTER.slice(0, 2),
+    `open("data", "w").write("x" * 100)\nf = open("data")\n${COUNTER[2]}`,
+  ]);
+  await subject.saysMore();
+  await subject.dump();
+  const mend = spoil(subject);
+  const before = contents(subject.images);
+  const processes = () => readdirSync('/proc').filter((name) => name === String(subject.pid));
+  const mine = processes();
+  refused(crit('restore', '-d', '-D', subject.images, '-o', 'restore.log'), message);
+  assert.deepEqual(processes(), mine);
+  assert.deepEqual(contents(subject.images), before);
+  if (mend) {
+    mend();
+    subject.restore();
+    await subject.saysMore();
+  }
+  subject.passed();
+}
+
+test('a restore into an empty directory says what is missing', () => {
+  using dir = new Scratch();
+  refused(crit('restore', '-d', '-D', dir.path), /inventory\.img/);
+});
+
+test('a torn set is recognised', () =>
+  restoreFails((subject) => {
+    rmSync(path.join(subject.images, 'inventory.img'));
+    return undefined;
+  }, /torn/));
+
+test('a file that is missing is named', () =>
+  restoreFails((subject) => {
+    const data = path.join(subject.dir, 'data');
+    renameSync(data, `${data}.away`);
+    return () => {
+      renameSync(`${data}.away`, data);
+    };
+  }, /data/));
+
+test('a file whose size has changed is named', () =>
+  restoreFails((subject) => {
+    const data = path.join(subject.dir, 'data');
+    truncateSync(data, 50);
+    return () => {
+      writeFileSync(data, 'x'.repeat(100));
+    };
+  }, /data.*(size|bytes)|(size|bytes).*data/));
+
+test('a missing image is named', () =>
+  restoreFails((subject) => {
+    rmSync(path.join(subject.images, `mm-${subject.pid}.img`));
+    return undefined;
+  }, /mm-\d+\.img/));
+
+test('a truncated pages image is named', () =>
+  restoreFails((subject) => {
+    truncateSync(path.join(subject.images, 'pages-1.img'), 4096);
+    return undefined;
+  }, /pages-1\.img/));
+
+test('a pid that is in use is named with its holder', async () => {
+  await using subject = new Subject('python3', COUNTER);
+  await subject.saysMore();
+  await subject.dump('-R');
+  refused(
+    crit('restore', '-d', '-D', subject.images, '-o', 'restore.log'),
+    new RegExp(`pid ${subject.pid} is in use by python3`),
+  );
+  await subject.saysMore();
+  subject.passed();
+});
+
+const HOSTILE: readonly { name: string; image: RegExp; change: (json: string) => string }[] = [
+  {
+    name: 'a mapping beyond user space',
+    image: /^mm-/,
+    change: (json) => json.replace(/"end": "0x7f[0-9a-f]+"/, '"end": "0xffff7fffffff0000"'),
+  },
+  {
+    name: 'a mapping that is not page aligned',
+    image: /^mm-/,
+    change: (json) => json.replace(/"start": "(0x[0-9a-f]+)000"/, '"start": "$1001"'),
+  },
+  {
+    name: 'a file id that does not exist',
+    image: /^mm-/,
+    change: (json) => json.replace(/"exe_file_id": \d+/, '"exe_file_id": 999999'),
+  },
+  {
+    name: 'a pagemap that claims more pages than there are',
+    image: /^pagemap-/,
+    change: (json) => json.replace(/"nr_pages": \d+/, '"nr_pages": 99999999'),
+  },
+  { name: 'a parent that does not exist', image: /^pstree/, change: (json) => json.replace(/"ppid": 0/, '"ppid": 77') },
+  {
+    name: 'a task without its leader thread',
+    image: /^pstree/,
+    change: (json) => json.replace(/"threads": \[\s*\d+/, '"threads": [\n 1'),
+  },
+];
+for (const { name, image, change } of HOSTILE)
+  test(`hostile images are refused: ${name}`, () =>
+    restoreFails((subject) => {
+      const file = path.join(
+        subject.images,
+        readdirSync(subject.images).find((entry) => image.test(entry))!,
+      );
+      const { stdout } = crit('show', file);
+      const changed = change(stdout);
+      assert.notEqual(changed, stdout);
+      const json = path.join(subject.dir, 'x.json');
+      writeFileSync(json, changed);
+      assert.equal(crit('encode', '-i', json, '-o', file).status, 0);
+      return undefined;
+    }, /\S/));
