@@ -18,7 +18,7 @@ describe('show and decode print what the Python crit prints', () => {
       const reference = projectPath('fixtures/python-crit', set, `${image}.json`);
       if (!existsSync(reference)) continue;
       it(`${set}/${image}`, () => {
-        assert.equal(crit(['decode', '-i', fixture(set, image)]).stdout.toString(), readFileSync(reference, 'utf8'));
+        assert.equal(crit(['decode', '-i', fixture(set, image)]).stdout.toString(), `${readFileSync(reference, 'utf8')}\n`);
         const shown = readFileSync(reference.replace(/\.json$/, '.show.json'), 'utf8');
         assert.equal(crit(['show', fixture(set, image)]).stdout.toString(), shown);
       });
