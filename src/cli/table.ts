@@ -11,12 +11,13 @@ export interface TableView {
   readonly paint?: (chalk: ChalkInstance, cell: string, column: number, row: number) => string;
 }
 
-/** Whether a person looks at what is printed. NO_COLOR and TERM=dumb are chalk's business. */
+/** Whether a person looks at what is printed. */
 export const onTerminal = (): boolean => isatty(1);
 
 /** Draws a table without frame lines, as wide as its content. */
 export async function drawTable(view: TableView): Promise<string> {
-  const [{ default: chalk }, { default: Table }] = await Promise.all([import('chalk'), import('cli-table3')]);
+  const [{ default: detected, Chalk }, { default: Table }] = await Promise.all([import('chalk'), import('cli-table3')]);
+  const chalk = process.env['NO_COLOR'] ? new Chalk({ level: 0 }) : detected;
   const right = new Set(view.right ?? []);
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
   const lines = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };

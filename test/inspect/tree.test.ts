@@ -28,6 +28,6 @@ describe('taskTree', () => {
   });
 
   it('cannot be had without pstree.img', async () => {
-    await assert.rejects(taskTree(imageSet({})), /pstree\.img is not there/);
+    await assert.rejects(taskTree(imageSet({})), /pstree\.img: is not there/);
   });
 });
