@@ -35,7 +35,7 @@ export function decodeBody(r: WireReader, def: MessageDef, end: number): Message
   const outerEnd = r.end;
   const start = r.pos;
   r.end = end;
-  r.odd = false;
+  r.even();
   const message: Message = {};
   /** All pieces of messages that came in pieces: protobuf reads them as if they were one. */
   let pieces: Map<FieldDef, Uint8Array[]> | undefined;
@@ -108,7 +108,7 @@ export function decodeBody(r: WireReader, def: MessageDef, end: number): Message
     r.pos = start;
     message[WIRE_KEY] = Array.from(wireItems(r, def, survey(r, def)), (item) => itemText(r, item));
   }
-  r.odd = false;
+  r.even();
   r.pos = end;
   r.end = outerEnd;
   return message;

@@ -99,7 +99,7 @@ export class MessagePrinter {
     let required = 0;
     let index = 0;
     let first = true;
-    r.odd = false;
+    r.even();
     while (r.pos < end) {
       const at = r.pos;
       const tag = r.tag();
@@ -146,7 +146,7 @@ export class MessagePrinter {
         r.enter(field, field.repeated ? index - 1 : -1);
         this.message(field.message, blockEnd, show, hex || field.hex);
         r.leave();
-        r.odd = false;
+        r.even();
       } else {
         printBytes(out, r.buf, r.pos, blockEnd, field);
         r.pos = blockEnd;
@@ -254,7 +254,7 @@ export class MessagePrinter {
       r.leave();
     } else printBytes(layout.out, r.buf, start, end, field);
     r.pos = end;
-    r.odd = false;
+    r.even();
   }
 
   #list(def: MessageDef, field: FieldDef, count: number, show: boolean, hex: boolean, ignored: ImageError[] | undefined): void {
@@ -282,7 +282,7 @@ export class MessagePrinter {
     }
     if (words) this.#addressList(words);
     else layout.close(CLOSE_LIST, index === 0);
-    r.odd = false;
+    r.even();
   }
 
   /** A message that came in pieces is what all of them tell together. */

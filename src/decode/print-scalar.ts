@@ -52,7 +52,7 @@ function printFlags(out: TextOut, lo: number, hi: number, signed: boolean, map: 
     return;
   }
   let texts = flagTexts.get(map);
-  if (!texts) flagTexts.set(map, (texts = new Map()));
+  if (!texts) flagTexts.set(map, (texts = new Map<number, Uint8Array>()));
   let text = texts.get(lo);
   if (!text) {
     text = Uint8Array.from(Buffer.from(`"${flagText(BigInt(lo), map)}"`));

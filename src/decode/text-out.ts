@@ -93,8 +93,8 @@ export class TextOut {
   /** Exactly so many digits, leading zeros included. */
   #digits(value: number, digits: number): void {
     const { buf } = this;
-    let at = this.length + digits;
-    this.length = at;
+    this.length += digits;
+    let at = this.length;
     let rest = value;
     let left = digits;
     while (left >= 2) {
@@ -105,7 +105,7 @@ export class TextOut {
       rest = quotient;
       left -= 2;
     }
-    if (left === 1) buf[--at] = 0x30 + rest;
+    if (left === 1) buf[at - 1] = 0x30 + rest;
   }
 
   /** A number of two 32-bit halves, in decimal. */

@@ -40,6 +40,11 @@ export class WireReader {
     this.entry = origin.entry;
   }
 
+  /** Begins to look anew for what is odd. */
+  even(): void {
+    this.odd = false;
+  }
+
   /** Goes one message down. */
   enter(field: FieldDef, index: number): void {
     if (this.depth >= MAX_DEPTH) throw this.error(`nested deeper than ${MAX_DEPTH} messages`, this.pos, field);

@@ -4,9 +4,9 @@ import type { JsonReader } from './json-reader.js';
 
 /** Values of base64's characters; 64: white space, 65: padding, 255: none. */
 const VALUES = new Uint8Array(256).fill(255);
-for (const [i, c] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) VALUES[c.charCodeAt(0)] = i;
-for (const c of ' \n\r\t') VALUES[c.charCodeAt(0)] = 64;
-VALUES[0x3d] = 65;
+Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/').forEach((byte, i) => (VALUES[byte] = i));
+Buffer.from(' \n\r\t').forEach((byte) => (VALUES[byte] = 64));
+Buffer.from('=').forEach((byte) => (VALUES[byte] = 65));
 
 /** Takes a JSON string of base64 from the reader, piece by piece, into a spool. */
 export function readBase64(reader: JsonReader, place: EncodePlace): Spool {

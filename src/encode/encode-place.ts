@@ -39,5 +39,5 @@ export function described(value: unknown): string {
   if (value instanceof Uint8Array) return 'bytes';
   if (typeof value === 'object') return 'an object';
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
-  return String(value as number | bigint | boolean);
+  return String(value);
 }

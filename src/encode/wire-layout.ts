@@ -53,7 +53,6 @@ function valueOfRaw(def: MessageDef, field: FieldDef, raws: readonly Uint8Array[
 /** Deep equality of decoded values; integers are compared by value, number or bigint. */
 export function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  // eslint-disable-next-line eqeqeq -- 5n == 5
   if ((typeof a === 'bigint' && typeof b === 'number') || (typeof a === 'number' && typeof b === 'bigint')) return a == b;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (a instanceof Uint8Array || b instanceof Uint8Array) {

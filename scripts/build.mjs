@@ -1,0 +1,20 @@
+// Builds all of crit but the native part (scripts/build-native.mjs, run by npm install): generated sources, JavaScript and
+// type declarations in dist/, the bundled command in dist/cli.cjs.
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+/** @param {string} script @param {string[]} args */
+const node = (script, ...args) => execFileSync(process.execPath, [path.join(root, script), ...args], { cwd: root, stdio: 'inherit' });
+
+try {
+  node('scripts/gen-layout.mjs');
+  node('scripts/compile-proto.mjs');
+  node('node_modules/typescript/bin/tsc', '--project', 'tsconfig.json');
+} catch {
+  // They have said what is wrong.
+  process.exit(1);
+}
+const { bundle } = await import('./bundle.mjs');
+await bundle();

@@ -1,0 +1,34 @@
+// Runs the compiled tests: node scripts/test.mjs [PATH...], paths below dist/test; all of them without one.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import os from 'node:os';
+import path from 'node:path';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dist = path.join(root, 'dist/test');
+
+/** A compiled test whose source is gone must not run on. @param {string} file */
+const hasSource = (file) => existsSync(path.join(root, 'test', `${path.relative(dist, file).slice(0, -3)}.ts`));
+
+/** @param {string} place @returns {string[]} */
+function testsIn(place) {
+  if (statSync(place).isFile()) return [place];
+  return readdirSync(place, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.js'))
+    .map((name) => path.join(place, name))
+    .filter(hasSource)
+    .sort();
+}
+
+const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
+const flags = process.argv.slice(2).filter((arg) => arg.startsWith('--'));
+const places = wanted.length > 0 ? wanted.map((name) => path.resolve(dist, name)) : [dist];
+const files = places.flatMap(testsIn);
+if (files.length === 0) throw new Error(`no compiled tests in ${places.join(', ')}: npm run build first`);
+const { status, signal } = spawnSync(
+  process.execPath,
+  ['--test', `--test-concurrency=${Math.max(1, Math.min(4, os.availableParallelism()))}`, ...flags, ...files],
+  { cwd: root, stdio: 'inherit' },
+);
+process.exit(signal ? 1 : (status ?? 1));

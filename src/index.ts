@@ -1,0 +1,103 @@
+/**
+ * crit as a library: images of checkpointed processes as typed messages and as JSON.
+ * @module
+ */
+import { randomUUID } from 'node:crypto';
+import stringify from 'fast-json-stable-stringify';
+import { printImage } from './decode/print-image.js';
+import { openImageReader } from './decode/image-reader.js';
+import { encodeJson } from './encode/encode-json.js';
+import { encodeEntries } from './encode/image-writer.js';
+import type { Image } from './image/entry.js';
+
+export { ImageDir, type ListedImage } from './inspect/image-dir.js';
+export { ImageReader, openImageReader, readImage, readImageIfPresent } from './decode/image-reader.js';
+export { decodeMessage } from './decode/decode-message.js';
+export { printImage, type PrintOptions } from './decode/print-image.js';
+export { imageInfo, type ImageInfo } from './decode/image-info.js';
+export { encodeMessage } from './encode/encode-message.js';
+export { ImageWriter, openImageWriter, writeImage } from './encode/image-writer.js';
+export { encodeJson, openJsonImage, type JsonImage } from './encode/encode-json.js';
+export { imageFileName, typeOfFileName, IMAGE_TYPES, type EntryImageType, type ImageDescription, type ImageType } from './image/catalogue.js';
+export { WIRE_KEY, type EntryMessage, type Header, type Image, type ImageEntry, type QueuedMessage, type TcpQueues } from './image/entry.js';
+export { CritError, ImageError, type ImagePlace } from './image/errors.js';
+export * from './image/generated/messages.js';
+
+/**
+ * Reads an image into memory.
+ * @param source its bytes, or the path of its file
+ * @returns entries with 64-bit numbers as bigint and payloads as bytes; what the fields do not tell is in `$wire`
+ * @throws ImageError NO_IMAGE, NOT_A_FILE, UNKNOWN_MAGIC (a raw image: pages, archives, netlink dumps), BAD_IMAGE
+ * @example
+ * import { decodeImage, encodeImage } from 'crit';
+ * const image = decodeImage('fixtures/sets/tree/pstree.img');
+ * console.assert(image.type === 'PSTREE');
+ * const bytes = encodeImage(image);
+ * console.assert(decodeImage(bytes).entries.length === image.entries.length);
+ */
+export function decodeImage(source: Uint8Array | string): Image {
+  const reader = openImageReader(source);
+  try {
+    const entries = [...reader];
+    return { type: reader.description.type, ...(reader.header ? { header: reader.header } : {}), entries };
+  } finally {
+    reader.close();
+  }
+}
+
+/**
+ * Makes the bytes of an image.
+ * @param image of decodeImage (or made by hand), or JSON: text as `crit decode` or `crit show` prints it, or its parsed form
+ *   `{ magic, entries }`, where numbers beyond 2^53 are bigint
+ * @throws ImageError BAD_JSON with the path of what does not fit
+ * @example
+ * import { encodeImage } from 'crit';
+ * const bytes = encodeImage({ magic: 'FDINFO', entries: [{ id: 1, flags: 0, type: 'REG', fd: 3 }] });
+ * console.assert(bytes.length > 8);
+ */
+export function encodeImage(image: Image | string | { readonly magic: string; readonly entries: readonly object[] }): Uint8Array {
+  if (typeof image === 'object' && 'type' in image) return encodeEntries(image).slice();
+  const text = typeof image === 'string' ? image : canonicalJson(image);
+  const parts: Uint8Array[] = [];
+  encodeJson(Buffer.from(text, 'utf8'), (chunk) => parts.push(chunk.slice()));
+  return Uint8Array.from(Buffer.concat(parts));
+}
+
+/**
+ * The JSON of an image, as text: what `crit decode` (or, with `pretty`, `crit show`) prints.
+ * @throws ImageError as decodeImage
+ * @example
+ * import { imageJson } from 'crit';
+ * const text = imageJson('fixtures/sets/tree/pstree.img');
+ * console.assert(JSON.parse(text).magic === 'PSTREE');
+ */
+export function imageJson(source: Uint8Array | string, options: { pretty?: boolean } = {}): string {
+  const parts: string[] = [];
+  printImage(source, (chunk) => parts.push(Buffer.from(chunk).toString('latin1')), options);
+  return parts.join('');
+}
+
+/**
+ * JSON with sorted keys and no white space, for hashing and comparing: equal values have equal texts. Takes what JSON.stringify
+ * does not: bigint is printed as the bare number, bytes as base64, 16-bit arrays as lists.
+ * @example
+ * import { canonicalJson, decodeImage } from 'crit';
+ * console.assert(canonicalJson({ b: 1n, a: [2] }) === '{"a":[2],"b":1}');
+ * const text = canonicalJson(decodeImage('fixtures/sets/tree/pstree.img'));
+ */
+export function canonicalJson(value: unknown): string {
+  return stringify(printable(value)).replaceAll(BARE, '$1');
+}
+
+/** Marks the digits of a bigint inside the JSON; nobody can guess it, so no string of an image holds it. */
+const MARK = randomUUID();
+const BARE = new RegExp(`"${MARK}(-?[0-9]+)${MARK}"`, 'g');
+
+function printable(value: unknown): unknown {
+  if (typeof value === 'bigint') return `${MARK}${value}${MARK}`;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (value instanceof Uint16Array) return Array.from(value);
+  if (Array.isArray(value)) return value.map(printable);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, printable(item)]));
+}
