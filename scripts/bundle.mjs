@@ -28,7 +28,11 @@ export async function bundle() {
     minifyWhitespace: true,
     legalComments: 'eof',
     logLevel: 'warning',
-    define: { 'import.meta.url': '__critUrl', 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
+    define: {
+      'import.meta.url': '__critUrl',
+      'import.meta.dirname': '__dirname',
+      'import.meta.filename': '__filename',
+    },
     banner: { js: 'const __critUrl=require("node:url").pathToFileURL(__filename).href;' },
   });
   const cache = path.join(root, 'dist/cli.cache');

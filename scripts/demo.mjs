@@ -11,7 +11,9 @@ const images = path.join(work, 'checkpoint');
 
 /** Runs crit as a user would type it and shows the first lines of what it prints. @param {string[]} args */
 function crit(args, { show = 12 } = {}) {
-  console.log(`\n$ crit ${args.map((arg) => path.relative(work, arg).startsWith('..') || !path.isAbsolute(arg) ? arg : path.relative(work, arg)).join(' ')}`);
+  console.log(
+    `\n$ crit ${args.map((arg) => (path.relative(work, arg).startsWith('..') || !path.isAbsolute(arg) ? arg : path.relative(work, arg))).join(' ')}`,
+  );
   const { status, stdout, stderr } = spawnSync(path.join(root, 'bin/crit'), args, { cwd: work, encoding: 'utf8' });
   const lines = stdout.split('\n');
   console.log(lines.slice(0, show).join('\n').trimEnd());
@@ -52,7 +54,10 @@ try {
   steps.dump();
   steps.show();
   const pstree = path.join(images, 'pstree.img');
-  writeFileSync(`${pstree}.json`, spawnSync(path.join(root, 'bin/crit'), ['decode', '-i', pstree], { encoding: 'utf8' }).stdout);
+  writeFileSync(
+    `${pstree}.json`,
+    spawnSync(path.join(root, 'bin/crit'), ['decode', '-i', pstree], { encoding: 'utf8' }).stdout,
+  );
   steps.edit();
   say('done');
 } finally {

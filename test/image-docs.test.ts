@@ -6,7 +6,10 @@ import { projectPath } from './project-path.js';
 
 describe('docs/images.md', () => {
   it('is what the catalogue says', () => {
-    const { status, stderr } = spawnSync(process.execPath, ['scripts/gen-images-doc.mjs', '--check'], { cwd: projectPath(), encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, ['scripts/gen-images-doc.mjs', '--check'], {
+      cwd: projectPath(),
+      encoding: 'utf8',
+    });
     assert.equal(status, 0, stderr);
   });
 });

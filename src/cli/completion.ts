@@ -2,12 +2,24 @@ import { print } from './stdout.js';
 import type { Command } from './command.js';
 
 /** CRIU's commands, which take CRIU's options; completed by name only. */
-const CRIU_COMMANDS = ['dump', 'pre-dump', 'restore', 'check', 'dedup', 'cpuinfo', 'page-server', 'lazy-pages', 'service'];
+const CRIU_COMMANDS = [
+  'dump',
+  'pre-dump',
+  'restore',
+  'check',
+  'dedup',
+  'cpuinfo',
+  'page-server',
+  'lazy-pages',
+  'service',
+];
 
 function cases(commands: readonly Command[]): string {
   return commands
     .map((command) => {
-      const options = command.options.flatMap(({ name, alias }) => (alias === undefined ? [`--${name}`] : [`--${name}`, `-${alias}`]));
+      const options = command.options.flatMap(({ name, alias }) =>
+        alias === undefined ? [`--${name}`] : [`--${name}`, `-${alias}`],
+      );
       const choices = command.positionals.map(({ choices: words }) => words?.join(' ') ?? '@file');
       return `    ${command.name}) options='${[...options, '--help'].join(' ')}'; words=(${choices.map((c) => `'${c}'`).join(' ')}) ;;`;
     })
@@ -46,7 +58,8 @@ ${cases(commands)}
 
 /** The completion script for a shell; @param commands all subcommands */
 export function completionScript(shell: string, commands: readonly Command[]): string {
-  const zsh = shell === 'zsh' ? 'autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n' : '';
+  const zsh =
+    shell === 'zsh' ? 'autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n' : '';
   return `# crit completion for ${shell}; load it with: source <(crit completion ${shell})\n${zsh}${script(commands)}complete -o filenames -F _crit crit\n`;
 }
 

@@ -9,7 +9,13 @@ export const decode: Command = {
   positionals: [],
   options: [
     { name: 'in', alias: 'i', type: 'string', value: 'IMAGE', describe: 'the image; standard input if absent' },
-    { name: 'out', alias: 'o', type: 'string', value: 'FILE', describe: 'where the JSON goes; standard output if absent' },
+    {
+      name: 'out',
+      alias: 'o',
+      type: 'string',
+      value: 'FILE',
+      describe: 'where the JSON goes; standard output if absent',
+    },
     { name: 'pretty', type: 'boolean', describe: 'many lines, and numbers in the notation of their field, as in show' },
     { name: 'nopl', type: 'boolean', describe: 'leave payloads out, say how large they are' },
     { name: 'recover', type: 'boolean', describe: 'print what is sound in a damaged image' },

@@ -11,7 +11,13 @@ export const encode: Command = {
   positionals: [],
   options: [
     { name: 'in', alias: 'i', type: 'string', value: 'FILE', describe: 'the JSON; standard input if absent' },
-    { name: 'out', alias: 'o', type: 'string', value: 'IMAGE', describe: 'where the image goes; standard output if absent' },
+    {
+      name: 'out',
+      alias: 'o',
+      type: 'string',
+      value: 'IMAGE',
+      describe: 'where the image goes; standard output if absent',
+    },
   ],
   examples: [
     ['encode -i core.json -o core-1234.img', 'an edited image, in its place at once or not at all'],

@@ -44,6 +44,7 @@ export async function listDirectory(dir: string, json: boolean): Promise<number>
   }
   sink.commit();
   const damaged = images.filter(({ problem }) => problem !== undefined);
-  for (const { name, problem } of damaged) warn(`crit: ${safeText(`${dir.replace(/\/+$/, '')}/${name}: ${problem ?? ''}`)}`);
+  for (const { name, problem } of damaged)
+    warn(`crit: ${safeText(`${dir.replace(/\/+$/, '')}/${name}: ${problem ?? ''}`)}`);
   return damaged.length > 0 ? 1 : 0;
 }

@@ -21,7 +21,10 @@ function entries(dir: string, file: string): readonly unknown[] | undefined {
 export function openImageSet(dir: string): ImageSet {
   const stat = statSync(dir, { throwIfNoEntry: false });
   if (!stat) throw new CritError(`${dir}: there is no such directory`, { code: 'NO_IMAGE' });
-  if (!stat.isDirectory()) throw new CritError(`${dir}: is not a directory, and crit x explores a directory of images`, { code: 'NOT_A_DIRECTORY' });
+  if (!stat.isDirectory())
+    throw new CritError(`${dir}: is not a directory, and crit x explores a directory of images`, {
+      code: 'NOT_A_DIRECTORY',
+    });
   return new ImageSet({
     entries: (file) => Promise.resolve(entries(dir, file)),
     names: () => Promise.resolve(readdirSync(dir)),

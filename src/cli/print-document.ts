@@ -23,13 +23,17 @@ function withAdvice(error: unknown, recover: boolean): unknown {
  * @param output path, or undefined for standard output, where a newline follows as with the Python crit
  * @returns the exit status: 1 if something was damaged
  */
-export async function printDocument(input: string | undefined, output: string | undefined, options: DocumentOptions): Promise<number> {
+export async function printDocument(
+  input: string | undefined,
+  output: string | undefined,
+  options: DocumentOptions,
+): Promise<number> {
   const given = input === undefined || input === '-' ? 0 : input;
   const source = openByteSource(given === 0 ? { fd: 0, name: 'standard input' } : given);
   const sink = openSink(output);
-  let damaged = false;
+  const damage = { found: false };
   const onDamage = (error: ImageError): void => {
-    damaged = true;
+    damage.found = true;
     warn(`crit: ${error.message}`);
   };
   try {
@@ -48,5 +52,5 @@ export async function printDocument(input: string | undefined, output: string | 
   } finally {
     source.close();
   }
-  return damaged ? 1 : 0;
+  return damage.found ? 1 : 0;
 }

@@ -26,6 +26,10 @@ export const show: Command = {
       if (wrong !== undefined) throw new UsageError(`${image}: is a directory, and --${wrong} is about one image`);
       return (await import('./list-directory.js')).listDirectory(image, flag(args, 'json'));
     }
-    return printDocument(image, undefined, { pretty: true, noPayload: flag(args, 'nopl'), recover: flag(args, 'recover') });
+    return printDocument(image, undefined, {
+      pretty: true,
+      noPayload: flag(args, 'nopl'),
+      recover: flag(args, 'recover'),
+    });
   },
 };

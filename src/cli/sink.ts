@@ -1,4 +1,14 @@
-import { closeSync, constants, fchmodSync, fsyncSync, openSync, realpathSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import { print, writeAll } from './stdout.js';
 
@@ -66,7 +76,11 @@ function fileSink(file: string): Sink {
   const random = Math.random().toString(36).slice(2, 8);
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}${random}`);
   // Images hold a process's memory and secrets: nobody but the owner reads them.
-  const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  const fd = openSync(
+    temporary,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
   const gatherer = new Gatherer((data) => writeAll(fd, data));
   const remove = (): void => {
     try {

@@ -19,7 +19,16 @@ export async function drawTable(view: TableView): Promise<string> {
   const [{ default: detected, Chalk }, { default: Table }] = await Promise.all([import('chalk'), import('cli-table3')]);
   const chalk = process.env['NO_COLOR'] ? new Chalk({ level: 0 }) : detected;
   const right = new Set(view.right ?? []);
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
+  const none = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+  };
   const lines = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
   const table = new Table({
     head: view.head.map((cell) => chalk.bold(cell)),

@@ -21,7 +21,13 @@ export async function viewFds(images: ImageSet): Promise<View> {
     },
     terminal: async () => {
       const rows = tasks.flatMap(({ pid, fds, cwd, root }) => [
-        ...fds.map(({ fd, type, file, flags }) => [String(pid), String(fd), type, flags & 1 ? 'x' : '', safeText(file)]),
+        ...fds.map(({ fd, type, file, flags }) => [
+          String(pid),
+          String(fd),
+          type,
+          flags & 1 ? 'x' : '',
+          safeText(file),
+        ]),
         ...(cwd === undefined ? [] : [[String(pid), 'cwd', 'REG', '', safeText(cwd)]]),
         ...(root === undefined ? [] : [[String(pid), 'root', 'REG', '', safeText(root)]]),
       ]);

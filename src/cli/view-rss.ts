@@ -41,7 +41,9 @@ export async function viewRss(images: ImageSet): Promise<View> {
           vaddr.toString(16).padStart(8, '0'),
           String(pages),
           flags === undefined ? '' : PAGEMAP_FLAGS.flatMap(([bit, name]) => (flags & bit ? [name] : [])).join(' '),
-          vmas.map((vma) => safeText(vma.path ?? (vma.again ? '~' : vma.start.toString(16).padStart(8, '0')))).join(' '),
+          vmas
+            .map((vma) => safeText(vma.path ?? (vma.again ? '~' : vma.start.toString(16).padStart(8, '0'))))
+            .join(' '),
         ]),
       );
       const text = await drawTable({

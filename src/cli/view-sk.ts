@@ -26,7 +26,15 @@ export async function viewSk(images: ImageSet): Promise<View> {
     plain: () => {
       const all = [HEAD, ...rows.map((row) => row.map((cell) => (cell === '' ? '-' : cell)))];
       const widths = HEAD.map((_, column) => all.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0));
-      return all.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`).join('');
+      return all
+        .map(
+          (row) =>
+            `${row
+              .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+              .join('  ')
+              .trimEnd()}\n`,
+        )
+        .join('');
     },
     terminal: async () => {
       const text = await drawTable({

@@ -22,7 +22,8 @@ export const x: Command = {
     { name: 'dir', describe: 'the image directory' },
     {
       name: 'what',
-      describe: 'ps: the processes; fds: their descriptors; mems: their mappings; rss: the pages in the images; sk: the sockets',
+      describe:
+        'ps: the processes; fds: their descriptors; mems: their mappings; rss: the pages in the images; sk: the sockets',
       choices: Object.keys(VIEWS),
     },
   ],

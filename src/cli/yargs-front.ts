@@ -13,7 +13,12 @@ function addCommand(argv: Argv, command: Command, found: (args: ParsedArguments)
     command.describe,
     (builder) => {
       for (const { name, describe, choices } of command.positionals) {
-        builder.positional(name, { describe, type: 'string', demandOption: true, ...(choices ? { choices: [...choices] } : {}) });
+        builder.positional(name, {
+          describe,
+          type: 'string',
+          demandOption: true,
+          ...(choices ? { choices: [...choices] } : {}),
+        });
       }
       for (const { name, alias, type, describe, value } of command.options) {
         builder.option(name, {
@@ -52,19 +57,32 @@ function diagnose(argv: readonly string[], commands: readonly Command[], message
     const meant = hint === undefined ? '' : ` (did you mean ${hint}?)`;
     return new UsageError(`unknown command ${JSON.stringify(word)}${meant}; see 'crit --help'`);
   }
-  const known = command.options.flatMap(({ name, alias }) => [`--${name}`, ...(alias === undefined ? [] : [`-${alias}`])]);
+  const known = command.options.flatMap(({ name, alias }) => [
+    `--${name}`,
+    ...(alias === undefined ? [] : [`-${alias}`]),
+  ]);
   const help = `see 'crit ${command.name} --help'`;
-  const unknown = argv.find((arg) => /^-./.test(arg) && !known.includes(arg.split('=')[0] ?? '') && !known.includes(arg.slice(0, 2)));
+  const unknown = argv.find(
+    (arg) => /^-./.test(arg) && !known.includes(arg.split('=')[0] ?? '') && !known.includes(arg.slice(0, 2)),
+  );
   if (unknown !== undefined) {
     const hint = closest(unknown, known);
-    return new UsageError(`${command.name}: unknown option ${unknown}${hint === undefined ? '' : ` (did you mean ${hint}?)`}; ${help}`);
+    return new UsageError(
+      `${command.name}: unknown option ${unknown}${hint === undefined ? '' : ` (did you mean ${hint}?)`}; ${help}`,
+    );
   }
-  const needsValue = command.options.find(({ name, alias, type }) => type === 'string' && [`--${name}`, `-${alias ?? ''}`].includes(argv.at(-1) ?? ''));
+  const needsValue = command.options.find(
+    ({ name, alias, type }) => type === 'string' && [`--${name}`, `-${alias ?? ''}`].includes(argv.at(-1) ?? ''),
+  );
   if (needsValue) {
-    return new UsageError(`${command.name}: ${argv.at(-1) ?? ''} needs a value (${needsValue.value ?? 'text'}); ${help}`);
+    return new UsageError(
+      `${command.name}: ${argv.at(-1) ?? ''} needs a value (${needsValue.value ?? 'text'}); ${help}`,
+    );
   }
   const takesValue = (arg: string | undefined): boolean =>
-    command.options.some(({ name, alias, type }) => type === 'string' && (arg === `--${name}` || arg === `-${alias ?? ''}`));
+    command.options.some(
+      ({ name, alias, type }) => type === 'string' && (arg === `--${name}` || arg === `-${alias ?? ''}`),
+    );
   const words = argv.filter((arg, i) => !/^-./.test(arg) && !takesValue(argv[i - 1])).slice(1);
   for (const [i, positional] of command.positionals.entries()) {
     const given = words[i];
@@ -80,7 +98,8 @@ function diagnose(argv: readonly string[], commands: readonly Command[], message
     }
   }
   const extra = words[command.positionals.length];
-  if (extra !== undefined) return new UsageError(`${command.name}: one argument too many: ${JSON.stringify(extra)}; ${help}`);
+  if (extra !== undefined)
+    return new UsageError(`${command.name}: one argument too many: ${JSON.stringify(extra)}; ${help}`);
   return new UsageError(`${command.name}: ${message.replace(/\s+/g, ' ').trim()}; ${help}`);
 }
 
@@ -112,7 +131,7 @@ export async function runYargs(argv: readonly string[]): Promise<number> {
       `Commands of CRIU, with its options: ${[...CRIU_COMMANDS].join(', ')}.\nExit status: 0, or 1 with one line on standard error.`,
     )
     .exitProcess(false)
-    .fail((message, error) => {
+    .fail((message: string | null, error: Error | undefined) => {
       throw error ?? diagnose(argv, commands, message ?? 'cannot be understood');
     });
   for (const command of commands) addCommand(cli, command, (args) => (chosen = { command, args }));

@@ -6,6 +6,8 @@ import { ImageError } from '../image/errors.js';
 const bad = (file: string | undefined, fieldPath: string, reason: string): ImageError =>
   new ImageError(reason, { file, fieldPath }, { code: 'BAD_JSON' });
 
+const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 40));
+
 /** Views are derived from the bytes; they are compared, so that an edit of one is not lost in silence. */
 const VIEWS = ['messages', 'entries'] as const;
 
@@ -20,14 +22,17 @@ function equal(a: unknown, b: unknown): boolean {
     if (b === null || typeof b !== 'object' || Array.isArray(b)) return false;
     const keys = Object.keys(a);
     const other = b as Record<string, unknown>;
-    return keys.length === Object.keys(b).length && keys.every((key) => equal((a as Record<string, unknown>)[key], other[key]));
+    return (
+      keys.length === Object.keys(b).length &&
+      keys.every((key) => equal((a as Record<string, unknown>)[key], other[key]))
+    );
   }
   return a === b;
 }
 
 /** Base64 with line breaks as decode writes it, or without. */
 function base64(text: unknown, file: string | undefined): Buffer {
-  if (typeof text !== 'string') throw bad(file, 'raw.data', `expected base64 text, got ${JSON.stringify(text) ?? 'nothing'}`);
+  if (typeof text !== 'string') throw bad(file, 'raw.data', `expected base64 text, got ${show(text)}`);
   if (text.startsWith('...')) {
     throw bad(file, 'raw.data', 'the bytes were left out (--nopl): decode the image again without --nopl');
   }
@@ -65,11 +70,15 @@ async function checkViews(
 export async function encodeRaw(type: string, raw: unknown, file?: string): Promise<Uint8Array> {
   if (!isRawType(type)) throw bad(file, 'magic', `${type} is not a raw image`);
   if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) {
-    throw bad(file, 'raw', `expected an object, got ${JSON.stringify(raw) ?? 'nothing'}`);
+    throw bad(file, 'raw', `expected an object, got ${show(raw)}`);
   }
   const fields = raw as Readonly<Record<string, unknown>>;
   if (RAW_FORMAT[type] === 'pages') {
-    throw bad(file, 'raw', 'a pages image is only summarised by decode, its bytes are not in the JSON: copy the file instead');
+    throw bad(
+      file,
+      'raw',
+      'a pages image is only summarised by decode, its bytes are not in the JSON: copy the file instead',
+    );
   }
   if (fields['data'] !== undefined) {
     const bytes = base64(fields['data'], file);

@@ -1,4 +1,11 @@
-import { FdTypes, type FileEntry, type MemfdInodeEntry, type PipeEntry, type RegFileEntry, type UnixSkEntry } from '../image/generated/messages.js';
+import {
+  FdTypes,
+  type FileEntry,
+  type MemfdInodeEntry,
+  type PipeEntry,
+  type RegFileEntry,
+  type UnixSkEntry,
+} from '../image/generated/messages.js';
 import { quoteName } from '../image/quoted-printable.js';
 import type { ImageSet } from './image-set.js';
 
@@ -26,7 +33,11 @@ export class FileNames {
   }
 
   /** Of one kind: from files.img, else from the kind's own image that older sets have. */
-  async #find<T extends { id: number }>(id: number, pick: (file: FileEntry) => T | undefined, image: string): Promise<T | undefined> {
+  async #find<T extends { id: number }>(
+    id: number,
+    pick: (file: FileEntry) => T | undefined,
+    image: string,
+  ): Promise<T | undefined> {
     const file = await this.file(id);
     if (file) return pick(file);
     return (await this.#images.all<T>(image))?.find((entry) => entry.id === id);

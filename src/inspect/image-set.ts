@@ -42,7 +42,12 @@ export class ImageSet {
   /** The tasks, in the order of pstree.img. @throws ImageError NO_IMAGE without that image */
   async tasks(): Promise<readonly PstreeEntry[]> {
     const tasks = await this.all<PstreeEntry>('pstree.img');
-    if (!tasks) throw new ImageError('is not there: this is not a directory of images', { file: 'pstree.img' }, { code: 'NO_IMAGE' });
+    if (!tasks)
+      throw new ImageError(
+        'is not there: this is not a directory of images',
+        { file: 'pstree.img' },
+        { code: 'NO_IMAGE' },
+      );
     return tasks;
   }
 

@@ -51,7 +51,9 @@ async function listed(dir: string, name: string, size: number): Promise<ListedIm
     if (byName === undefined && error instanceof ImageError && error.code === 'UNKNOWN_MAGIC') return undefined;
     if (error instanceof CritError || (error as NodeJS.ErrnoException).syscall !== undefined) {
       const problem = error instanceof ImageError ? problemText(error) : (error as Error).message;
-      return byName === undefined && error instanceof ImageError && size < 8 ? undefined : { name, type: byName, entries: undefined, size, problem };
+      return byName === undefined && error instanceof ImageError && size < 8
+        ? undefined
+        : { name, type: byName, entries: undefined, size, problem };
     }
     throw error;
   }
@@ -59,7 +61,11 @@ async function listed(dir: string, name: string, size: number): Promise<ListedIm
 
 /** The message without the file's name, which stands beside it. */
 function problemText({ reason, entry, offsetBytes, fieldPath }: ImageError): string {
-  const where = [entry === undefined ? '' : `entry ${entry}`, offsetBytes === undefined ? '' : `offset ${offsetBytes}`, fieldPath ?? ''];
+  const where = [
+    entry === undefined ? '' : `entry ${entry}`,
+    offsetBytes === undefined ? '' : `offset ${offsetBytes}`,
+    fieldPath ?? '',
+  ];
   const text = where.filter((part) => part !== '').join(', ');
   return text === '' ? reason : `${text}: ${reason}`;
 }

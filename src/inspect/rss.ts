@@ -29,7 +29,11 @@ export interface TaskPages {
 
 const PAGE_SHIFT = 12n;
 
-async function inMappings(pages: readonly PagemapEntry[], vmas: readonly VmaEntry[], names: FileNames): Promise<PageRange[]> {
+async function inMappings(
+  pages: readonly PagemapEntry[],
+  vmas: readonly VmaEntry[],
+  names: FileNames,
+): Promise<PageRange[]> {
   const ranges: PageRange[] = [];
   let at = 0;
   let shown = -1;

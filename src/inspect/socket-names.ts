@@ -1,8 +1,20 @@
 /** linux/socket.h: AF_*. */
-export const SOCKET_FAMILY: Readonly<Record<number, string>> = { 1: 'UNIX', 2: 'INET', 10: 'INET6', 16: 'NETLINK', 17: 'PACKET' };
+export const SOCKET_FAMILY: Readonly<Record<number, string>> = {
+  1: 'UNIX',
+  2: 'INET',
+  10: 'INET6',
+  16: 'NETLINK',
+  17: 'PACKET',
+};
 
 /** linux/net.h: enum sock_type. */
-export const SOCKET_TYPE: Readonly<Record<number, string>> = { 1: 'STREAM', 2: 'DGRAM', 3: 'RAW', 5: 'SEQPACKET', 10: 'PACKET' };
+export const SOCKET_TYPE: Readonly<Record<number, string>> = {
+  1: 'STREAM',
+  2: 'DGRAM',
+  3: 'RAW',
+  5: 'SEQPACKET',
+  10: 'PACKET',
+};
 
 /** net/tcp_states.h, which all families use. */
 export const SOCKET_STATE: Readonly<Record<number, string>> = {

@@ -55,7 +55,9 @@ function unixName(name: Uint8Array): string {
   const path = abstract ? name.subarray(1) : name.subarray(0, name.indexOf(0) < 0 ? undefined : name.indexOf(0));
   const text = new TextDecoder().decode(path);
   const shown = text.includes('\ufffd')
-    ? Array.from(path, (byte) => (byte > 32 && byte < 127 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`)).join('')
+    ? Array.from(path, (byte) =>
+        byte > 32 && byte < 127 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
+      ).join('')
     : // eslint-disable-next-line no-control-regex -- control characters are what must not reach a terminal
       text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
   return abstract ? `@${shown}` : shown;
@@ -93,7 +95,9 @@ function unix(sk: UnixSkEntry, byInode: ReadonlyMap<number, UnixSkEntry>): Socke
 }
 
 function netlink(sk: NetlinkSkEntry): SocketFacts {
-  const groups = (sk.groups ?? []).some((word) => word !== 0) ? ` groups ${(sk.groups ?? []).map((word) => `0x${word.toString(16)}`).join(',')}` : '';
+  const groups = (sk.groups ?? []).some((word) => word !== 0)
+    ? ` groups ${(sk.groups ?? []).map((word) => `0x${word.toString(16)}`).join(',')}`
+    : '';
   return {
     id: sk.id,
     ino: sk.ino,

@@ -49,7 +49,10 @@ export async function taskTree(images: ImageSet): Promise<readonly TaskNode[]> {
 }
 
 /** Tasks that are each other's ancestors hang on no root; the first of each such ring becomes one, its parent's link cut. */
-function withoutCycles(roots: TaskNode[], all: ReadonlyMap<number, TaskNode & { readonly children: TaskNode[] }>): TaskNode[] {
+function withoutCycles(
+  roots: TaskNode[],
+  all: ReadonlyMap<number, TaskNode & { readonly children: TaskNode[] }>,
+): TaskNode[] {
   const seen = new Set<TaskNode>();
   const visit = (root: TaskNode): void => {
     const stack = [root];

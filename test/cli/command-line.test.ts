@@ -16,7 +16,10 @@ describe('bin/crit', () => {
   it('runs through a symbolic link, from anywhere, on relative paths', () => {
     const link = path.join(dir, 'crit');
     symlinkSync(projectPath('bin/crit'), link);
-    const { stdout } = spawnSync(link, ['show', 'pstree.img'], { cwd: fixture('tree'), env: { PATH: process.env['PATH'] } });
+    const { stdout } = spawnSync(link, ['show', 'pstree.img'], {
+      cwd: fixture('tree'),
+      env: { PATH: process.env['PATH'] },
+    });
     assert.ok(stdout.equals(expected));
   });
 
@@ -58,7 +61,9 @@ print(p.wait(), total)
 `;
     const image = fixture('tree/files.img');
     const size = crit(['show', image]).stdout.length;
-    const { stdout } = spawnSync('python3', ['-c', script, projectPath('bin/crit'), 'show', image], { encoding: 'utf8' });
+    const { stdout } = spawnSync('python3', ['-c', script, projectPath('bin/crit'), 'show', image], {
+      encoding: 'utf8',
+    });
     assert.equal(stdout, `0 ${size}\n`);
   });
 });
@@ -71,17 +76,26 @@ describe('a wrong command line ends with one line and a hint', () => {
     [['--frob'], /^crit: unknown option --frob; see 'crit --help'$/],
     [['show'], /^crit: show: missing IMAGE; see 'crit show --help'$/],
     [['show', 'a', 'b'], /^crit: show: one argument too many: "b"; see 'crit show --help'$/],
-    [['show', 'a', '--nople'], /^crit: show: unknown option --nople \(did you mean --nopl\?\); see 'crit show --help'$/],
+    [
+      ['show', 'a', '--nople'],
+      /^crit: show: unknown option --nople \(did you mean --nopl\?\); see 'crit show --help'$/,
+    ],
     [['decode', '-i'], /^crit: decode: -i needs a value \(IMAGE\); see 'crit decode --help'$/],
     [['x', 'dir'], /^crit: x: missing WHAT: one of ps, fds, mems, rss, sk; see 'crit x --help'$/],
-    [['x', 'dir', 'fsd'], /^crit: x: "fsd" is not one of ps, fds, mems, rss, sk \(did you mean fds\?\); see 'crit x --help'$/],
+    [
+      ['x', 'dir', 'fsd'],
+      /^crit: x: "fsd" is not one of ps, fds, mems, rss, sk \(did you mean fds\?\); see 'crit x --help'$/,
+    ],
     [['show', '/nonexistent'], /^crit: \/nonexistent: .*no such file.*$/i],
     [['show', '.', '--nopl'], /^crit: \.: is a directory, and --nopl is about one image$/],
     [['decode', '-i', '/dev/zero'], /^crit: \/dev\/zero: .+$/],
     [['decode', '-i', projectPath('bin')], /^crit: \S+bin: .*directory.*$/],
     [['decode', '-i', projectPath('LICENSE')], /^crit: \S+LICENSE: .+$/],
     [['encode', '-i', projectPath('LICENSE')], /^crit: \S+LICENSE: .+$/],
-    [['decode', '-i', fixture('tree/pstree.img'), '-o', '/nonexistent/x'], /^crit: \/nonexistent\/.*there is no such file or directory$/],
+    [
+      ['decode', '-i', fixture('tree/pstree.img'), '-o', '/nonexistent/x'],
+      /^crit: \/nonexistent\/.*there is no such file or directory$/,
+    ],
   ];
   for (const [args, pattern] of cases) {
     it(`crit ${args.join(' ').replaceAll(projectPath(), '')}`, () => {

@@ -14,7 +14,7 @@ describe('crit completion', () => {
     return execFileSync('bash', ['-c', run], { encoding: 'utf8', cwd }).split('\n').filter(Boolean);
   };
 
-  it('offers commands, CRIU\'s among them', () => {
+  it("offers commands, CRIU's among them", () => {
     assert.deepEqual(offers('crit de'), ['decode', 'dedup']);
     assert.deepEqual(offers('crit rest'), ['restore']);
   });

@@ -7,7 +7,10 @@ import { parseArgv } from '../../src/cli/parse-argv.js';
 const command: Command = {
   name: 'sample',
   describe: '',
-  positionals: [{ name: 'dir', describe: '' }, { name: 'what', describe: '', choices: ['ps', 'fds'] }],
+  positionals: [
+    { name: 'dir', describe: '' },
+    { name: 'what', describe: '', choices: ['ps', 'fds'] },
+  ],
   options: [
     { name: 'in', alias: 'i', type: 'string', describe: '' },
     { name: 'pretty', type: 'boolean', describe: '' },

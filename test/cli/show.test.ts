@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -18,7 +29,10 @@ describe('show and decode print what the Python crit prints', () => {
       const reference = projectPath('fixtures/python-crit', set, `${image}.json`);
       if (!existsSync(reference)) continue;
       it(`${set}/${image}`, () => {
-        assert.equal(crit(['decode', '-i', fixture(set, image)]).stdout.toString(), `${readFileSync(reference, 'utf8')}\n`);
+        assert.equal(
+          crit(['decode', '-i', fixture(set, image)]).stdout.toString(),
+          `${readFileSync(reference, 'utf8')}\n`,
+        );
         const shown = readFileSync(reference.replace(/\.json$/, '.show.json'), 'utf8');
         assert.equal(crit(['show', fixture(set, image)]).stdout.toString(), shown);
       });
@@ -117,13 +131,18 @@ describe('crit show DIR', () => {
   });
 
   it('counts as info does', () => {
-    const list = JSON.parse(crit(['show', fixture('container'), '--json']).stdout.toString()) as { name: string; type: string; entries: number; size: number }[];
-    assert.deepEqual(
-      list.map(({ name }) => name).sort(),
-      readdirSync(fixture('container')).sort(),
-    );
+    const list = JSON.parse(crit(['show', fixture('container'), '--json']).stdout.toString()) as {
+      name: string;
+      type: string;
+      entries: number;
+      size: number;
+    }[];
+    assert.deepEqual(list.map(({ name }) => name).sort(), readdirSync(fixture('container')).sort());
     for (const { name, entries, size } of list) {
-      const info = JSON.parse(crit(['info', fixture('container', name)]).stdout.toString()) as { magic: string; count: number };
+      const info = JSON.parse(crit(['info', fixture('container', name)]).stdout.toString()) as {
+        magic: string;
+        count: number;
+      };
       assert.equal(entries, info.count, name);
       assert.equal(size, statSync(fixture('container', name)).size);
     }
@@ -151,7 +170,10 @@ describe('--recover', () => {
     const { status, stdout, stderr } = crit(['show', cut]);
     assert.equal(status, 1);
     assert.equal(stdout.length, 0);
-    assert.match(stderr, /^crit: \S+rule-9\.img: entry 3, offset 184, header: [^\n]*; --recover prints what is sound\n$/);
+    assert.match(
+      stderr,
+      /^crit: \S+rule-9\.img: entry 3, offset 184, header: [^\n]*; --recover prints what is sound\n$/,
+    );
   });
 
   it('prints what is sound of a raw image, and says what is not', () => {
@@ -168,7 +190,9 @@ describe('--recover', () => {
     const { status, stdout } = crit(['decode', '-i', file, '--recover']);
     assert.equal(status, 1);
     const { entries } = JSON.parse(stdout.toString()) as { entries: unknown[] };
-    const { entries: all } = JSON.parse(crit(['decode', '-i', fixture('tree/pstree.img')]).stdout.toString()) as { entries: unknown[] };
+    const { entries: all } = JSON.parse(crit(['decode', '-i', fixture('tree/pstree.img')]).stdout.toString()) as {
+      entries: unknown[];
+    };
     assert.deepEqual(entries.slice(0, 7), all.slice(0, 7));
   });
 });

@@ -1,3 +1,4 @@
+/* eslint-disable no-control-regex -- escape sequences are what is looked for */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';

@@ -41,9 +41,13 @@ describe('crit x DIR sk', () => {
 
   for (const set of readdirSync(fixture())) {
     it(`${set}: every descriptor of a socket has its socket`, () => {
-      const list = JSON.parse(crit(['x', fixture(set), 'sk', '--json']).stdout.toString()) as { owners: { pid: number; fd: number }[] }[];
+      const list = JSON.parse(crit(['x', fixture(set), 'sk', '--json']).stdout.toString()) as {
+        owners: { pid: number; fd: number }[];
+      }[];
       const owned = list.flatMap(({ owners }) => owners).length;
-      const tasks = JSON.parse(crit(['x', fixture(set), 'fds', '--json']).stdout.toString()) as { fds: { type: string }[] }[];
+      const tasks = JSON.parse(crit(['x', fixture(set), 'fds', '--json']).stdout.toString()) as {
+        fds: { type: string }[];
+      }[];
       const sockets = tasks.flatMap(({ fds }) => fds).filter(({ type }) => /SK$/.test(type)).length;
       assert.equal(owned, sockets);
     });
@@ -68,7 +72,8 @@ describe('crit x of what is no image directory', () => {
     assert.match(stderr, /^[^\n]+\n$/);
     return stderr;
   };
-  it('a directory without pstree.img', () => assert.match(line('x', projectPath('docs'), 'ps'), /pstree\.img: is not there/));
+  it('a directory without pstree.img', () =>
+    assert.match(line('x', projectPath('docs'), 'ps'), /pstree\.img: is not there/));
   it('no directory', () => assert.match(line('x', '/nonexistent', 'ps'), /\/nonexistent: there is no such directory/));
   it('a file', () => assert.match(line('x', projectPath('LICENSE'), 'ps'), /LICENSE: is not a directory/));
 });

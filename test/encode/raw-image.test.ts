@@ -16,7 +16,8 @@ async function toJson(name: string, bytes: Uint8Array, pretty: boolean, noPayloa
   const type = recogniseRaw(name, bytes.subarray(0, 64));
   assert.ok(type);
   let text = '';
-  for await (const piece of rawJson(await viewRaw(type, [bytes]), [bytes], bytes.length, { pretty, noPayload })) text += piece;
+  for await (const piece of rawJson(await viewRaw(type, [bytes]), [bytes], bytes.length, { pretty, noPayload }))
+    text += piece;
   return JSON.parse(text) as Document;
 }
 
@@ -49,7 +50,10 @@ describe('raw images to JSON and back', () => {
   });
 
   it('text may be edited', async () => {
-    assert.equal(Buffer.from(await encodeRaw('IPTABLES', { text: '*filter\nCOMMIT\n' })).toString(), '*filter\nCOMMIT\n');
+    assert.equal(
+      Buffer.from(await encodeRaw('IPTABLES', { text: '*filter\nCOMMIT\n' })).toString(),
+      '*filter\nCOMMIT\n',
+    );
   });
 
   it('bytes without their view are enough, whatever their line breaks', async () => {
@@ -60,7 +64,9 @@ describe('raw images to JSON and back', () => {
 describe('JSON that is no raw image', () => {
   const document = toJson('rule-9.img', readFileSync(fixture('ns_net_table/rule-9.img')), false);
   const refuse = (name: string, pattern: RegExp, encode: () => Promise<unknown>): void => {
-    it(name, () => assert.rejects(encode(), (error: Error) => pattern.test(error.message) && !error.message.includes('\n')));
+    it(name, () =>
+      assert.rejects(encode(), (error: Error) => pattern.test(error.message) && !error.message.includes('\n')),
+    );
   };
 
   refuse('an edited view is refused, not dropped', /^raw\.messages: differs from what raw\.data says/, async () => {
@@ -73,7 +79,9 @@ describe('JSON that is no raw image', () => {
     assert.equal(raw['data'], '... <244B>');
     return encodeRaw('RULE', raw);
   });
-  refuse('data that is no base64', /^raw\.data: expected base64 text, got "\?\?\?"/, () => encodeRaw('RULE', { data: '???' }));
+  refuse('data that is no base64', /^raw\.data: expected base64 text, got "\?\?\?"/, () =>
+    encodeRaw('RULE', { data: '???' }),
+  );
   refuse('data that is no text', /^raw\.data: expected base64 text, got 5/, () => encodeRaw('RULE', { data: 5 }));
   refuse('no data', /^raw\.data: missing/, () => encodeRaw('RULE', { format: 'netlink' }));
   refuse('no raw', /^raw: expected an object, got nothing/, () => encodeRaw('RULE', undefined));

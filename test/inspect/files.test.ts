@@ -7,7 +7,10 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('taskFiles', () => {
   const images = {
-    'pstree.img': [{ pid: 10, ppid: 0 }, { pid: 11, ppid: 10 }],
+    'pstree.img': [
+      { pid: 10, ppid: 0 },
+      { pid: 11, ppid: 10 },
+    ],
     'ids-10.img': [{ files_id: 2 }],
     'fdinfo-2.img': [
       { fd: 0, type: 1, id: 1, flags: 0 },
@@ -40,9 +43,13 @@ describe('taskFiles', () => {
   });
 
   it('images of old versions, one per kind of file, are looked into', async () => {
-    const { 'files.img': _, ...old } = images;
     const [task] = await taskFiles(
-      imageSet({ ...old, 'reg-files.img': [{ id: 1, name: '/old' }], 'pipes.img': [{ id: 2, pipe_id: 5 }] }),
+      imageSet({
+        ...images,
+        'files.img': [],
+        'reg-files.img': [{ id: 1, name: '/old' }],
+        'pipes.img': [{ id: 2, pipe_id: 5 }],
+      }),
     );
     assert.deepEqual(
       task?.fds.slice(0, 3).map(({ file }) => file),

@@ -3,7 +3,15 @@ import { describe, it } from 'node:test';
 import { taskRss } from '../../src/inspect/rss.js';
 import { imageSet } from './entries.js';
 
-const vma = (start: bigint, end: bigint, status = 1, shmid = 0n): object => ({ start, end, status, shmid, pgoff: 0n, prot: 3, flags: 0 });
+const vma = (start: bigint, end: bigint, status = 1, shmid = 0n): object => ({
+  start,
+  end,
+  status,
+  shmid,
+  pgoff: 0n,
+  prot: 3,
+  flags: 0,
+});
 
 describe('taskRss', () => {
   const set = (pages: object[], vmas: object[]): ReturnType<typeof imageSet> =>
@@ -37,7 +45,9 @@ describe('taskRss', () => {
   });
 
   it('pages outside of every mapping have none', async () => {
-    const [task] = await taskRss(set([{ vaddr: 0x1000n, compat_nr_pages: 1, nr_pages: 1n }], [vma(0x100000n, 0x200000n)]));
+    const [task] = await taskRss(
+      set([{ vaddr: 0x1000n, compat_nr_pages: 1, nr_pages: 1n }], [vma(0x100000n, 0x200000n)]),
+    );
     assert.deepEqual(task?.ranges[0]?.vmas, []);
   });
 });

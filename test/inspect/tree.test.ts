@@ -5,7 +5,8 @@ import { imageSet } from './entries.js';
 
 const task = (pid: number, ppid: number): object => ({ pid, ppid, pgid: 1, sid: 1, threads: [pid] });
 const core = (comm: string, task_state = 1): object[] => [{ tc: { comm, task_state } }];
-const shape = (nodes: readonly TaskNode[]): unknown[] => nodes.map(({ pid, children }) => (children.length > 0 ? [pid, shape(children)] : pid));
+const shape = (nodes: readonly TaskNode[]): unknown[] =>
+  nodes.map(({ pid, children }) => (children.length > 0 ? [pid, shape(children)] : pid));
 
 describe('taskTree', () => {
   it('hangs children below their parents in image order', async () => {
@@ -23,7 +24,9 @@ describe('taskTree', () => {
   });
 
   it('shows every task once, also those without a parent and those in a ring', async () => {
-    const tree = await taskTree(imageSet({ 'pstree.img': [task(1, 0), task(5, 99), task(7, 8), task(8, 7), task(9, 9)] }));
+    const tree = await taskTree(
+      imageSet({ 'pstree.img': [task(1, 0), task(5, 99), task(7, 8), task(8, 7), task(9, 9)] }),
+    );
     assert.deepEqual(shape(tree), [1, 5, 9, [7, [8]]]);
   });
 

@@ -43,7 +43,8 @@ function readNumber(view: DataView, offset: number, kind: NumberKind): number | 
   }
 }
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+const hex = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 
 /** A number's name from a table, else the number. */
 export function named(names: Readonly<Record<number, string>>, value: number): string | number {
@@ -111,7 +112,14 @@ export class AttributeReader {
   }
 
   /** A payload of another size than its kind has is printed as hex: newer kernels widen attributes. */
-  #value(kind: AttributeKind, start: number, end: number, path: string, table: AttributeTable, depth: number): RawValue {
+  #value(
+    kind: AttributeKind,
+    start: number,
+    end: number,
+    path: string,
+    table: AttributeTable,
+    depth: number,
+  ): RawValue {
     const payload = this.#bytes.subarray(start, end);
     if (typeof kind === 'object') {
       if ('nested' in kind) return this.#nested(kind.nested, start, end, path, depth);
@@ -169,7 +177,10 @@ export class AttributeReader {
   #via(start: number, end: number): RawValue | undefined {
     if (end - start < 2) return undefined;
     const address = this.#bytes.subarray(start + 2, end);
-    return { family: named(ADDRESS_FAMILY, this.#view.getUint16(start, true)), address: ipText(address) ?? hex(address) };
+    return {
+      family: named(ADDRESS_FAMILY, this.#view.getUint16(start, true)),
+      address: ipText(address) ?? hex(address),
+    };
   }
 
   /** struct rtnexthop: u16 length, u8 flags, u8 hops (the weight less one), s32 ifindex; then its attributes. */
@@ -183,7 +194,11 @@ export class AttributeReader {
     while (at < end) {
       const length = end - at >= 8 ? this.#view.getUint16(at, true) : 0;
       if (length < 8 || at + length > end) {
-        this.#problem(at, `${path}[${hops.length}]`, `next hop length ${length} does not fit the ${end - at} bytes left`);
+        this.#problem(
+          at,
+          `${path}[${hops.length}]`,
+          `next hop length ${length} does not fit the ${end - at} bytes left`,
+        );
         break;
       }
       hops.push({

@@ -9,7 +9,7 @@ export interface RawJsonOptions {
   readonly noPayload: boolean;
 }
 
-// eslint-disable-next-line no-control-regex -- JSON.stringify leaves DEL and what is not ASCII as it is
+// JSON.stringify leaves DEL and what is not ASCII as it is.
 const NOT_PLAIN = /[\x7f-\uffff]/g;
 
 const text = (value: string): string =>
@@ -21,7 +21,7 @@ function write(value: RawValue, indent: string | undefined): string {
   const inner = indent === undefined ? undefined : `${indent}    `;
   const items = Array.isArray(value)
     ? (value as readonly RawValue[]).map((item) => write(item, inner))
-    : Object.entries(value).map(([key, item]) => `${text(key)}: ${write(item as RawValue, inner)}`);
+    : Object.entries(value).map(([key, item]) => `${text(key)}: ${write(item, inner)}`);
   const [open, close] = Array.isArray(value) ? '[]' : '{}';
   if (items.length === 0) return `${open}${close}`;
   if (inner === undefined) return `${open}${items.join(', ')}${close}`;
@@ -39,7 +39,8 @@ async function* base64Lines(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Ar
     return out;
   };
   for await (const chunk of chunks) {
-    const bytes = rest.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : Buffer.concat([rest, chunk]);
+    const bytes =
+      rest.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : Buffer.concat([rest, chunk]);
     const whole = bytes.length - (bytes.length % LINE_BYTES);
     yield lines(bytes.subarray(0, whole));
     rest = Buffer.from(bytes.subarray(whole));
@@ -71,8 +72,8 @@ export async function* rawJson(
 ): AsyncGenerator<string> {
   const withData = !view.complete && view.format !== 'pages';
   // Text that is not valid UTF-8 would not come back from `text`: only the bytes are printed.
-  const { text: _, ...others } = view.fields;
-  const fields: Record<string, RawValue> = { format: view.format, ...(view.complete || view.format !== 'text' ? view.fields : others) };
+  const useful = Object.entries(view.fields).filter(([name]) => name !== 'text' || view.complete);
+  const fields: Record<string, RawValue> = { format: view.format, ...Object.fromEntries(useful) };
   if (!withData || options.noPayload) {
     if (withData) fields['data'] = `... <${sizeText(sizeBytes)}>`;
     yield write({ magic: view.type, raw: fields }, options.pretty ? '' : undefined);

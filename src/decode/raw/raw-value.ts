@@ -1,5 +1,6 @@
 /** What a raw image's view is made of: JSON values, with bigint where a number may exceed 2^53. */
-export type RawValue = string | number | bigint | boolean | null | readonly RawValue[] | { readonly [key: string]: RawValue };
+export type RawValue =
+  string | number | bigint | boolean | null | readonly RawValue[] | { readonly [key: string]: RawValue };
 
 /** A raw image that is not what it should be, and where. What was sound before that place is in the view all the same. */
 export interface Damage {

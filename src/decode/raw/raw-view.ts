@@ -21,7 +21,14 @@ export interface RawView {
 export const MAX_WHOLE_BYTES = 64 * 1024 * 1024;
 
 /** Raw files that may well be empty: tools that had nothing to save, dumps without entries. */
-const MAY_BE_EMPTY: ReadonlySet<RawImageType> = new Set(['IPTABLES', 'IP6TABLES', 'NFTABLES', 'NETNF_CT', 'NETNF_EXP', 'PAGES']);
+const MAY_BE_EMPTY: ReadonlySet<RawImageType> = new Set([
+  'IPTABLES',
+  'IP6TABLES',
+  'NFTABLES',
+  'NETNF_CT',
+  'NETNF_EXP',
+  'PAGES',
+]);
 
 function viewNetlink(type: RawImageType, bytes: Buffer): RawView {
   const { messages, damage } = decodeNetlink(bytes, dumpMagicOf(type));
@@ -34,12 +41,18 @@ function viewText(type: RawImageType, bytes: Buffer): RawView {
   return { type, format: 'text', fields: { text }, damage: [], complete };
 }
 
-async function viewTarGz(type: RawImageType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
+async function viewTarGz(
+  type: RawImageType,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<RawView> {
   const { entries, omitted, damage } = await listTarGz(chunks);
   return { type, format: 'tar.gz', fields: { entries, ...(omitted > 0 ? { omitted } : {}) }, damage, complete: false };
 }
 
-async function viewPages(type: RawImageType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
+async function viewPages(
+  type: RawImageType,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<RawView> {
   const counter = new PageCounter();
   for await (const chunk of chunks) counter.push(chunk);
   return { type, format: 'pages', fields: { ...counter.summary() }, damage: [], complete: false };
@@ -61,7 +74,10 @@ async function whole(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): 
  * Never throws over what the bytes are; that is in `damage`.
  * @param chunks the file's bytes, in pieces of any size
  */
-export async function viewRaw(type: RawImageType, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RawView> {
+export async function viewRaw(
+  type: RawImageType,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<RawView> {
   const format = RAW_FORMAT[type];
   if (format === 'pages') return viewPages(type, chunks);
   if (format === 'tar.gz') return viewTarGz(type, chunks);
@@ -72,7 +88,13 @@ export async function viewRaw(type: RawImageType, chunks: AsyncIterable<Uint8Arr
     return { type, format, fields, damage: [{ offsetBytes: MAX_WHOLE_BYTES, reason }], complete: false };
   }
   if (bytes.length === 0 && !MAY_BE_EMPTY.has(type)) {
-    return { type, format, fields: { messages: [] }, damage: [{ offsetBytes: 0, reason: 'the file is empty' }], complete: false };
+    return {
+      type,
+      format,
+      fields: { messages: [] },
+      damage: [{ offsetBytes: 0, reason: 'the file is empty' }],
+      complete: false,
+    };
   }
   return format === 'text' ? viewText(type, bytes) : viewNetlink(type, bytes);
 }

@@ -84,10 +84,14 @@ export class TarHeaders {
   #metaPadding = 0;
   #override: Record<string, string> = {};
 
+  /** Nothing that comes now is looked at. */
+  get #done(): boolean {
+    return this.ended || this.damage !== undefined;
+  }
+
   push(chunk: Uint8Array): void {
-    if (this.ended || this.damage) return;
     let data = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    while (data.length > 0 && !this.ended && !this.damage) {
+    while (data.length > 0 && !this.#done) {
       if (this.#skip > 0) {
         const n = Math.min(this.#skip, data.length);
         this.#takeMeta(data.subarray(0, n));
@@ -98,7 +102,10 @@ export class TarHeaders {
         continue;
       }
       const n = Math.min(BLOCK - this.#pending.length, data.length);
-      this.#pending = this.#pending.length === 0 ? Buffer.from(data.subarray(0, n)) : Buffer.concat([this.#pending, data.subarray(0, n)]);
+      this.#pending =
+        this.#pending.length === 0
+          ? Buffer.from(data.subarray(0, n))
+          : Buffer.concat([this.#pending, data.subarray(0, n)]);
       data = data.subarray(n);
       if (this.#pending.length === BLOCK) {
         const block = this.#pending;
@@ -127,16 +134,23 @@ export class TarHeaders {
       return;
     }
     this.#zeroBlocks = 0;
-    if (!checksumHolds(block)) return this.#fail('the header checksum does not hold');
+    if (!checksumHolds(block)) {
+      this.#fail('the header checksum does not hold');
+      return;
+    }
     const size = this.#override['size'] !== undefined ? Number(this.#override['size']) : number(block, 124, 12);
     const mode = number(block, 100, 8);
     if (size === undefined || !Number.isSafeInteger(size) || size < 0 || mode === undefined) {
-      return this.#fail('the header has a size or mode that is no number');
+      this.#fail('the header has a size or mode that is no number');
+      return;
     }
     const flag = String.fromCharCode(block[156] ?? 0);
     this.#skip = Math.ceil(size / BLOCK) * BLOCK;
     if (flag === 'x' || flag === 'g' || flag === 'L' || flag === 'K') {
-      if (size > MAX_META_BYTES) return this.#fail(`a name of ${size} bytes`);
+      if (size > MAX_META_BYTES) {
+        this.#fail(`a name of ${size} bytes`);
+        return;
+      }
       this.#meta = { kind: flag, bytes: size, parts: [] };
       this.#metaPadding = this.#skip - size;
       if (size === 0) this.#meta = undefined;
@@ -169,7 +183,9 @@ export class TarHeaders {
       size: kind === 'file' ? size : Number(this.#override['GNU.sparse.realsize'] ?? (kind === 'sparse' ? size : 0)),
       mtime: Math.floor(Number(this.#override['mtime'] ?? number(block, 136, 12) ?? 0)),
       ...(kind === 'symlink' || kind === 'hardlink' ? { target: link } : {}),
-      ...(kind === 'char' || kind === 'block' ? { device: `${number(block, 329, 8) ?? 0}:${number(block, 337, 8) ?? 0}` } : {}),
+      ...(kind === 'char' || kind === 'block'
+        ? { device: `${number(block, 329, 8) ?? 0}:${number(block, 337, 8) ?? 0}` }
+        : {}),
     });
   }
 

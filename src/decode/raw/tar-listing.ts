@@ -25,15 +25,19 @@ export async function listTarGz(chunks: AsyncIterable<Uint8Array> | Iterable<Uin
       if (padding > MAX_PADDING_BYTES || headers.damage) resolve(undefined);
     });
     gunzip.on('end', () => resolve(undefined));
-    gunzip.on('error', (error) => resolve({ offsetBytes: gunzip.bytesWritten, reason: `not sound gzip data: ${error.message}` }));
+    gunzip.on('error', (error) =>
+      resolve({ offsetBytes: gunzip.bytesWritten, reason: `not sound gzip data: ${error.message}` }),
+    );
   });
-  let finished = false;
-  void done.then(() => (finished = true));
+  const state = { finished: false };
+  void done.then(() => (state.finished = true));
   for await (const chunk of chunks) {
-    if (finished) continue; // the caller's stream is read to its end all the same: its bytes may be wanted
-    if (!gunzip.write(chunk)) await Promise.race([done, new Promise((resolve) => gunzip.once('drain', resolve))]);
+    if (state.finished) break;
+    // A copy: the stream reads it later, and the caller may use the buffer again.
+    const more = gunzip.write(Buffer.from(chunk));
+    if (!more) await Promise.race([done, new Promise((resolve) => gunzip.once('drain', resolve))]);
   }
-  if (!finished) gunzip.end();
+  if (!state.finished) gunzip.end();
   let problem = await done;
   gunzip.destroy();
   if (!problem) headers.end();

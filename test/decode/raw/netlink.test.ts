@@ -54,7 +54,12 @@ describe('netlink dumps of ip(8)', () => {
 
   it('routes of both families are told by table, protocol and type', () => {
     const [route] = messagesOf(readFileSync(fixture('ns_net_table/route-9.img')), DUMP_MAGIC.ROUTE);
-    assert.deepEqual(route?.attributes, { RTA_TABLE: 'main', RTA_DST: '10.77.0.0', RTA_PREFSRC: '10.77.0.1', RTA_OIF: 3 });
+    assert.deepEqual(route?.attributes, {
+      RTA_TABLE: 'main',
+      RTA_DST: '10.77.0.0',
+      RTA_PREFSRC: '10.77.0.1',
+      RTA_OIF: 3,
+    });
     const routes6 = messagesOf(readFileSync(fixture('ns_net_table/route6-9.img')), DUMP_MAGIC.ROUTE6);
     assert.deepEqual(
       routes6.map(({ family, attributes }) => [family, attributes['RTA_DST'], attributes['RTA_PREF']]),
@@ -97,10 +102,17 @@ describe('netlink dumps of ip(8)', () => {
 
   it('what is not known is kept in hex, under its number', () => {
     const ifa = Buffer.concat([Buffer.from([2, 24, 0, 77]), u32(1)]);
-    const dump = Buffer.concat([u32(DUMP_MAGIC.IFADDR), message(20, ifa, attr(200, Buffer.from('abcd', 'hex'))), message(21, ifa)]);
+    const dump = Buffer.concat([
+      u32(DUMP_MAGIC.IFADDR),
+      message(20, ifa, attr(200, Buffer.from('abcd', 'hex'))),
+      message(21, ifa),
+    ]);
     const messages = messagesOf(dump, DUMP_MAGIC.IFADDR);
     assert.deepEqual(messages[0]?.attributes, { '#200': 'abcd' });
-    assert.deepEqual(messages[1], { header: { type: 21, flags: 'NLM_F_MULTI', seq: 7, pid: 99 }, payload: '0218004d01000000' });
+    assert.deepEqual(messages[1], {
+      header: { type: 21, flags: 'NLM_F_MULTI', seq: 7, pid: 99 },
+      payload: '0218004d01000000',
+    });
   });
 });
 
@@ -137,7 +149,10 @@ describe('conntrack dumps', () => {
         },
         CTA_STATUS: 'IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED | IPS_SRC_NAT_DONE | IPS_DST_NAT_DONE',
         CTA_PROTOINFO: {
-          CTA_PROTOINFO_TCP: { CTA_PROTOINFO_TCP_STATE: 'ESTABLISHED', CTA_PROTOINFO_TCP_FLAGS_ORIGINAL: { flags: 0x23, mask: 0x23 } },
+          CTA_PROTOINFO_TCP: {
+            CTA_PROTOINFO_TCP_STATE: 'ESTABLISHED',
+            CTA_PROTOINFO_TCP_FLAGS_ORIGINAL: { flags: 0x23, mask: 0x23 },
+          },
         },
         CTA_TIMEOUT: 431999,
         CTA_COUNTERS_ORIG: { CTA_COUNTERS_PACKETS: 4294967296n },
@@ -171,7 +186,12 @@ describe('damaged netlink dumps', () => {
     const { messages, damage } = decodeNetlink(broken, DUMP_MAGIC.RULE);
     assert.equal(messages.length, 1);
     assert.deepEqual(damage, [
-      { offsetBytes: 56, entry: 1, field: 'header', reason: 'message length 4294967280 does not fit the 188 bytes left' },
+      {
+        offsetBytes: 56,
+        entry: 1,
+        field: 'header',
+        reason: 'message length 4294967280 does not fit the 188 bytes left',
+      },
     ]);
   });
 
@@ -180,12 +200,17 @@ describe('damaged netlink dumps', () => {
     broken.writeUInt16LE(0xffff, 4 + 28);
     const { messages, damage } = decodeNetlink(broken, DUMP_MAGIC.RULE);
     assert.equal(messages.length, 4);
-    assert.equal(damage[0]?.offsetBytes, 32);
-    assert.equal(damage[0]?.field, 'attributes.FRA_TABLE');
+    assert.deepEqual(
+      damage.map(({ offsetBytes, field }) => [offsetBytes, field]),
+      [[32, 'attributes.FRA_TABLE']],
+    );
   });
 
   it('another magic is refused by name', () => {
-    assert.match(decodeNetlink(sound, DUMP_MAGIC.ROUTE).damage[0]?.reason ?? '', /expected the magic 0x45311224, found 0x71706986/);
+    assert.match(
+      decodeNetlink(sound, DUMP_MAGIC.ROUTE).damage[0]?.reason ?? '',
+      /expected the magic 0x45311224, found 0x71706986/,
+    );
   });
 
   it('nesting without end does not exhaust the stack', () => {

@@ -77,7 +77,10 @@ describe('tmpfs archives', () => {
 
   it('a gigabyte of zeros behind the end mark is not unpacked', async () => {
     const started = performance.now();
-    const { damage } = await viewRaw('TMPFS_DEV', pieces(gzipSync(Buffer.alloc(256 * 1024 * 1024), { level: 1 }), 65536));
+    const { damage } = await viewRaw(
+      'TMPFS_DEV',
+      pieces(gzipSync(Buffer.alloc(256 * 1024 * 1024), { level: 1 }), 65536),
+    );
     assert.deepEqual(damage, []);
     assert.ok(performance.now() - started < 5000);
   });
