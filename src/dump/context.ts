@@ -57,7 +57,7 @@ export interface DumpContext {
   /** The id of the next pages image. */
   nextPagesId(): number;
   /** Writes one whole image (0600). */
-  write(type: ImageType, id: number | undefined, entries: readonly OutEntry[]): void;
+  write(type: ImageType, id: number | undefined, entries: Iterable<OutEntry>): void;
   /** Path of an image file in the directory, for those that are filled by other means (pages, ghost content). */
   imagePath(type: ImageType, id?: number): string;
 }

@@ -67,6 +67,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   const tree = FrozenTree.freeze(options.pid, log, options.timeoutSec);
   freezing.end();
   const frozen = stats.phase('frozen_time');
+  using files = new DumpFiles(ctx);
   let done = false;
   let released = false;
   const release = () => {
@@ -83,7 +84,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     checkUnshared(tree.alive.map((task) => task.pid));
     checkSessions(tree, options.shellJob);
     for (const task of tree.alive) tasks.push(new Task(task, options.leaveRunning));
-    const write = dumpTasks(ctx, pages, tree, tasks);
+    const write = dumpTasks(ctx, pages, files, tree, tasks);
     // Tasks that are to run on do so before the rest is written.
     if (options.leaveRunning && !options.leaveStopped) release();
     pages.finish();
@@ -91,6 +92,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     options.action('post-dump');
     writeInventory(ctx);
     done = true;
+    if (!options.leaveRunning) files.keepLinks();
   } finally {
     if (!done) images.discard();
     release();
@@ -99,39 +101,41 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
 }
 
 /** What must happen while the tree is stopped. @returns what is left to write */
-function dumpTasks(ctx: DumpContext, pages: TaskPages, tree: FrozenTree, tasks: readonly Task[]): () => void {
-  const files = new DumpFiles(ctx);
-  try {
-    // Everything that can be refused is found out before memory is copied.
-    for (const task of tasks) {
-      files.addTask(task);
-      task.vmas = describeVmas(task.pid, task.maps, (map) => files.addMappedFile(task, map));
-      task.exeId = files.addExe(task);
-    }
-    const answers = tasks.map((task) => {
-      const b = task.batch();
-      const core = askTask(task, b);
-      const mm = askMm(task, b);
-      return { core, mm };
-    });
-    for (const task of tasks) task.batch().run();
-    const cores = tasks.map((task, i) => {
-      const parts = answers[i]!.core();
-      const threads = task.threads.slice(1).map((_, k) => askThread(task, k + 1));
-      return buildCores(ctx, task, [parts, ...threads]);
-    });
-    const mms = tasks.map((task, i) => answers[i]!.mm(task.exeId, task.vmas));
-    const memdump = ctx.stats.phase('memdump_time');
-    for (const task of tasks) pages.take(task);
-    memdump.end();
-    files.finish();
-    const ids = tasks.map((task) => files.idsOf(task));
-    return () => {
-      writeTasks(ctx, tree, tasks, cores, mms, ids);
-    };
-  } finally {
-    files[Symbol.dispose]();
+function dumpTasks(
+  ctx: DumpContext,
+  pages: TaskPages,
+  files: DumpFiles,
+  tree: FrozenTree,
+  tasks: readonly Task[],
+): () => void {
+  // Everything that can be refused is found out before memory is copied.
+  for (const task of tasks) {
+    files.addTask(task);
+    task.vmas = describeVmas(task.pid, task.maps, (map) => files.addMappedFile(task, map));
+    task.exeId = files.addExe(task);
   }
+  files.allKnown();
+  const answers = tasks.map((task) => {
+    const b = task.batch();
+    const core = askTask(task, b);
+    const mm = askMm(task, b);
+    return { core, mm };
+  });
+  for (const task of tasks) task.batch().run();
+  const cores = tasks.map((task, i) => {
+    const parts = answers[i]!.core();
+    const threads = task.threads.slice(1).map((_, k) => askThread(task, k + 1));
+    return buildCores(ctx, task, [parts, ...threads]);
+  });
+  const mms = tasks.map((task, i) => answers[i]!.mm(task.exeId, task.vmas));
+  const memdump = ctx.stats.phase('memdump_time');
+  for (const task of tasks) pages.take(task);
+  memdump.end();
+  files.finish();
+  const ids = tasks.map((task) => files.idsOf(task));
+  return () => {
+    writeTasks(ctx, tree, tasks, cores, mms, ids);
+  };
 }
 
 function writeTasks(

@@ -9,7 +9,7 @@ import type { OutEntry } from './context.js';
 export interface ImageSink {
   /** The path of an image that is filled by other means. */
   path(type: ImageType, id?: number): string;
-  write(type: ImageType, id: number | undefined, entries: readonly OutEntry[]): void;
+  write(type: ImageType, id: number | undefined, entries: Iterable<OutEntry>): void;
   nextPagesId(): number;
   /** The dump failed: no part of it stays. */
   discard(): void;
@@ -37,7 +37,7 @@ export class ImagesOnDisk implements ImageSink {
     return file;
   }
 
-  write(type: ImageType, id: number | undefined, entries: readonly OutEntry[]): void {
+  write(type: ImageType, id: number | undefined, entries: Iterable<OutEntry>): void {
     this.path(type, id);
     writeImage(this.dir, type, id, entries as never);
   }
@@ -61,7 +61,7 @@ export class Nowhere implements ImageSink {
   path(): string {
     return '/dev/null';
   }
-  write(type: ImageType, _id: number | undefined, entries: readonly OutEntry[]): void {
+  write(type: ImageType, _id: number | undefined, entries: Iterable<OutEntry>): void {
     const { message } = describeType(type);
     for (const entry of entries) if (message) encodeMessage(message, entry.message as never);
   }

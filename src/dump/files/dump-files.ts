@@ -1,0 +1,343 @@
+import { closeSync, openSync } from 'node:fs';
+import type { ImageType } from '../../image/catalogue.js';
+import { CritError } from '../../image/errors.js';
+import { FdTypes, type FdinfoEntry, type FileEntry, type FownEntry } from '../../image/generated/messages.js';
+import { fdLocks } from '../../kernel/fdinfo.js';
+import { readFds } from '../../kernel/fd-links.js';
+import { KCMP_FILE, KCMP_FILES, KCMP_FS } from '../../kernel/kcmp.js';
+import { mapFilesName, type MapEntry } from '../../kernel/maps.js';
+import { FD_CLOEXEC, O_PATH } from '../../kernel/open-flags.js';
+import { devMajor, devMinor, S_IFCHR, S_IFMT, S_IFREG } from '../../kernel/stat.js';
+import { sysRaw } from '../../native/sys.js';
+import type { DumpContext, DumpTask, OutEntry } from '../context.js';
+import type { Description } from './description.js';
+import { DescriptorReader } from './descriptor-reader.js';
+import { readLink, statFd, statPath, type FileStat } from './file-stat.js';
+import type { Files } from './files.js';
+import { KernelOrder, sameObject } from './kernel-order.js';
+import { kindOf } from './kinds.js';
+import { memfdName, SharedMemoryObjects, shmemDev } from './memfd.js';
+import { Names, type OpenFile } from './names.js';
+import { NO_OWNER, readOwner } from './owner.js';
+import { regularFile } from './regular-entry.js';
+import { unsupported } from './unsupported.js';
+
+/** Ids of tables and contexts begin behind those that stand for crit's own (ids.ts). */
+const FIRST_ID = 2;
+/** Major number of /dev/null and /dev/zero, the devices that may be mapped. */
+const MEM_MAJOR = 1;
+
+interface Table {
+  id: number;
+  pid: number;
+  byFd: Map<number, Description>;
+  entries: FdinfoEntry[];
+}
+
+interface Context {
+  id: number;
+  pid: number;
+  cwd: number;
+  root: number;
+}
+
+/**
+ * The descriptors of the tree, and its places in file systems. Everything is asked from outside, while the tree stands:
+ * /proc, pidfd_getfd(2) and kcmp(2); only queues of unix sockets need a batch in the task.
+ *
+ * Cost: 7 system calls of crit's a descriptor, 1 kcmp and 3 calls for one that the parent process has too.
+ */
+export class DumpFiles implements Disposable {
+  readonly #ctx: DumpContext;
+  #nextId = 1;
+  readonly #files: FileEntry[] = [];
+  readonly #images = new Map<ImageType, OutEntry[]>();
+  readonly #names: Names;
+  readonly #memory = new SharedMemoryObjects();
+  readonly #readers = new Map<number, DescriptorReader>();
+  readonly #descriptions: Description[] = [];
+  readonly #byKey = new Map<string, KernelOrder<Description>>();
+  readonly #tables = new Map<number, Table>();
+  readonly #tableOrder = new KernelOrder<Table>(sameObject(KCMP_FILES));
+  readonly #contexts = new Map<number, Context>();
+  readonly #contextOrder = new KernelOrder<Context>(sameObject(KCMP_FS));
+  /** Ids of files that mappings, exe links and directories refer to. */
+  readonly #special = new Map<string, { id: number; memfd: boolean }>();
+  readonly #once = new Set<string>();
+  readonly #whenKnown: (() => void)[] = [];
+  readonly #finally: (() => void)[] = [];
+  readonly #sink: Files;
+
+  constructor(ctx: DumpContext) {
+    this.#ctx = ctx;
+    const newId = () => this.#nextId++;
+    const add = (entry: FileEntry) => {
+      this.#files.push(entry);
+    };
+    this.#names = new Names(
+      ctx,
+      newId,
+      add,
+      (message) => {
+        this.#put('REMAP_FPATH', { message });
+      },
+      () => new Set(ctx.tasks.map((task) => task.pid)),
+    );
+    this.#sink = {
+      ctx,
+      newId,
+      add,
+      put: (type, entry) => {
+        this.#put(type, entry);
+      },
+      nameOf: (id, file) => this.#names.nameOf(id, file),
+      addRegular: (file, flags, pos, fown) => this.#addRegular(file, flags, pos, fown),
+      memfdInode: (name, stat, fd) => this.#memory.add(name, stat, fd),
+      take: (file) => this.#reader(file.task.pid).take(file.fd),
+      tableOf: (file) => this.#tables.get(file.task.pid)!.byFd,
+      descriptions: this.#descriptions,
+      once: (key) => this.#once.has(key) || !this.#once.add(key),
+      whenKnown: (action) => this.#whenKnown.push(action),
+      finally: (action) => this.#finally.push(action),
+    };
+  }
+
+  /**
+   * All descriptors of a process, its current directory, root and umask.
+   * @throws CritError UNSUPPORTED naming process, descriptor and kind
+   */
+  addTask(task: DumpTask): void {
+    this.#checkThreads(task);
+    this.#addTable(task);
+    this.#addContext(task);
+  }
+
+  /** A table or context that only one thread of a process has cannot be told in the images. */
+  #checkThreads(task: DumpTask): void {
+    for (const tid of task.tids.slice(1))
+      for (const [type, what] of [
+        [KCMP_FILES, 'descriptor table'],
+        [KCMP_FS, 'current directory, root and umask'],
+      ] as const)
+        if (sysRaw('kcmp', task.pid, tid, type, 0, 0) > 0)
+          throw new CritError(`process ${task.pid}, thread ${tid}: it has a ${what} of its own: not supported`, {
+            code: 'UNSUPPORTED',
+          });
+  }
+
+  #reader(pid: number): DescriptorReader {
+    let reader = this.#readers.get(pid);
+    if (!reader) this.#readers.set(pid, (reader = new DescriptorReader(pid)));
+    return reader;
+  }
+
+  #addTable(task: DumpTask): void {
+    const { pid } = task;
+    const table: Table = { id: FIRST_ID + this.#distinct(this.#tables), pid, byFd: new Map(), entries: [] };
+    const known = this.#tableOrder.findOrAdd(table);
+    this.#tables.set(pid, known ?? table);
+    if (known) return;
+    // what was inherited by fork mostly stands under the same number in the parent
+    const parent = this.#tables.get(task.frozen.ppid);
+    for (const fd of readFds(pid)) {
+      const info = this.#reader(pid).info(fd);
+      if (info.lines.length > 0 && fdLocks(info).length > 0)
+        throw unsupported({ task, fd, link: readLink(`/proc/${pid}/fd/${fd}`) }, 'a lock on a file');
+      let file = parent?.byFd.get(fd);
+      if (!file || sysRaw('kcmp', parent!.pid, pid, KCMP_FILE, fd, fd) !== 0) file = this.#describe(task, fd, info);
+      table.byFd.set(fd, file);
+      table.entries.push({
+        id: file.id,
+        flags: info.cloexec ? FD_CLOEXEC : 0,
+        type: this.#types.get(file)!,
+        fd,
+      });
+    }
+  }
+  readonly #types = new Map<Description, number>();
+
+  #distinct(map: ReadonlyMap<number, unknown>): number {
+    return new Set(map.values()).size;
+  }
+
+  /** The description behind a descriptor: one that is known, or a new one. */
+  #describe(task: DumpTask, fd: number, info: Description['info']): Description {
+    const own = this.#reader(task.pid).take(fd);
+    try {
+      const stat = statFd(own);
+      const key = `${stat.dev}:${stat.ino}:${info.pos}:${info.flags}`;
+      let alike = this.#byKey.get(key);
+      if (!alike)
+        this.#byKey.set(
+          key,
+          (alike = new KernelOrder<Description>((a, b) =>
+            sysRaw('kcmp', a.task.pid, b.task.pid, KCMP_FILE, a.fd, b.fd),
+          )),
+        );
+      const file: Description = {
+        id: this.#nextId,
+        task,
+        fd,
+        link: '',
+        stat,
+        info,
+        owner: NO_OWNER,
+      };
+      const known = alike.findOrAdd(file);
+      if (known) return known;
+      this.#nextId++;
+      const complete = file as { -readonly [K in keyof Description]: Description[K] };
+      complete.link = readLink(`/proc/self/fd/${own}`);
+      complete.owner = readOwner(own, info.flags);
+      const kind = kindOf(file);
+      this.#types.set(file, kind.type);
+      this.#descriptions.push(file);
+      const entry: FileEntry = { type: kind.type, id: file.id };
+      this.#files.push(entry);
+      Object.assign(entry, kind.describe(file, own, this.#sink));
+      return file;
+    } finally {
+      closeSync(own);
+    }
+  }
+
+  #addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number {
+    const id = this.#nextId++;
+    this.#files.push(regularFile({ id, name: this.#names.nameOf(id, file), stat: file.stat, flags, pos, fown }));
+    return id;
+  }
+
+  /** The id of a file that is named by a link of /proc. */
+  #fileOfLink(path: string, where: string): { id: number; memfd: boolean } {
+    const stat = statPath(path);
+    const link = readLink(path);
+    if (!stat) throw new CritError(`${where} (${link}): it is gone`, { code: 'UNSUPPORTED' });
+    const key = `${stat.dev}:${stat.ino}:${link}`;
+    let known = this.#special.get(key);
+    if (!known) {
+      const reg = (stat.mode & S_IFMT) === S_IFREG;
+      const file = { link, stat, where, open: () => openSync(path, reg ? 'r' : O_PATH) };
+      // a program may have been started from a memfd
+      if (stat.dev === shmemDev()) known = { id: this.#mappedMemfd(link, stat, path), memfd: true };
+      else known = { id: this.#addRegular(file, 0, 0n, NO_OWNER), memfd: false };
+      this.#special.set(key, known);
+    }
+    return known;
+  }
+
+  #addContext(task: DumpTask): void {
+    const { pid } = task;
+    const context: Context = { id: FIRST_ID + this.#distinct(this.#contexts), pid, cwd: 0, root: 0 };
+    const known = this.#contextOrder.findOrAdd(context);
+    this.#contexts.set(pid, known ?? context);
+    if (!known) {
+      context.cwd = this.#fileOfLink(`/proc/${pid}/cwd`, `process ${pid}, current directory`).id;
+      context.root = this.#fileOfLink(`/proc/${pid}/root`, `process ${pid}, root directory`).id;
+    }
+    const { cwd, root } = known ?? context;
+    const { umask } = task.status;
+    this.#ctx.write('FS', pid, [
+      { message: { cwd_id: cwd, root_id: root, ...(umask === undefined ? {} : { umask }) } },
+    ]);
+  }
+
+  /**
+   * The file of a mapping. A shared anonymous mapping is a memfd to the images.
+   * @returns its id, for vma_entry.shmid
+   */
+  addMappedFile(task: DumpTask, map: MapEntry): { id: number; memfd: boolean } {
+    const name = map.path + (map.deleted ? ' (deleted)' : '');
+    const key = `${map.devMajor}:${map.devMinor}:${map.inode}:${name}`;
+    const known = this.#special.get(key);
+    if (known) return known;
+    const where = `process ${task.pid}, mapping ${mapFilesName(map)}`;
+    const path = `/proc/${task.pid}/map_files/${mapFilesName(map)}`;
+    const stat = statPath(path);
+    if (!stat) throw new CritError(`${where} (${name}): its file is out of reach`, { code: 'UNSUPPORTED' });
+    if (stat.dev !== shmemDev()) {
+      if (name.startsWith('/memfd:'))
+        throw new CritError(`${where} (${name}): a memfd of huge pages is not supported yet`, { code: 'UNSUPPORTED' });
+      if ((stat.mode & S_IFMT) === S_IFCHR && devMajor(stat.rdev) !== MEM_MAJOR)
+        throw new CritError(
+          `${where} (${name}): a mapping of a character device (${devMajor(stat.rdev)}:${devMinor(stat.rdev)}) is not supported`,
+          { code: 'UNSUPPORTED' },
+        );
+    }
+    const found = this.#fileOfLink(path, where);
+    this.#special.set(key, found);
+    return found;
+  }
+
+  #mappedMemfd(name: string, stat: FileStat, path: string): number {
+    const fd = openSync(path, 'r');
+    try {
+      const id = this.#nextId++;
+      const inode_id = this.#memory.add(memfdName(name), stat, fd);
+      this.#files.push({
+        type: FdTypes.MEMFD,
+        id,
+        memfd: { id, flags: 0, pos: 0n, fown: NO_OWNER, inode_id },
+      });
+      return id;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** The program that a process runs. @returns its id, for mm_entry.exe_file_id */
+  addExe(task: DumpTask): number {
+    return this.#fileOfLink(`/proc/${task.pid}/exe`, `process ${task.pid}, program`).id;
+  }
+
+  /** Finds out what needs all processes to be known. @throws CritError UNSUPPORTED */
+  allKnown(): void {
+    for (const action of this.#whenKnown.splice(0)) action();
+  }
+
+  idsOf(task: DumpTask): { files_id: number; fs_id: number } {
+    return { files_id: this.#tables.get(task.pid)!.id, fs_id: this.#contexts.get(task.pid)!.id };
+  }
+
+  #put(type: ImageType, entry: OutEntry): void {
+    const entries = this.#images.get(type);
+    if (entries) entries.push(entry);
+    else this.#images.set(type, [entry]);
+  }
+
+  /** Writes every image about files, while the tree still stands. */
+  finish(): void {
+    this.allKnown();
+    for (const action of this.#finally) action();
+    this.#memory.write(this.#ctx, (message) => {
+      this.#put('MEMFD_INODE', { message });
+    });
+    this.#names.ghosts.write();
+    for (const table of new Set(this.#tables.values()))
+      this.#ctx.write(
+        'FDINFO',
+        table.id,
+        table.entries.map((message) => ({ message })),
+      );
+    this.#ctx.write(
+      'FILES',
+      undefined,
+      this.#files.map((message) => ({ message })),
+    );
+    for (const [type, entries] of this.#images) this.#ctx.write(type, undefined, entries);
+    this.#ctx.log.debug(
+      `${this.#descriptions.length} open files, ${new Set(this.#tables.values()).size} descriptor tables`,
+    );
+  }
+
+  /** Links that were made for files whose names are gone stay for the restore; without this they are removed again. */
+  keepLinks(): void {
+    this.#names.keepLinks();
+  }
+
+  [Symbol.dispose](): void {
+    this.#names[Symbol.dispose]();
+    this.#memory[Symbol.dispose]();
+    for (const reader of this.#readers.values()) reader[Symbol.dispose]();
+    this.#readers.clear();
+  }
+}

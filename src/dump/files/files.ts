@@ -1,0 +1,36 @@
+import type { DumpContext } from '../context.js';
+import type { Description } from './description.js';
+import type { OpenFile } from './names.js';
+import type { FileStat } from './file-stat.js';
+import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
+import type { OutEntry } from '../context.js';
+import type { ImageType } from '../../image/catalogue.js';
+
+/** What the kinds of files may ask of the dump. */
+export interface Files {
+  readonly ctx: DumpContext;
+  /** An id of files.img that nothing else has. */
+  newId(): number;
+  /** Adds an entry to files.img besides the one that describe() returns. */
+  add(entry: FileEntry): void;
+  /** An entry of an image that is written at the end; images without entries are not written. */
+  put(type: ImageType, entry: OutEntry): void;
+  /** The name under which a file is found at restore; notes what makes it findable (ghost files, links) under `id`. */
+  nameOf(id: number, file: OpenFile): string;
+  /** A reg_file_entry of its own for a file that another kind refers to. */
+  addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number;
+  /** The memfd inode of shared memory, its pages written at the end. */
+  memfdInode(name: string, stat: FileStat, fd: number): number;
+  /** crit's own descriptor of a description; the caller closes it. */
+  take(file: Description): number;
+  /** The descriptions of the table that a task has, by number. */
+  tableOf(file: Description): ReadonlyMap<number, Description>;
+  /** False for the first call with a key, true for later ones. */
+  once(key: string): boolean;
+  /** All descriptions of the tree, by id. */
+  readonly descriptions: readonly Description[];
+  /** Runs when all descriptions of the tree are known, before memory is dumped. */
+  whenKnown(action: () => void): void;
+  /** Runs at the end of the stop, for what is large. */
+  finally(action: () => void): void;
+}

@@ -1,0 +1,57 @@
+import type { CritError } from '../../image/errors.js';
+import { parseFdTarget } from '../../kernel/fd-links.js';
+import { devMajor, devMinor, S_IFBLK, S_IFCHR, S_IFMT } from '../../kernel/stat.js';
+import { chardev } from './chardev.js';
+import type { Description, FileKind } from './description.js';
+import { epoll } from './epoll.js';
+import { eventfd } from './eventfd.js';
+import { fifo } from './fifo.js';
+import { memfd } from './memfd.js';
+import { pipe } from './pipe.js';
+import { regular } from './regular.js';
+import { signalfd } from './signalfd.js';
+import { timerfd } from './timerfd.js';
+import { tty } from './tty.js';
+import { unix } from './unix.js';
+import { unsupported } from './unsupported.js';
+
+/** Every kind of file that can be dumped; the first that matches has it. */
+const KINDS: readonly FileKind[] = [memfd, regular, pipe, unix, eventfd, epoll, timerfd, signalfd, fifo, tty, chardev];
+
+/** Names of what the links call "anon_inode:[...]", for people. */
+const ANONYMOUS: Record<string, string> = {
+  inotify: 'an inotify',
+  fanotify: 'a fanotify group',
+  pidfd: 'a pidfd',
+  io_uring: 'an io_uring',
+  userfaultfd: 'a userfaultfd',
+  perf_event: 'a performance counter',
+  'bpf-map': 'a BPF map',
+  'bpf-prog': 'a BPF program',
+  btf: 'BPF type information',
+  'seccomp notify': 'a seccomp listener',
+  'landlock-ruleset': 'a Landlock rule set',
+  mount: 'a detached mount',
+  fscontext: 'a file-system context',
+  'kvm-vm': 'a virtual machine',
+  'kvm-vcpu': 'a virtual processor',
+};
+
+/** The kind of a description. @throws CritError UNSUPPORTED */
+export function kindOf(file: Description): FileKind {
+  const kind = KINDS.find((k) => k.matches(file));
+  if (!kind) throw refusal(file);
+  return kind;
+}
+
+function refusal(file: Description): CritError {
+  const target = parseFdTarget(file.link);
+  if (target.kind === 'anon') return unsupported(file, ANONYMOUS[target.type] ?? `an anonymous "${target.type}"`);
+  const type = file.stat.mode & S_IFMT;
+  const device = `${devMajor(file.stat.rdev)}:${devMinor(file.stat.rdev)}`;
+  if (type === S_IFCHR) return unsupported(file, `a character device (${device})`);
+  if (type === S_IFBLK) return unsupported(file, `a block device (${device})`);
+  if (target.kind === 'inode')
+    return unsupported(file, target.type === 'pidfd' ? 'a pidfd' : `a ${target.type} namespace`);
+  return unsupported(file, 'a file of this kind');
+}

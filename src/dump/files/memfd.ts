@@ -1,0 +1,107 @@
+import { FdTypes } from '../../image/generated/messages.js';
+import type { FileKind } from './description.js';
+import { unsupported } from './unsupported.js';
+import { F_GET_SEALS, F_SEAL_SEAL } from '../../kernel/open-flags.js';
+import { MFD_CLOEXEC } from '../../kernel/mman.js';
+import { closeSync, openSync } from 'node:fs';
+import { cString, sysRaw } from '../../native/sys.js';
+import { dumpShmem } from '../shmem.js';
+import type { DumpContext } from '../context.js';
+import { statFd, type FileStat } from './file-stat.js';
+
+const PREFIX = '/memfd:';
+const DELETED = ' (deleted)';
+
+let shmemDevice: bigint | undefined;
+
+/** Device of the kernel's own tmpfs, where memfds and shared anonymous mappings are. */
+export function shmemDev(): bigint {
+  if (shmemDevice === undefined) {
+    const fd = sysRaw('memfd_create', cString('crit-probe'), MFD_CLOEXEC);
+    shmemDevice = fd < 0 ? 0n : statFd(fd).dev;
+    if (fd >= 0) closeSync(fd);
+  }
+  return shmemDevice;
+}
+
+/** The name a memfd was made with; of a shared anonymous mapping, "/dev/zero". */
+export function memfdName(link: string): string {
+  const name = link.endsWith(DELETED) ? link.slice(0, -DELETED.length) : link;
+  return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
+}
+
+/** memfd_create(2): the pages belong to the inode (memfd.img, pagemap-shmem-*.img). */
+export const memfd: FileKind = {
+  type: FdTypes.MEMFD,
+  matches: ({ link, stat }) => stat.dev === shmemDev() || link.startsWith(PREFIX),
+  describe: (file, fd, files) => {
+    if (file.stat.dev !== shmemDev()) throw unsupported(file, 'a memfd of huge pages');
+    return {
+      memfd: {
+        id: file.id,
+        flags: file.info.flags,
+        pos: file.info.pos,
+        fown: file.owner,
+        inode_id: files.memfdInode(memfdName(file.link), file.stat, fd),
+      },
+    };
+  },
+};
+
+interface Inode {
+  id: number;
+  name: string;
+  stat: FileStat;
+  shmid: number;
+  seals: number;
+  fd: number;
+}
+
+/** The shared memory objects of the tree: memfds, and what shared anonymous mappings are made of. */
+export class SharedMemoryObjects implements Disposable {
+  readonly #inodes = new Map<bigint, Inode>();
+  readonly #shmids = new Set<number>();
+
+  /** Notes an object. @param fd crit's own descriptor of it, which stays the caller's */
+  add(name: string, stat: FileStat, fd: number): number {
+    const known = this.#inodes.get(stat.ino);
+    if (known) return known.id;
+    const seals = sysRaw('fcntl', fd, F_GET_SEALS);
+    // the image's number of it: the inode number, of which there are 32 bits
+    let shmid = Number(stat.ino & 0xffffffffn);
+    while (this.#shmids.has(shmid) || shmid === 0) shmid = (shmid + 1) >>> 0;
+    this.#shmids.add(shmid);
+    const inode = {
+      id: this.#inodes.size + 1,
+      name,
+      stat,
+      shmid,
+      seals: seals < 0 ? F_SEAL_SEAL : seals,
+      fd: openSync(`/proc/self/fd/${fd}`, 'r'),
+    };
+    this.#inodes.set(stat.ino, inode);
+    return inode.id;
+  }
+
+  /** Writes memfd.img and the pages. */
+  write(ctx: DumpContext, put: (message: object) => void): void {
+    for (const { id, name, stat, shmid, seals, fd } of this.#inodes.values()) {
+      dumpShmem(ctx, shmid, fd);
+      put({
+        name,
+        uid: stat.uid,
+        gid: stat.gid,
+        size: stat.sizeBytes,
+        shmid,
+        seals,
+        inode_id: BigInt(id),
+        mode: stat.mode,
+      });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { fd } of this.#inodes.values()) closeSync(fd);
+    this.#inodes.clear();
+  }
+}

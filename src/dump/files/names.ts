@@ -1,0 +1,181 @@
+import { closeSync } from 'node:fs';
+import path from 'node:path';
+import { CritError } from '../../image/errors.js';
+import { RemapType, type FileEntry } from '../../image/generated/messages.js';
+import { AT_FDCWD, AT_SYMLINK_FOLLOW } from '../../kernel/open-flags.js';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../../kernel/stat.js';
+import { cString, sysRaw } from '../../native/sys.js';
+import type { DumpContext } from '../context.js';
+import { pathBytes, statPath, type FileStat } from './file-stat.js';
+import { Ghosts } from './ghost.js';
+import { NO_OWNER } from './owner.js';
+import { regularFile } from './regular-entry.js';
+
+/** A file that has to be found again by name. */
+export interface OpenFile {
+  /** As the kernel spells it: absolute, " (deleted)" behind it when that name is gone. */
+  link: string;
+  stat: FileStat;
+  /** For messages: "process 1, descriptor 3". */
+  where: string;
+  /** A descriptor of it, which the callee closes: its content may have to be copied. */
+  open: () => number;
+}
+
+const DELETED = ' (deleted)';
+const ENOENT = 2;
+const EEXIST = 17;
+
+/**
+ * Finds names for open files. A file without any link is copied as a ghost; one whose name is gone or another file's,
+ * but that has other links, gets a new one beside it (--link-remap), which the restore removes.
+ */
+export class Names implements Disposable {
+  readonly #ctx: DumpContext;
+  readonly #newId: () => number;
+  readonly #add: (entry: FileEntry) => void;
+  readonly #remap: (entry: { orig_id: number; remap_id: number; remap_type: number }) => void;
+  readonly #pids: () => ReadonlySet<number>;
+  readonly ghosts: Ghosts;
+  /** Names that were looked up: many descriptions are of one file. */
+  readonly #found = new Map<string, FileStat | undefined>();
+  /** File ids of links, by inode. */
+  readonly #links = new Map<string, number>();
+  readonly #made: string[] = [];
+  #keep = false;
+
+  constructor(
+    ctx: DumpContext,
+    newId: () => number,
+    add: (entry: FileEntry) => void,
+    remap: (entry: { orig_id: number; remap_id: number; remap_type: number }) => void,
+    pids: () => ReadonlySet<number>,
+  ) {
+    this.#ctx = ctx;
+    this.#newId = newId;
+    this.#add = add;
+    this.#remap = remap;
+    this.#pids = pids;
+    this.ghosts = new Ghosts(ctx);
+  }
+
+  /** @throws CritError when the file cannot be found again */
+  nameOf(id: number, file: OpenFile): string {
+    const { link, stat, where } = file;
+    if (!link.startsWith('/'))
+      throw new CritError(`${where} (${link}): its path is outside of what crit sees`, { code: 'UNSUPPORTED' });
+    const proc = /^\/proc\/(\d+)(\/|$| )/.exec(link);
+    if (link.startsWith('/proc/') && !statPath(link)?.nlink && !proc)
+      throw new CritError(`${where} (${link}): this file of /proc is gone`, { code: 'UNSUPPORTED' });
+    if (proc) return this.#procName(file, Number(proc[1]));
+    if (link.startsWith('/proc/')) return link;
+    const type = stat.mode & S_IFMT;
+    if (stat.nlink === 0) return this.#ghost(id, file);
+    const there = this.#lookUp(link, type === S_IFLNK);
+    if (there?.ino === stat.ino && there.dev === stat.dev) return link;
+    // directories of some file systems keep their link count when they are removed
+    if (type === S_IFDIR && !there && link.endsWith(DELETED)) return this.#ghost(id, file);
+    if (link.endsWith(DELETED)) return this.#linked(id, file);
+    if (there && this.#ctx.options.evasiveDevices && (type === S_IFCHR || type === S_IFBLK) && there.rdev === stat.rdev)
+      return link;
+    if (!there)
+      throw new CritError(`${where} (${link}): there is no such file any more, and it does not count as deleted`, {
+        code: 'UNSUPPORTED',
+      });
+    throw new CritError(
+      `${where} (${link}): its name leads to another file now (something is mounted over it, or it was replaced)`,
+      { code: 'UNSUPPORTED' },
+    );
+  }
+
+  #lookUp(name: string, nofollow: boolean): FileStat | undefined {
+    if (this.#found.has(name)) return this.#found.get(name);
+    const stat = statPath(name, nofollow);
+    this.#found.set(name, stat);
+    return stat;
+  }
+
+  /** Inode numbers of /proc/PID are made up on the way: the process must live, and be there before its files are opened. */
+  #procName(file: OpenFile, pid: number): string {
+    const { link, where } = file;
+    const root = this.#ctx.options.pid;
+    if (link.endsWith(DELETED) || !statPath(`/proc/${pid}`))
+      throw new CritError(`${where} (${link}): a file of process ${pid}, which has ended, is not supported yet`, {
+        code: 'UNSUPPORTED',
+      });
+    if (pid !== root && this.#pids().has(pid))
+      throw new CritError(`${where} (${link}): a file in /proc of another process of the tree is not supported yet`, {
+        code: 'UNSUPPORTED',
+      });
+    return link;
+  }
+
+  #ghost(id: number, file: OpenFile): string {
+    const ghost = this.ghosts.add(file);
+    this.#remap({ orig_id: id, remap_id: ghost, remap_type: RemapType.GHOST });
+    return strip(file.link);
+  }
+
+  #linked(id: number, file: OpenFile): string {
+    const name = strip(file.link);
+    if (!this.#ctx.options.linkRemap)
+      throw new CritError(
+        `${file.where} (${file.link}): its name was removed while other hard links of it remain: use --link-remap`,
+        { code: 'LINK_REMAP' },
+      );
+    const key = `${file.stat.dev}:${file.stat.ino}`;
+    let target = this.#links.get(key);
+    if (target === undefined) {
+      target = this.#newId();
+      const made = this.#makeLink(name, target, file);
+      this.#links.set(key, target);
+      this.#made.push(made);
+      this.#add(regularFile({ id: target, name: made, stat: file.stat, flags: 0, pos: 0n, fown: NO_OWNER }));
+    }
+    this.#remap({ orig_id: id, remap_id: target, remap_type: RemapType.LINKED });
+    return name;
+  }
+
+  /** Makes the link beside the old name, or above where the directory is gone too. */
+  #makeLink(name: string, id: number, file: OpenFile): string {
+    const fd = file.open();
+    try {
+      let dir = path.posix.dirname(name);
+      for (let tries = 0; ;) {
+        const made = path.posix.join(dir, `link_remap.${id}${tries ? `.${tries}` : ''}`);
+        const r = sysRaw(
+          'linkat',
+          AT_FDCWD,
+          cString(`/proc/self/fd/${fd}`),
+          AT_FDCWD,
+          pathBytes(made),
+          AT_SYMLINK_FOLLOW,
+        );
+        if (r >= 0) return made;
+        if (r === -EEXIST && tries < 100) tries++;
+        else if (r === -ENOENT && dir !== '/') dir = path.posix.dirname(dir);
+        else
+          throw new CritError(`${file.where} (${file.link}): no link can be made for it (errno ${-r})`, {
+            code: 'LINK_REMAP',
+          });
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** The dump is complete and its tree goes away: the links stay for the restore. */
+  keepLinks(): void {
+    this.#keep = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.ghosts[Symbol.dispose]();
+    if (this.#keep) return;
+    for (const name of this.#made.splice(0)) sysRaw('unlink', pathBytes(name));
+  }
+}
+
+function strip(link: string): string {
+  return link.endsWith(DELETED) ? link.slice(0, -DELETED.length) : link;
+}

@@ -1,0 +1,34 @@
+import { FdTypes } from '../../image/generated/messages.js';
+import { parseFdTarget } from '../../kernel/fd-links.js';
+import { O_PATH } from '../../kernel/open-flags.js';
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../kernel/stat.js';
+import type { FileKind } from './description.js';
+import { regularEntry } from './regular-entry.js';
+
+const HANDLES = new Set<number>([S_IFIFO, S_IFSOCK]);
+
+/** Regular files, directories, and whatever else has a path and is only held (O_PATH). */
+export const regular: FileKind = {
+  type: FdTypes.REG,
+  matches: ({ link, stat, info }) => {
+    if (parseFdTarget(link).kind !== 'path') return false;
+    const type = stat.mode & S_IFMT;
+    if (type === S_IFREG || type === S_IFDIR || type === S_IFLNK) return true;
+    return (info.flags & O_PATH) !== 0 && HANDLES.has(type);
+  },
+  describe: (file, _fd, files) => ({
+    reg: regularEntry({
+      id: file.id,
+      name: files.nameOf(file.id, {
+        link: file.link,
+        stat: file.stat,
+        where: `process ${file.task.pid}, descriptor ${file.fd}`,
+        open: () => files.take(file),
+      }),
+      stat: file.stat,
+      flags: file.info.flags,
+      pos: file.info.pos,
+      fown: file.owner,
+    }),
+  }),
+};

@@ -1,0 +1,116 @@
+import { FdTypes, TtyType, type TermiosEntry, type TtyInfoEntry } from '../../image/generated/messages.js';
+import { O_PATH } from '../../kernel/open-flags.js';
+import { TCGETS, TIOCGEXCL, TIOCGPGRP, TIOCGSID, TIOCGWINSZ } from '../../kernel/ioctl.js';
+import { devMajor, devMinor, S_IFCHR, S_IFMT } from '../../kernel/stat.js';
+import { sysRaw } from '../../native/sys.js';
+import type { Description, FileKind } from './description.js';
+import { unsupported } from './unsupported.js';
+
+/** Documentation/admin-guide/devices.txt */
+const TTY_MAJOR = 4;
+const TTYAUX_MAJOR = 5;
+const PTS_FIRST_MAJOR = 136;
+const PTS_LAST_MAJOR = 143;
+const PTMX_MINOR = 2;
+/** asm-generic/ioctls.h */
+const TIOCGLCKTRMIOS = 0x5456;
+/** struct termios of the kernel: four u32 of flags, c_line, then c_cc. */
+const TERMIOS_BYTES = 36;
+const C_LINE = 16;
+const C_CC = 17;
+const NR_CC = 19;
+
+function isTty(file: Description): boolean {
+  const major = devMajor(file.stat.rdev);
+  return major === TTY_MAJOR || major === TTYAUX_MAJOR || (major >= PTS_FIRST_MAJOR && major <= PTS_LAST_MAJOR);
+}
+
+/**
+ * A terminal that a shell job has from its shell: only its settings are dumped, at restore it is the terminal that crit
+ * itself stands on.
+ */
+export const tty: FileKind = {
+  type: FdTypes.TTY,
+  matches: (file) => (file.stat.mode & S_IFMT) === S_IFCHR && !(file.info.flags & O_PATH) && isTty(file),
+  describe: (file, fd, files) => {
+    const major = devMajor(file.stat.rdev);
+    const minor = devMinor(file.stat.rdev);
+    if (major === TTYAUX_MAJOR && minor === PTMX_MINOR) throw unsupported(file, 'the master of a pseudoterminal');
+    if (!files.ctx.options.shellJob)
+      throw unsupported(file, 'a terminal', "needs --shell-job, and to be the shell's own");
+    const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
+    const id = infoId(major, minor);
+    if (!files.once(`tty:${id}`)) files.put('TTY_INFO', { message: describeTerminal(file, fd, id, index) });
+    const regf = files.addRegular(
+      {
+        link: file.link,
+        stat: file.stat,
+        where: `process ${file.task.pid}, descriptor ${file.fd}`,
+        open: () => files.take(file),
+      },
+      file.info.flags,
+      0n,
+      file.owner,
+    );
+    return { tty: { id: file.id, tty_info_id: id, flags: file.info.flags, fown: file.owner, regf_id: regf } };
+  },
+};
+
+/** Ids as CRIU makes them of the terminal's driver and index: slaves of pseudoterminals are even numbers. */
+function infoId(major: number, minor: number): number {
+  if (major >= PTS_FIRST_MAJOR) return ((major - PTS_FIRST_MAJOR) * 256 + minor) * 2;
+  return 0x10000 + major * 256 + minor;
+}
+
+function describeTerminal(file: Description, fd: number, id: number, index: number | undefined): TtyInfoEntry {
+  const int = (request: number) => {
+    const word = new Int32Array(1);
+    return sysRaw('ioctl', fd, request, word) < 0 ? 0 : word[0]!;
+  };
+  const size = new Uint16Array(4);
+  sysRaw('ioctl', fd, TIOCGWINSZ, size);
+  const entry: TtyInfoEntry = {
+    id,
+    type: typeOf(file),
+    locked: false,
+    exclusive: int(TIOCGEXCL) !== 0,
+    packet_mode: false,
+    sid: int(TIOCGSID),
+    pgrp: int(TIOCGPGRP),
+    rdev: Number(file.stat.rdev & 0xffffffffn),
+    termios: termios(fd, TCGETS),
+    termios_locked: termios(fd, TIOCGLCKTRMIOS),
+    winsize: { ws_row: size[0]!, ws_col: size[1]!, ws_xpixel: size[2]!, ws_ypixel: size[3]! },
+    dev: Number(file.stat.dev & 0xffffffffn),
+    uid: file.stat.uid,
+    gid: file.stat.gid,
+  };
+  if (index !== undefined) entry.pty = { index };
+  return entry;
+}
+
+function typeOf(file: Description): number {
+  const major = devMajor(file.stat.rdev);
+  if (major >= PTS_FIRST_MAJOR) return TtyType.PTY;
+  if (major === TTYAUX_MAJOR) return devMinor(file.stat.rdev) === 0 ? TtyType.CTTY : TtyType.CONSOLE;
+  return devMinor(file.stat.rdev) < 64 ? TtyType.VT : TtyType.SERIAL;
+}
+
+/** Settings of a line; the control characters lie four in a number, as CRIU stores them. */
+function termios(fd: number, request: number): TermiosEntry {
+  const bytes = new DataView(new ArrayBuffer(TERMIOS_BYTES));
+  sysRaw('ioctl', fd, request, bytes.buffer);
+  const flag = (i: number) => bytes.getUint32(i * 4, true);
+  const cc = new Uint8Array(NR_CC * 4);
+  for (let i = 0; i < NR_CC; i++) cc[i] = bytes.getUint8(C_CC + i);
+  return {
+    c_iflag: flag(0),
+    c_oflag: flag(1),
+    c_cflag: flag(2),
+    c_lflag: flag(3),
+    c_line: bytes.getUint8(C_LINE),
+    c_ispeed: 0,
+    c_ospeed: 0,
+    c_cc: [...new Uint32Array(cc.buffer)],
+  };
+}

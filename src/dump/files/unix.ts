@@ -1,0 +1,125 @@
+import { FdTypes, type UnixSkEntry } from '../../image/generated/messages.js';
+import { scmFds } from '../../kernel/fdinfo.js';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_NETLINK,
+  AF_PACKET,
+  AF_UNIX,
+  AF_VSOCK,
+  AF_XDP,
+  SO_DOMAIN,
+  SOCK_DGRAM,
+  TCP_ESTABLISHED,
+  TCP_LISTEN,
+} from '../../kernel/socket.js';
+import type { UnixSocket } from '../../kernel/unix-diag.js';
+import { S_IFMT, S_IFSOCK } from '../../kernel/stat.js';
+import { O_PATH } from '../../kernel/open-flags.js';
+import { closeSync } from 'node:fs';
+import type { Description, FileKind } from './description.js';
+import type { Files } from './files.js';
+import { getOption, socketOptions } from './socket-options.js';
+import { peekQueue } from './socket-queue.js';
+import { readUnixSockets } from './unix-sockets.js';
+import { unsupported } from './unsupported.js';
+
+const FAMILIES: Record<number, string> = {
+  [AF_INET]: 'an IPv4 socket',
+  [AF_INET6]: 'an IPv6 socket',
+  [AF_NETLINK]: 'a netlink socket',
+  [AF_PACKET]: 'a packet socket',
+  [AF_VSOCK]: 'a vsock socket',
+  [AF_XDP]: 'an XDP socket',
+};
+
+/** Id of the host's network namespace in the images (ids.ts). */
+const HOST_NET_NS = 2;
+const SHUT_BOTH = 3;
+
+/** The list of sockets as of the moment the first one was met: the tree stands, its sockets do not change. */
+const lists = new WeakMap<Files, Map<number, UnixSocket>>();
+/** The sockets of a tree, by inode number. */
+const known = new WeakMap<Files, Map<number, Description>>();
+
+/** unix(7): socket pairs of all types, and sockets that are neither bound nor connected. */
+export const unix: FileKind = {
+  type: FdTypes.UNIXSK,
+  matches: ({ link, stat, info }) =>
+    (stat.mode & S_IFMT) === S_IFSOCK && link.startsWith('socket:[') && !(info.flags & O_PATH),
+  describe: (file, fd, files) => {
+    const family = getOption(fd, SO_DOMAIN);
+    if (family !== AF_UNIX) throw unsupported(file, FAMILIES[family] ?? `a socket of family ${family}`);
+    let list = lists.get(files);
+    if (!list) lists.set(files, (list = readUnixSockets()));
+    let mine = known.get(files);
+    if (!mine) known.set(files, (mine = new Map<number, Description>()));
+    const socket = list.get(Number(file.stat.ino & 0xffffffffn));
+    if (!socket) throw unsupported(file, 'a unix socket of another network namespace');
+    mine.set(socket.ino, file);
+    refuse(file, socket);
+    files.whenKnown(() => {
+      checkPeer(file, socket, list, mine);
+    });
+    files.finally(() => {
+      dumpQueue(file, socket, files);
+    });
+    const opts = socketOptions(fd);
+    if (opts.so_passcred && socket.receiveQueue)
+      throw unsupported(file, 'a unix socket with credentials in its queue (SO_PASSCRED)');
+    const usk: UnixSkEntry = {
+      id: file.id,
+      ino: socket.ino,
+      type: socket.type,
+      state: socket.state,
+      flags: file.info.flags,
+      uflags: 0,
+      backlog: socket.sendQueue,
+      peer: socket.peer ?? 0,
+      fown: file.owner,
+      opts,
+      name: socket.name,
+      ns_id: HOST_NET_NS,
+    };
+    if (socket.shutdown) usk.shutdown = socket.shutdown;
+    return { usk };
+  },
+};
+
+function refuse(file: Description, socket: UnixSocket): void {
+  if (socket.name.length > 0) {
+    const name = Buffer.from(socket.name).toString('latin1').replace(/\0$/, '').replaceAll('\0', '@');
+    throw unsupported(file, `a unix socket with a name (${name})`);
+  }
+  if (socket.state === TCP_LISTEN) throw unsupported(file, 'a listening unix socket');
+  const inFlight = scmFds(file.info);
+  if (inFlight) throw unsupported(file, `a unix socket with ${inFlight} descriptor(s) in its queue`);
+}
+
+function checkPeer(
+  file: Description,
+  socket: UnixSocket,
+  list: ReadonlyMap<number, UnixSocket>,
+  mine: ReadonlyMap<number, Description>,
+): void {
+  if (!socket.peer) {
+    if (socket.state === TCP_ESTABLISHED && socket.type !== SOCK_DGRAM && socket.shutdown !== SHUT_BOTH)
+      throw unsupported(file, 'a unix connection that waits to be accepted');
+    return;
+  }
+  const peer = list.get(socket.peer);
+  if (!mine.has(socket.peer))
+    throw unsupported(file, `a unix socket that is connected to a process outside the tree (inode ${socket.peer})`);
+  if (peer?.peer !== socket.ino) throw unsupported(file, 'a unix socket that is connected one way');
+}
+
+function dumpQueue(file: Description, socket: UnixSocket, files: Files): void {
+  const fd = files.take(file);
+  try {
+    const messages = peekQueue(file, fd, socket.type, socket.receiveQueue);
+    for (const data of messages)
+      files.put('SK_QUEUES', { message: { id_for: file.id, length: data.length }, extra: data });
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,113 @@
+// linux/sock_diag.h, linux/unix_diag.h (sock_diag(7)): what the kernel tells about the unix sockets of a network namespace.
+
+const SOCK_DIAG_BY_FAMILY = 20;
+const NLM_F_REQUEST = 1;
+const NLM_F_DUMP = 0x300;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const NLMSG_HEADER_BYTES = 16;
+const AF_UNIX = 1;
+
+const SHOW_NAME = 1;
+const SHOW_PEER = 4;
+const SHOW_ICONS = 8;
+const SHOW_RQLEN = 0x10;
+
+const ATTR_NAME = 0;
+const ATTR_PEER = 2;
+const ATTR_ICONS = 3;
+const ATTR_RQLEN = 4;
+const ATTR_SHUTDOWN = 6;
+
+/** One socket. */
+export interface UnixSocket {
+  ino: number;
+  /** SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+  type: number;
+  /** TCP_ESTABLISHED, TCP_CLOSE or TCP_LISTEN */
+  state: number;
+  /** Inode number of the socket it is connected to: 0 when that is closed, undefined when there is none. */
+  peer: number | undefined;
+  /** Empty when it is bound to none; starts with NUL in the abstract namespace. */
+  name: Uint8Array;
+  /** 1: no more reading, 2: no more writing. */
+  shutdown: number;
+  /** Bytes to read; of a datagram socket, of the first datagram. Of a listening one: connections that wait. */
+  receiveQueue: number;
+  /** Memory of what was sent and not read, bytes. Of a listening one: the backlog. */
+  sendQueue: number;
+  /** Inode numbers of connections that wait to be accepted; 0 for one that is closed. */
+  waiting: readonly number[];
+}
+
+/** The request for all sockets, to be sent to NETLINK_SOCK_DIAG. */
+export function unixDiagRequest(): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(NLMSG_HEADER_BYTES + 24));
+  bytes.setUint32(0, bytes.byteLength, true);
+  bytes.setUint16(4, SOCK_DIAG_BY_FAMILY, true);
+  bytes.setUint16(6, NLM_F_REQUEST | NLM_F_DUMP, true);
+  bytes.setUint8(NLMSG_HEADER_BYTES, AF_UNIX);
+  bytes.setUint32(NLMSG_HEADER_BYTES + 4, 0xffffffff, true);
+  bytes.setUint32(NLMSG_HEADER_BYTES + 12, SHOW_NAME | SHOW_PEER | SHOW_ICONS | SHOW_RQLEN, true);
+  return new Uint8Array(bytes.buffer);
+}
+
+/**
+ * Takes one datagram of the answer apart.
+ * @returns the errno of a refusal, or whether the answer is complete
+ */
+export function parseUnixDiag(
+  datagram: Uint8Array,
+  add: (socket: UnixSocket) => void,
+): { done: boolean; errno: number } {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  for (let at = 0; at + NLMSG_HEADER_BYTES <= view.byteLength;) {
+    const length = view.getUint32(at, true);
+    const type = view.getUint16(at + 4, true);
+    if (length < NLMSG_HEADER_BYTES || at + length > view.byteLength) break;
+    if (type === NLMSG_DONE) return { done: true, errno: 0 };
+    if (type === NLMSG_ERROR) return { done: true, errno: -view.getInt32(at + NLMSG_HEADER_BYTES, true) };
+    if (type === SOCK_DIAG_BY_FAMILY) add(parseSocket(view, at + NLMSG_HEADER_BYTES, at + length));
+    at += (length + 3) & ~3;
+  }
+  return { done: false, errno: 0 };
+}
+
+function parseSocket(view: DataView, start: number, end: number): UnixSocket {
+  const socket: UnixSocket = {
+    ino: view.getUint32(start + 4, true),
+    type: view.getUint8(start + 1),
+    state: view.getUint8(start + 2),
+    peer: undefined,
+    name: new Uint8Array(0),
+    shutdown: 0,
+    receiveQueue: 0,
+    sendQueue: 0,
+    waiting: [],
+  };
+  for (let at = start + 16; at + 4 <= end;) {
+    const length = view.getUint16(at, true);
+    if (length < 4 || at + length > end) break;
+    const data = at + 4;
+    switch (view.getUint16(at + 2, true)) {
+      case ATTR_NAME:
+        socket.name = new Uint8Array(view.buffer, view.byteOffset + data, length - 4).slice();
+        break;
+      case ATTR_PEER:
+        socket.peer = view.getUint32(data, true);
+        break;
+      case ATTR_ICONS:
+        socket.waiting = Array.from({ length: (length - 4) >> 2 }, (_, i) => view.getUint32(data + 4 * i, true));
+        break;
+      case ATTR_RQLEN:
+        socket.receiveQueue = view.getUint32(data, true);
+        socket.sendQueue = view.getUint32(data + 4, true);
+        break;
+      case ATTR_SHUTDOWN:
+        socket.shutdown = view.getUint8(data);
+        break;
+    }
+    at += (length + 3) & ~3;
+  }
+  return socket;
+}
