@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Runs whose compiled functions are worth keeping: they are what people run most. */
 const WARM_UP = [
   ['show', 'fixtures/sets/tree/pstree.img'],
+  ['show', 'fixtures/sets/tree/core-812.img'],
+  ['info', 'fixtures/sets/tree/mm-812.img'],
   ['show', 'fixtures/sets/tree/files.img'],
   ['x', 'fixtures/sets/tree', 'ps'],
 ];

@@ -1,64 +1,70 @@
-// Shows crit's main job, step by step, with the commands it runs. `npm run demo` after a build.
+// Shows crit's main job, step by step, with the commands it runs: npm run demo, after a build.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const work = mkdtempSync(path.join(tmpdir(), 'crit-demo-'));
-const images = path.join(work, 'checkpoint');
-
-/** Runs crit as a user would type it and shows the first lines of what it prints. @param {string[]} args */
-function crit(args, { show = 12 } = {}) {
-  console.log(
-    `\n$ crit ${args.map((arg) => (path.relative(work, arg).startsWith('..') || !path.isAbsolute(arg) ? arg : path.relative(work, arg))).join(' ')}`,
-  );
-  const { status, stdout, stderr } = spawnSync(path.join(root, 'bin/crit'), args, { cwd: work, encoding: 'utf8' });
-  const lines = stdout.split('\n');
-  console.log(lines.slice(0, show).join('\n').trimEnd());
-  if (lines.length > show + 1) console.log(`... ${lines.length - show - 1} more lines`);
-  if (status !== 0) throw new Error(`crit ${args[0]} ended with ${status}: ${stderr.trim()}`);
-  return stdout;
+const bin = path.join(root, 'bin/crit');
+if (!existsSync(path.join(root, 'dist/cli.cjs'))) {
+  console.error('demo: not built yet: npm run build');
+  process.exit(1);
 }
+
+/** Where everything happens; paths in commands are relative to it. */
+const work = mkdtempSync(path.join(tmpdir(), 'crit-demo-'));
 
 /** @param {string} title */
 const say = (title) => console.log(`\n== ${title}`);
 
-/** Each step leaves what the next one needs in `images`. */
+/**
+ * Runs crit as a user would type it, and shows the first lines of what it prints.
+ * @param {string} line @param {number} lines
+ */
+function crit(line, lines = 12) {
+  console.log(`\n$ crit ${line}`);
+  const { status, stdout, stderr } = spawnSync(bin, line.split(' '), { cwd: work, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`crit ${line} ended with ${status}: ${stderr.trim()}`);
+  const all = stdout.trimEnd().split('\n');
+  if (stdout !== '') console.log(all.slice(0, lines).join('\n'));
+  if (all.length > lines) console.log(`... and ${all.length - lines} more lines`);
+  return stdout;
+}
+
+/** Each step leaves what the next one needs. */
 const steps = {
+  /** @returns {number} the pid of the root task */
   dump() {
-    say('A checkpoint: image files of a small process tree');
-    cpSync(path.join(root, 'fixtures/sets/tree'), images, { recursive: true });
+    say('A checkpoint of a small process tree');
+    cpSync(path.join(root, 'fixtures/sets/tree'), path.join(work, 'checkpoint'), { recursive: true });
+    return 812;
   },
-  show() {
+  /** @param {number} pid */
+  show(pid) {
     say('What is in it?');
-    crit(['show', images]);
-    crit(['x', images, 'ps']);
-    crit(['x', images, 'fds'], { show: 8 });
+    crit('show checkpoint');
+    crit('x checkpoint ps');
+    crit('x checkpoint fds', 6);
+    crit(`x checkpoint mems`, 6);
+    crit(`show checkpoint/core-${pid}.img`, 10);
   },
-  edit() {
-    say('An image as JSON, edited, and back');
-    const [task] = JSON.parse(readFileSync(path.join(images, 'pstree.img.json'), 'utf8')).entries;
-    const core = path.join(images, `core-${task.pid}.img`);
+  /** @param {number} pid */
+  edit(pid) {
+    say('An image as JSON, edited, and an image again');
     const json = path.join(work, 'core.json');
-    crit(['decode', '-i', core, '--pretty', '-o', json]);
-    const text = readFileSync(json, 'utf8');
-    writeFileSync(json, text.replace(/"comm": "[^"]*"/, '"comm": "renamed"'));
-    crit(['encode', '-i', json, '-o', core]);
-    crit(['x', images, 'ps']);
+    crit(`decode -i checkpoint/core-${pid}.img --pretty -o core.json`);
+    console.log('$ sed -i \'s/"comm": "[^"]*"/"comm": "renamed"/\' core.json');
+    writeFileSync(json, readFileSync(json, 'utf8').replace(/"comm": "[^"]*"/, '"comm": "renamed"'));
+    crit(`encode -i core.json -o checkpoint/core-${pid}.img`);
+    if (!crit('x checkpoint ps').includes('renamed')) throw new Error('the edit did not arrive');
   },
 };
 
 try {
-  steps.dump();
-  steps.show();
-  const pstree = path.join(images, 'pstree.img');
-  writeFileSync(
-    `${pstree}.json`,
-    spawnSync(path.join(root, 'bin/crit'), ['decode', '-i', pstree], { encoding: 'utf8' }).stdout,
-  );
-  steps.edit();
+  const pid = steps.dump();
+  steps.show(pid);
+  steps.edit(pid);
   say('done');
 } finally {
   rmSync(work, { recursive: true, force: true });
