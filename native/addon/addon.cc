@@ -1,5 +1,6 @@
 // Thin bindings: one function, one kernel call. TypeScript (src/native) validates, this code assumes.
 // Errors come back as negative errno numbers; no sentences are made here.
+#include <cpuid.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
@@ -206,6 +207,34 @@ Napi::Value SpawnStub(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(pid));
 }
 
+// cpuid(leaf, subleaf) -> Uint32Array of eax, ebx, ecx, edx (zeros for a leaf that the processor has not)
+Napi::Value Cpuid(const Napi::CallbackInfo& info) {
+  auto out = Napi::Uint32Array::New(info.Env(), 4);
+  uint32_t* r = out.Data();
+  __get_cpuid_count(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value(), r, r + 1, r + 2, r + 3);
+  return out;
+}
+
+volatile int32_t* caught;
+
+void OnCaught(int signal) { __atomic_store_n(caught, signal, __ATOMIC_SEQ_CST); }
+
+// catchSignal(signal, Int32Array): the signal puts its number into the array's first word instead of ending crit, once:
+// the next one ends it. catchSignal(signal, null): the default again. sigaction(2). The engines are synchronous, an
+// event of libuv's would come too late. The array is never freed: a handler may be running.
+Napi::Value CatchSignal(const Napi::CallbackInfo& info) {
+  struct sigaction action = {};
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART | SA_RESETHAND;
+  action.sa_handler = SIG_DFL;
+  if (info[1].IsTypedArray()) {
+    (new Napi::ObjectReference(Napi::Persistent(info[1].As<Napi::Object>())))->SuppressDestruct();
+    caught = reinterpret_cast<volatile int32_t*>(Word(info[1]));
+    action.sa_handler = OnCaught;
+  }
+  return Napi::Number::New(info.Env(), sigaction(info[0].As<Napi::Number>().Int32Value(), &action, nullptr) < 0 ? -errno : 0);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("syscall", Napi::Function::New<Syscall>(env));
   exports.Set("addressOf", Napi::Function::New<AddressOf>(env));
@@ -214,6 +243,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("dropDeathWord", Napi::Function::New<DropDeathWord>(env));
   exports.Set("ringSubmit", Napi::Function::New<RingSubmit>(env));
   exports.Set("ringWait", Napi::Function::New<RingWait>(env));
+  exports.Set("catchSignal", Napi::Function::New<CatchSignal>(env));
+  exports.Set("cpuid", Napi::Function::New<Cpuid>(env));
   exports.Set("spawnStub", Napi::Function::New<SpawnStub>(env));
   return exports;
 }

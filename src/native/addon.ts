@@ -15,6 +15,9 @@ export interface Addon {
   dropDeathWord(buffer: ArrayBuffer, offset: number): number;
   ringSubmit(buffer: ArrayBuffer, offset: number): void;
   ringWait(buffer: ArrayBuffer, offset: number, spins: number, timeoutMs: number): boolean;
+  /** The instruction: eax, ebx, ecx, edx. */
+  cpuid(leaf: number, subleaf: number): Uint32Array;
+  catchSignal(signal: number, word: Int32Array | null): number;
   spawnStub(stub: number, control: number, keep: Int32Array, setTid: Int32Array, flags: number): number;
 }
 

@@ -12,24 +12,25 @@ export interface Source {
 const GLOBAL = '/etc/criu/default.conf';
 
 /**
- * One line of a configuration file as words of a command line: `name`, or `name value`. A value in double quotes may hold
+ * One line of a configuration file as a word of a command line: `name`, or `name value`. A value in double quotes may hold
  * spaces, # and \". What is behind # is a comment.
+ * @returns `--name` or `--name=value`; undefined for an empty line
  * @throws UsageError
  */
-export function parseConfigLine(line: string): string[] {
+export function parseConfigLine(line: string): string | undefined {
   const match = /^\s*([^\s#]\S*)(?:\s+(.*))?$/s.exec(line);
-  if (!match) return [];
+  if (!match) return undefined;
   const name = `--${match[1]!}`;
   const rest = (match[2] ?? '').trimEnd();
-  if (rest === '' || rest.startsWith('#')) return [name];
+  if (rest === '' || rest.startsWith('#')) return name;
   if (rest.startsWith('"')) {
     const quoted = /^"((?:\\"|[^"])*)"\s*(?:#.*)?$/s.exec(rest);
     if (!quoted) throw new UsageError('a value in quotes must end with a quote, and only a comment may follow it');
-    return [name, quoted[1]!.replaceAll('\\"', '"')];
+    return `${name}=${quoted[1]!.replaceAll('\\"', '"')}`;
   }
   const bare = /^([^\s#]*)\s*(?:#.*)?$/s.exec(rest);
   if (!bare) throw new UsageError('a value with spaces needs double quotes');
-  return [name, bare[1]!];
+  return `${name}=${bare[1]!}`;
 }
 
 /**
@@ -47,7 +48,7 @@ export function readConfigFile(file: string): string[] | undefined {
   }
   return text.split('\n').flatMap((line, i) => {
     try {
-      return parseConfigLine(line);
+      return parseConfigLine(line) ?? [];
     } catch (error) {
       if (error instanceof UsageError) throw new UsageError(`${file}:${i + 1}: ${error.message}`);
       throw error;

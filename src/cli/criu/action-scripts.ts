@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process';
+import { CritError } from '../../image/errors.js';
+import type { Log } from '../../image/log.js';
+
+/** The restored tasks are there already: nothing can be taken back for a script that fails. */
+const TOO_LATE: ReadonlySet<string> = new Set(['pre-resume', 'post-resume']);
+
+/**
+ * What runs the action scripts at a moment of a dump or restore. A script finds the moment in CRTOOLS_SCRIPT_ACTION, the
+ * images in CRTOOLS_IMAGE_DIR and the root task's pid, where it is known, in CRTOOLS_INIT_PID.
+ * @param scripts in the order in which they run
+ * @param rootPid the root task's pid, when there is a root task
+ */
+export function actionScripts(
+  scripts: readonly string[],
+  imagesDir: string,
+  rootPid: (action: string) => number | undefined,
+  log: Log,
+): (action: string) => void {
+  return (action) => {
+    log.debug(`Running ${action} scripts`);
+    if (scripts.length === 0) return;
+    const pid = rootPid(action);
+    const env = {
+      ...process.env,
+      CRTOOLS_SCRIPT_ACTION: action,
+      CRTOOLS_IMAGE_DIR: imagesDir,
+      ...(pid === undefined ? {} : { CRTOOLS_INIT_PID: String(pid) }),
+    };
+    const failures: string[] = [];
+    for (const script of scripts) {
+      const { error, status, signal } = spawnSync(script, [], { env, stdio: 'inherit' });
+      if (error) failures.push(`action script ${script} cannot be run at ${action}: ${error.message}`);
+      else if (signal) failures.push(`action script ${script} was ended by ${signal} at ${action}`);
+      else if (status !== 0) failures.push(`action script ${script} ended with status ${status ?? '?'} at ${action}`);
+    }
+    if (failures.length === 0) return;
+    const message = failures.join('; ');
+    if (!TOO_LATE.has(action)) throw new CritError(message, { code: 'ACTION_SCRIPT' });
+    log.error(message);
+  };
+}
