@@ -7,6 +7,7 @@ import type { Puppet } from '../task/puppet.js';
 import type { MapEntry } from '../kernel/maps.js';
 import type { ProcStatus } from '../kernel/status.js';
 import type { FrozenTask } from './freeze.js';
+import type { PeekedThread } from './peek.js';
 import type { Stats } from '../image/stats.js';
 
 /** What a dump was asked for; the command line (src/cli) and RPC fill it in. */
@@ -40,6 +41,8 @@ export interface DumpTask {
   readonly borrowed: Borrowed;
   readonly puppet: Puppet;
   readonly threads: readonly BorrowedThread[];
+  /** What was read of each thread before it ran the blob, as `threads`. */
+  readonly peeked: readonly PeekedThread[];
   /** Read in the stop, before the area was mapped (so it has no mapping of crit's). */
   readonly maps: readonly MapEntry[];
   readonly status: ProcStatus;

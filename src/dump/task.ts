@@ -1,5 +1,5 @@
 import { readMaps, type MapEntry } from '../kernel/maps.js';
-import { readStatus, type ProcStatus } from '../kernel/status.js';
+import type { ProcStatus } from '../kernel/status.js';
 import { Borrowed, BorrowedThread, type BorrowMapping } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
@@ -7,6 +7,7 @@ import { SNAPSHOT_RINGS } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
 import type { PageRun } from './pages.js';
+import { peekThread, type PeekedThread } from './peek.js';
 import type { DumpVma } from './vmas.js';
 
 /** A borrowed process and what has been learned of it. */
@@ -15,6 +16,7 @@ export class Task implements DumpTask {
   readonly frozen: FrozenTask;
   readonly tids: readonly number[];
   readonly threads: readonly BorrowedThread[];
+  readonly peeked: readonly PeekedThread[];
   readonly maps: readonly MapEntry[];
   readonly status: ProcStatus;
   readonly borrowed: Borrowed;
@@ -34,7 +36,8 @@ export class Task implements DumpTask {
     this.frozen = frozen;
     this.tids = frozen.threads.map((t) => t.tid);
     this.threads = frozen.threads.map((t) => new BorrowedThread(t));
-    this.status = readStatus(frozen.pid);
+    this.peeked = this.threads.map((thread, i) => peekThread(frozen.pid, thread, i === 0));
+    this.status = this.peeked[0]!.status;
     this.maps = readMaps(frozen.pid);
     this.borrowed = Borrowed.of(
       frozen.pid,

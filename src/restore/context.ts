@@ -30,6 +30,9 @@ export interface RestoreTask {
   readonly parent: RestoreTask | undefined;
   readonly children: RestoreTask[];
   puppet: Puppet | undefined;
+  /** Puppets of its threads, leader first, once they are there. */
+  readonly threads: readonly Puppet[];
+  readonly memory: { readonly mm: Messages['mm_entry'] } | undefined;
   batch(): Batch;
 }
 

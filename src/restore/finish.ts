@@ -4,6 +4,8 @@ import { CritError } from '../image/errors.js';
 import { sys } from '../native/sys.js';
 import { findGadgets, type ExecMapping } from '../task/arch/x86_64/gadgets.js';
 import { RemoteError } from '../task/remote-error.js';
+import type { Resumption } from '../task/restart.js';
+import { resumeCall } from '../task/resume-call.js';
 import { REG, type Regs, type Tracee } from '../task/tracee.js';
 
 /** What a thread is to wake up with. */
@@ -13,6 +15,8 @@ export interface FinalState {
   /** Makes the thread's XSAVE image out of the one it has now. */
   xstate: (template: Uint8Array) => Uint8Array;
   sigmask: bigint;
+  /** A call that its kernel side must be in before it wakes up. */
+  resume: Resumption | undefined;
 }
 
 /**
@@ -48,6 +52,7 @@ export function settle(
   const result = Number(BigInt.asIntN(64, tracee.getRegs()[REG.ax]!));
   if (result < 0) throw new RemoteError(pid, 'munmap', ['the control area'], -result);
   for (const thread of threads) {
+    if (thread.resume) thread.regs[REG.ax] = resumeCall(thread.tracee, thread.resume, gadgets.syscall);
     thread.tracee.setRegset(P.NT_X86_XSTATE, thread.xstate(thread.tracee.getXstate()));
     thread.tracee.setRegs(thread.regs);
     thread.tracee.setSigmask(thread.sigmask);

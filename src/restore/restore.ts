@@ -456,8 +456,7 @@ function flushSigchld(b: Batch): void {
 
 function settleTask(task: Task, area: Area): FinalState[] {
   const finals = task.threads.map((thread, i): FinalState => {
-    const { regs, xstate, sigmask } = registersOf(task.cores[i]!);
-    return { tracee: thread.tracee!, regs, xstate, sigmask };
+    return { tracee: thread.tracee!, ...registersOf(task.cores[i]!) };
   });
   const code = task
     .memory!.vmas.filter((vma) => vma.entry.prot & 4)

@@ -1,10 +1,69 @@
+import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
+import { SYSCALL_INSTRUCTION_BYTES } from '../kernel/arch/x86_64/registers.js';
+import { FUTEX_WAIT, FUTEX_WAIT_BITSET } from '../kernel/futex.js';
+import { TIMER_ABSTIME } from '../kernel/time.js';
 import { REG, type Regs } from './tracee.js';
 
-const ERESTARTSYS = 512n;
-const ERESTARTNOINTR = 513n;
-const ERESTARTNOHAND = 514n;
-const ERESTART_RESTARTBLOCK = 516n;
-const EINTR = 4n;
+const EINTR = 4;
+
+/**
+ * linux/errno.h: what the result register holds while a signal or a tracer keeps a thread from finishing a system call.
+ * Before the thread is back in its own code the kernel makes the call again or turns the number into EINTR.
+ */
+export const RESTART = {
+  /** Again; after a handler only with SA_RESTART. */
+  SYS: 512,
+  /** Again, always. */
+  NOINTR: 513,
+  /** Again, but EINTR after any handler. */
+  NOHAND: 514,
+  /** Goes on, by restart_syscall(2), with what the kernel remembers for the thread; EINTR after any handler. */
+  BLOCK: 516,
+} as const;
+
+const AGAIN: readonly number[] = [RESTART.SYS, RESTART.NOINTR, RESTART.NOHAND];
+const NONE = BigInt.asUintN(64, -1n);
+const negative = (error: number) => BigInt.asUintN(64, BigInt(-error));
+
+/**
+ * Calls that say EINTR even if no handler ran (signal(7), "Interruption of system calls and library functions by stop
+ * signals"). Called again they wait on, which is what a thread sees that nobody stopped.
+ */
+const SAYS_EINTR: ReadonlySet<number> = new Set(
+  (
+    [
+      'epoll_wait',
+      'epoll_pwait',
+      'epoll_pwait2',
+      'rt_sigtimedwait',
+      'semop',
+      'semtimedop',
+      'io_getevents',
+      'io_pgetevents',
+      'recvfrom',
+      'recvmsg',
+      'sendto',
+      'sendmsg',
+      'accept',
+      'accept4',
+    ] satisfies SyscallName[]
+  ).map((name) => SYSCALLS[name]),
+);
+
+/** The call that a thread is in, or undefined outside of one. */
+function callOf(regs: Regs): number | undefined {
+  const nr = Number(BigInt.asIntN(32, regs[REG.orig_ax]!));
+  return nr < 0 ? undefined : nr;
+}
+
+const errorOf = (regs: Regs): number => Number(-BigInt.asIntN(64, regs[REG.ax]!));
+
+/** RESTART.* of a thread that stands in an interrupted call, or undefined. */
+export function restartError(regs: Regs): number | undefined {
+  if (callOf(regs) === undefined) return undefined;
+  const error = errorOf(regs);
+  return AGAIN.includes(error) || error === RESTART.BLOCK ? error : undefined;
+}
 
 /**
  * What the kernel does to the registers of a thread that was interrupted in a system call and gets no signal handler
@@ -14,20 +73,87 @@ const EINTR = 4n;
  */
 export function restarted(regs: Regs, onBlock: 'again' | 'eintr'): Regs {
   const copy = regs.slice();
-  if (BigInt.asIntN(32, copy[REG.orig_ax]!) < 0n) return copy;
-  const error = -BigInt.asIntN(64, copy[REG.ax]!);
-  if (
-    error === ERESTARTSYS ||
-    error === ERESTARTNOINTR ||
-    error === ERESTARTNOHAND ||
-    error === ERESTART_RESTARTBLOCK
-  ) {
-    if (error === ERESTART_RESTARTBLOCK && onBlock === 'eintr') copy[REG.ax] = BigInt.asUintN(64, -EINTR);
-    else {
-      copy[REG.ax] = copy[REG.orig_ax]!;
-      copy[REG.ip] = copy[REG.ip]! - 2n;
-    }
-    copy[REG.orig_ax] = BigInt.asUintN(64, -1n);
+  const error = restartError(regs);
+  if (error === undefined) return copy;
+  if (error === RESTART.BLOCK && onBlock === 'eintr') copy[REG.ax] = negative(EINTR);
+  else {
+    copy[REG.ax] = copy[REG.orig_ax]!;
+    copy[REG.ip] = copy[REG.ip]! - BigInt(SYSCALL_INSTRUCTION_BYTES);
   }
+  copy[REG.orig_ax] = NONE;
   return copy;
+}
+
+/**
+ * Takes the EINTR away from a thread whose call would say so only because it was stopped: it is as if the call were
+ * restarted by the kernel, which says EINTR by itself should a handler run. For a thread with no signal to take.
+ */
+export function hideStop(regs: Regs): void {
+  const nr = callOf(regs);
+  if (nr !== undefined && errorOf(regs) === EINTR && SAYS_EINTR.has(nr)) regs[REG.ax] = negative(RESTART.NOHAND);
+}
+
+/** Registers as the images hold them: the call made again, or -EINTR; orig_ax stays. */
+export function regsForImage(regs: Regs): { regs: Regs; restartError: number | undefined } {
+  const copy = restarted(regs, 'eintr');
+  copy[REG.orig_ax] = regs[REG.orig_ax]!;
+  return { regs: copy, restartError: restartError(regs) };
+}
+
+/** A call that a thread makes on the way back, so that the kernel remembers for it what it was waiting for. */
+export interface Resumption {
+  nr: number;
+  args: readonly bigint[];
+}
+
+/**
+ * Registers to wake up with. The kernel treats a thread that crit lets go like one that was stopped in its call, so an
+ * interrupted call is left to it: again, or EINTR, as signals that are pending demand.
+ *
+ * A relative sleep and its like (RESTART.BLOCK, or -EINTR in the images of tools that know no better) go on through the
+ * thread's restart block, which is made new by a `resume` call that is interrupted at once (see resumeCall). The
+ * kernel wrote the rest of a sleep to its second timespec, if there is one, when the thread was stopped; that of a poll
+ * or a futex is known to nobody, they wait anew.
+ */
+export function regsFromImage(image: Regs, error?: number): { regs: Regs; resume?: Resumption } {
+  const regs = image.slice();
+  const nr = callOf(image);
+  if (nr === undefined) return { regs };
+  if (error !== undefined && AGAIN.includes(error) && regs[REG.ax] === BigInt(nr)) {
+    regs[REG.ax] = negative(error);
+    regs[REG.ip] = regs[REG.ip]! + BigInt(SYSCALL_INSTRUCTION_BYTES);
+    return { regs };
+  }
+  if (errorOf(image) === EINTR && (error === undefined || error === RESTART.BLOCK)) {
+    const resume = resumption(nr, image);
+    if (resume) return { regs, resume };
+    if (SAYS_EINTR.has(nr) && error === undefined) {
+      regs[REG.ax] = negative(RESTART.NOHAND);
+      return { regs };
+    }
+  }
+  // the call is over, whatever the number in ax looks like
+  regs[REG.orig_ax] = NONE;
+  return { regs };
+}
+
+function resumption(nr: number, regs: Regs): Resumption | undefined {
+  const args = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9].map((reg) => regs[reg]!);
+  switch (nr) {
+    case SYSCALLS.nanosleep:
+      if (args[1]) args[0] = args[1];
+      return { nr, args };
+    case SYSCALLS.clock_nanosleep:
+      if (args[1]! & BigInt(TIMER_ABSTIME)) return undefined;
+      if (args[3]) args[2] = args[3];
+      return { nr, args };
+    case SYSCALLS.futex: {
+      const operation = Number(args[1]! & 0x7fn); // without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
+      return args[3] && (operation === FUTEX_WAIT || operation === FUTEX_WAIT_BITSET) ? { nr, args } : undefined;
+    }
+    case SYSCALLS.poll:
+      return { nr, args };
+    default:
+      return undefined;
+  }
 }

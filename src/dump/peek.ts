@@ -1,0 +1,83 @@
+import { CritError } from '../image/errors.js';
+import type { Messages } from '../image/generated/messages.js';
+import { USER_CS } from '../kernel/arch/x86_64/registers.js';
+import * as P from '../kernel/ptrace.js';
+import { SIGINFO_BYTES } from '../kernel/signal.js';
+import { readStatus, type ProcStatus } from '../kernel/status.js';
+import { SysError, sysRaw } from '../native/sys.js';
+import { hasTiles } from '../task/arch/x86_64/xstate.js';
+import type { BorrowedThread } from '../task/borrow.js';
+import { hideStop } from '../task/restart.js';
+import { REG } from '../task/tracee.js';
+import { leaveCriticalSection, rseqOf } from './rseq.js';
+import { tlsOf } from './arch/x86_64/tls.js';
+
+/** What only a tracer sees of a thread, and only while it stands still. */
+export interface PeekedThread {
+  status: ProcStatus;
+  /** Pending for the thread, and (asked of the leader) for the process: siginfo_t each, in the order of delivery. */
+  ownSignals: Uint8Array[];
+  sharedSignals: Uint8Array[];
+  rseq: Messages['rseq_entry'] | undefined;
+  tls: Messages['user_desc_t'][];
+}
+
+const PIECE = 32;
+/** linux/prctl.h: struct ptrace_sud_config, its mode first */
+const SUD_CONFIG_BYTES = 32;
+
+/**
+ * Reads what a thread will no longer show once it runs the blob, and takes it out of a restartable sequence. Refuses
+ * what cannot be dumped, before anything is changed in the process. No stop; some 6 ptrace calls.
+ * @throws CritError UNSUPPORTED
+ */
+export function peekThread(pid: number, thread: BorrowedThread, leader: boolean): PeekedThread {
+  const { tid } = thread.tracee;
+  const status = readStatus(pid, tid);
+  refuse(pid, thread, status);
+  const pending = status.sigPnd | status.shdPnd;
+  if ((pending & ~thread.sigmask) === 0n) hideStop(thread.regs);
+  const rseq = rseqOf(tid);
+  if (rseq) leaveCriticalSection(thread, rseq);
+  return {
+    status,
+    ownSignals: status.sigPnd ? peekSignals(tid, 0) : [],
+    sharedSignals: leader && status.shdPnd ? peekSignals(tid, P.PTRACE_PEEKSIGINFO_SHARED) : [],
+    rseq,
+    tls: tlsOf(tid),
+  };
+}
+
+function refuse(pid: number, thread: BorrowedThread, status: ProcStatus): void {
+  const { tid } = thread.tracee;
+  const no = (what: string) =>
+    new CritError(`task ${tid} of process ${pid} ${what}: not supported`, { code: 'UNSUPPORTED' });
+  if (thread.regs[REG.cs] !== BigInt(USER_CS)) throw no('runs 32-bit code');
+  if (hasTiles(thread.xstate)) throw no('has AMX tile registers in use');
+  if (status.seccomp !== 0) throw no(`is restricted by seccomp (mode ${status.seccomp})`);
+  const shadow = new BigUint64Array(1);
+  // arch_prctl(ARCH_SHSTK_STATUS) of another thread
+  const ARCH_SHSTK_STATUS = 0x5005;
+  if (sysRaw('ptrace', P.PTRACE_ARCH_PRCTL, tid, shadow, ARCH_SHSTK_STATUS) === 0 && shadow[0]! & 1n)
+    throw no('uses a shadow stack');
+  const dispatch = new BigUint64Array(SUD_CONFIG_BYTES / 8);
+  if (sysRaw('ptrace', P.PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, SUD_CONFIG_BYTES, dispatch) === 0 && dispatch[0])
+    throw no('dispatches its system calls itself (PR_SET_SYSCALL_USER_DISPATCH)');
+}
+
+/** PTRACE_PEEKSIGINFO: a queue as it is. */
+function peekSignals(tid: number, flags: number): Uint8Array[] {
+  const args = new DataView(new ArrayBuffer(P.PEEKSIGINFO_ARGS_BYTES));
+  const signals: Uint8Array[] = [];
+  for (;;) {
+    args.setBigUint64(0, BigInt(signals.length), true);
+    args.setUint32(8, flags, true);
+    args.setInt32(12, PIECE, true);
+    const buffer = new Uint8Array(PIECE * SIGINFO_BYTES);
+    const got = sysRaw('ptrace', P.PTRACE_PEEKSIGINFO, tid, args.buffer as ArrayBuffer, buffer);
+    if (got < 0) throw new SysError('ptrace', -got, `PEEKSIGINFO of task ${tid}`);
+    for (let i = 0; i < got; i++) signals.push(buffer.slice(i * SIGINFO_BYTES, (i + 1) * SIGINFO_BYTES));
+    if (got === 0) return signals;
+  }
+}
+

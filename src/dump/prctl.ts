@@ -1,0 +1,88 @@
+import * as PR from '../kernel/prctl.js';
+import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/signal.js';
+import type { Messages } from '../image/generated/messages.js';
+import type { Batch } from '../task/batch.js';
+import type { Borrowed, BorrowedThread, ThreadAnswer } from '../task/borrow.js';
+
+/** What a thread alone can say about itself. */
+export interface ThreadSelf {
+  clearTidAddress: bigint;
+  altstack: Messages['thread_sas_entry'];
+  pdeathSignal: number;
+  securebits: number;
+}
+
+const SS_DISABLE = 2;
+
+const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function altstackOf(view: DataView): Messages['thread_sas_entry'] {
+  return {
+    ss_sp: view.getBigUint64(SIGALTSTACK.sp, true),
+    ss_size: view.getBigUint64(SIGALTSTACK.size, true),
+    ss_flags: view.getUint32(SIGALTSTACK.flags, true),
+  };
+}
+
+/** The leader's answers: 4 operations of its batch. */
+export function askSelf(b: Batch): () => ThreadSelf {
+  b.reserve(4, SIGALTSTACK_BYTES + 64);
+  const stack = b.out(SIGALTSTACK_BYTES);
+  const tid = b.out(8);
+  const signal = b.out(4);
+  b.call('sigaltstack', null, stack);
+  // CONFIG_CHECKPOINT_RESTORE
+  b.call('prctl', PR.PR_GET_TID_ADDRESS, tid, 0, 0, 0);
+  b.call('prctl', PR.PR_GET_PDEATHSIG, signal, 0, 0, 0);
+  const bits = b.call('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0);
+  return () => ({
+    clearTidAddress: tid.view.getBigUint64(0, true),
+    altstack: altstackOf(stack.view),
+    pdeathSignal: signal.view.getInt32(0, true),
+    securebits: bits.value,
+  });
+}
+
+/** The same of another thread. 8 stops. */
+export function askThreadSelf(borrowed: Borrowed, thread: BorrowedThread): ThreadSelf {
+  const [stack, tid, signal, bits] = borrowed.ask(thread, [
+    ['sigaltstack', 0, 'out'],
+    ['prctl', PR.PR_GET_TID_ADDRESS, 'out', 0, 0, 0],
+    ['prctl', PR.PR_GET_PDEATHSIG, 'out', 0, 0, 0],
+    ['prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0],
+  ]) as [ThreadAnswer, ThreadAnswer, ThreadAnswer, ThreadAnswer];
+  return {
+    clearTidAddress: tid.result < 0 ? 0n : viewOf(tid.out).getBigUint64(0, true),
+    altstack: stack.result < 0 ? { ss_sp: 0n, ss_size: 0n, ss_flags: SS_DISABLE } : altstackOf(viewOf(stack.out)),
+    pdeathSignal: signal.result < 0 ? 0 : viewOf(signal.out).getInt32(0, true),
+    securebits: Math.max(0, bits.result),
+  };
+}
+
+/** Settings of the process as a whole. */
+export interface ProcessSettings {
+  childSubreaper: boolean;
+  membarrier: number;
+  mceKillPolicy: number | undefined;
+  tscDisabled: boolean;
+}
+
+/** linux/membarrier.h, MEMBARRIER_CMD_GET_REGISTRATIONS (Linux 6.3) */
+const MEMBARRIER_GET_REGISTRATIONS = 1 << 9;
+
+/** 4 operations. */
+export function askSettings(b: Batch): () => ProcessSettings {
+  b.reserve(4, 64);
+  const reaper = b.out(4);
+  const tsc = b.out(4);
+  b.call('prctl', PR.PR_GET_CHILD_SUBREAPER, reaper, 0, 0, 0);
+  const askedTsc = b.tryCall('prctl', PR.PR_GET_TSC, tsc, 0, 0, 0);
+  const mce = b.tryCall('prctl', PR.PR_MCE_KILL_GET, 0, 0, 0, 0);
+  const membarrier = b.tryCall('membarrier', MEMBARRIER_GET_REGISTRATIONS, 0, 0);
+  return () => ({
+    childSubreaper: reaper.view.getInt32(0, true) !== 0,
+    membarrier: Math.max(0, membarrier.value),
+    mceKillPolicy: mce.value < 0 || mce.value === PR.PR_MCE_KILL_DEFAULT ? undefined : mce.value,
+    tscDisabled: askedTsc.value === 0 && tsc.view.getInt32(0, true) === PR.PR_TSC_SIGSEGV,
+  });
+}

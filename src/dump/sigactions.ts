@@ -1,0 +1,29 @@
+import type { Messages } from '../image/generated/messages.js';
+import { NSIG, SIGACTION, SIGACTION_BYTES, SIGKILL, SIGSET_BYTES, SIGSTOP } from '../kernel/signal.js';
+import type { Batch } from '../task/batch.js';
+
+/** The signals that have an action, in the order of the images. */
+export const ACTION_SIGNALS: readonly number[] = Array.from({ length: NSIG }, (_, i) => i + 1).filter(
+  (signal) => signal !== SIGKILL && signal !== SIGSTOP,
+);
+
+/** rt_sigaction(2) of every signal. 62 operations. */
+export function askSigactions(b: Batch): () => Messages['sa_entry'][] {
+  const size = ACTION_SIGNALS.length * SIGACTION_BYTES;
+  b.reserve(ACTION_SIGNALS.length, size);
+  const out = b.out(size);
+  ACTION_SIGNALS.forEach((signal, i) => {
+    b.call('rt_sigaction', signal, null, out.address + i * SIGACTION_BYTES, SIGSET_BYTES);
+  });
+  return () =>
+    ACTION_SIGNALS.map((_, i) => {
+      const at = i * SIGACTION_BYTES;
+      return {
+        sigaction: out.view.getBigUint64(at + SIGACTION.handler, true),
+        flags: out.view.getBigUint64(at + SIGACTION.flags, true),
+        restorer: out.view.getBigUint64(at + SIGACTION.restorer, true),
+        mask: out.view.getBigUint64(at + SIGACTION.mask, true),
+        compat_sigaction: false,
+      };
+    });
+}

@@ -1,0 +1,87 @@
+import { CritError } from '../image/errors.js';
+import type { Messages } from '../image/generated/messages.js';
+import * as PR from '../kernel/prctl.js';
+import { readStatus } from '../kernel/status.js';
+import { sysRaw } from '../native/sys.js';
+import type { Batch } from '../task/batch.js';
+import type { RestoreTask } from './context.js';
+import { restoreCreds, type CredsNow } from './creds.js';
+import { restoreItimers } from './itimers.js';
+import { restorePending, signalsOfQueue } from './pending-signals.js';
+import { createPosixTimers, PosixTimerStarter } from './posix-timers.js';
+import {
+  restoreDumpable,
+  restorePersonality,
+  restoreProcFiles,
+  restoreSettings,
+} from './process-settings.js';
+import { restoreRlimits } from './rlimits.js';
+import { restoreSched } from './sched.js';
+import { restoreSigactions } from './sigactions.js';
+import { restoreRseq, restoreThreadSettings } from './thread-settings.js';
+
+export { registersOf, type Registers } from './arch/x86_64/registers.js';
+
+/** What the puppets of a task have, read before any of them is changed. */
+const beginnings = new WeakMap<RestoreTask, CredsNow>();
+
+function coreOf(task: RestoreTask): Messages['core_entry'] & { tc: Messages['task_core_entry'] } {
+  const core = task.cores[0];
+  if (!core?.tc) throw new CritError(`core-${task.pid}.img: the leader's core has no tc`, { code: 'BAD_IMAGE' });
+  return core as ReturnType<typeof coreOf>;
+}
+
+/** What belongs to the process. Its threads must exist (timers may be directed at them); to be followed by each of them. */
+export function restoreTaskAttributes(task: RestoreTask, b: Batch): void {
+  const { tc } = coreOf(task);
+  const tid = task.puppet!.tid;
+  beginnings.set(task, {
+    status: readStatus(tid),
+    // exec has cleared what keeps capabilities over a change of ids
+    securebits: sysRaw('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0) & ~PR.SECBIT_KEEP_CAPS,
+  });
+  restoreSigactions(task.pid, b, tc.sigactions);
+  restoreSettings(b, tc, task.memory?.mm);
+  restoreProcFiles(tid, b, tc);
+  createPosixTimers(task.pid, b, tc.timers?.posix ?? []);
+}
+
+/**
+ * What belongs to a thread, in its own batch: the leader (index 0) last, for it also starts what runs by itself (timers),
+ * gives the process its limits, and loses the privileges that the others' restoring may need.
+ *
+ * Order: names and registrations; scheduling; timers and pending signals; limits; credentials; what credentials clear.
+ */
+export function restoreThreadAttributes(task: RestoreTask, index: number, b: Batch): void {
+  const { tc } = coreOf(task);
+  const core = task.cores[index];
+  const thread = core?.thread_core;
+  if (!core || !thread) throw new CritError(`process ${task.pid}: thread ${index} has no thread_core`, { code: 'BAD_IMAGE' });
+  const leader = index === 0;
+  const tid = task.threads[index]!.tid;
+  restoreThreadSettings(b, core);
+  restoreRseq(b, thread.rseq_entry);
+  if (tc.mce_kill_policy !== undefined)
+    b.call('prctl', PR.PR_MCE_KILL, PR.PR_MCE_KILL_SET, tc.mce_kill_policy, 0, 0);
+  if (tc.tsc_disabled) b.call('prctl', PR.PR_SET_TSC, PR.PR_TSC_SIGSEGV, 0, 0, 0);
+  restorePersonality(b, tc.personality);
+  restoreSched(b, thread);
+
+  const shared = leader ? signalsOfQueue(`core-${task.pid}.img: tc.signals_s`, tc.signals_s) : [];
+  const own = signalsOfQueue(`core-${tid}.img: thread_core.signals_p`, thread.signals_p);
+  const timers = tc.timers?.posix?.length
+    ? new PosixTimerStarter(b, tc.timers.posix, tid, leader, [...shared, ...own])
+    : undefined;
+  timers?.countOverruns();
+  restorePending(b, 'process', shared, timers);
+  restorePending(b, 'thread', own, timers);
+  timers?.startRest();
+
+  if (leader) {
+    if (tc.timers) restoreItimers(b, tc.timers);
+    restoreRlimits(tid, b, tc.rlimits?.rlimits ?? []);
+  }
+  if (thread.creds) restoreCreds(b, thread.creds, beginnings.get(task)!);
+  if (thread.pdeath_sig) b.call('prctl', PR.PR_SET_PDEATHSIG, thread.pdeath_sig, 0, 0, 0);
+  if (leader) restoreDumpable(b, task.memory?.mm.dumpable);
+}
