@@ -1,12 +1,49 @@
-import { warn } from './stdout.js';
+import { CritError } from '../image/errors.js';
+import { CRIU_VERSION, packageVersion } from './package-version.js';
+import { readSettings, type Asked } from './criu/settings.js';
+import { print, warn } from './stdout.js';
+import { UsageError } from './usage-error.js';
+
+/** A mistake in the command line, on one line, with where to look. */
+function usage(error: UsageError): number {
+  const hint = error.message.endsWith('not supported yet') ? '' : ' (see crit dump --help)';
+  warn(`crit: ${error.message}${hint}`);
+  return 1;
+}
+
+async function run(asked: Asked): Promise<number> {
+  if (asked.kind === 'help') {
+    print((await import('./criu/help.js')).helpText());
+    return 0;
+  }
+  if (asked.kind === 'version') {
+    print(`Version: ${CRIU_VERSION}\ncrit ${packageVersion()}\n`);
+    return 0;
+  }
+  const { settings, warnings } = asked;
+  switch (settings.command) {
+    case 'dump':
+      return (await import('./criu/run-dump.js')).runDump(settings, warnings);
+    case 'restore':
+      return (await import('./criu/run-restore.js')).runRestore(settings, warnings);
+    case 'check':
+      for (const warning of warnings) warn(`crit: warning: ${warning}`);
+      return (await import('./criu/check.js')).runCheck(settings);
+  }
+}
 
 /**
  * The commands that CRIU has (dump, restore, check, ...), with CRIU's command line.
  * @param argv the whole command line behind the executable's name
  * @returns the exit status, 0 or 1
  */
-// eslint-disable-next-line @typescript-eslint/require-await
 export async function runCriu(argv: readonly string[]): Promise<number> {
-  warn(`crit: not supported yet: ${argv.join(' ')}`);
-  return 1;
+  try {
+    return await run(readSettings(argv));
+  } catch (error) {
+    if (error instanceof UsageError) return usage(error);
+    if (!(error instanceof CritError)) throw error;
+    warn(`crit: ${error.message}`);
+    return 1;
+  }
 }

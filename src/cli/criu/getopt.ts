@@ -51,7 +51,10 @@ function longName(word: string): LongName {
  * mistake is still seen; the words are the generator's result.
  * @throws UsageError
  */
-export function* getopt(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Generator<Given, string[], undefined> {
+export function* getopt(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Generator<Given, string[], undefined> {
   const words: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;

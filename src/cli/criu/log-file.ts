@@ -27,7 +27,10 @@ function oneLine(text: string): string {
     text
       .replace(/\s*\n\s*/g, ' ')
       // eslint-disable-next-line no-control-regex -- these are the characters in question
-      .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+      .replace(
+        /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g,
+        (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+      )
   );
 }
 
@@ -102,10 +105,13 @@ export class LogFile implements Log, Disposable {
     this.#text = '';
     if (this.#broken) return;
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
     } catch (error) {
       this.#broken = true;
-      if (this.#fd !== 2) toStderr(`crit: warning: the log ${this.#name} cannot be written (${String((error as NodeJS.ErrnoException).code)})`);
+      if (this.#fd !== 2)
+        toStderr(
+          `crit: warning: the log ${this.#name} cannot be written (${String((error as NodeJS.ErrnoException).code)})`,
+        );
     }
   }
 

@@ -97,7 +97,14 @@ const SETTERS: Readonly<Record<string, Setter>> = {
 };
 
 /** Names of the options that `readSettings` understands, for the test of the table. */
-export const UNDERSTOOD: readonly string[] = [...Object.keys(SETTERS), 'verbosity', 'help', 'version', 'config', 'no-default-config'];
+export const UNDERSTOOD: readonly string[] = [
+  ...Object.keys(SETTERS),
+  'verbosity',
+  'help',
+  'version',
+  'config',
+  'no-default-config',
+];
 
 function notEmpty(text: string, as: string): string {
   if (text === '') throw new UsageError(`option ${as} needs an argument that is not empty`);
@@ -184,8 +191,7 @@ function execCommand(
   values: Values,
 ): readonly string[] | undefined {
   if (!values.execCmd) {
-    if (operands.length > 0)
-      throw new UsageError(`${command ?? ''} takes no argument "${operands[0] ?? ''}"`);
+    if (operands.length > 0) throw new UsageError(`${command ?? ''} takes no argument "${operands[0] ?? ''}"`);
     return undefined;
   }
   if (operands.length === 0) throw new UsageError('--exec-cmd needs a command behind "--"');

@@ -4,36 +4,36 @@ import type { CountField, Stats } from '../../image/stats.js';
 import { writeImage } from '../../encode/image-writer.js';
 import { print } from '../stdout.js';
 
-type Row = readonly [label: string, time: string] | readonly [label: string, count: CountField, 'count'];
+type Row = { readonly label: string } & ({ readonly time: string } | { readonly count: CountField });
 
 /** What --display-stats prints, with CRIU's labels: scripts look for them. */
 const ROWS: Readonly<Record<'dump' | 'restore', readonly Row[]>> = {
   dump: [
-    ['Freezing time', 'freezing_time'],
-    ['Frozen time', 'frozen_time'],
-    ['Memory dump time', 'memdump_time'],
-    ['Memory write time', 'memwrite_time'],
-    ['IRMAP resolve time', 'irmap_resolve'],
-    ['Memory pages scanned', 'pages_scanned', 'count'],
-    ['Memory pages skipped from parent', 'pages_skipped_parent', 'count'],
-    ['Memory pages written', 'pages_written', 'count'],
-    ['Lazy memory pages', 'pages_lazy', 'count'],
+    { label: 'Freezing time', time: 'freezing_time' },
+    { label: 'Frozen time', time: 'frozen_time' },
+    { label: 'Memory dump time', time: 'memdump_time' },
+    { label: 'Memory write time', time: 'memwrite_time' },
+    { label: 'IRMAP resolve time', time: 'irmap_resolve' },
+    { label: 'Memory pages scanned', count: 'pages_scanned' },
+    { label: 'Memory pages skipped from parent', count: 'pages_skipped_parent' },
+    { label: 'Memory pages written', count: 'pages_written' },
+    { label: 'Lazy memory pages', count: 'pages_lazy' },
   ],
   restore: [
-    ['Pages compared', 'pages_compared', 'count'],
-    ['Pages skipped COW', 'pages_skipped_cow', 'count'],
-    ['Pages restored', 'pages_restored', 'count'],
-    ['Restore time', 'restore_time'],
-    ['Forking time', 'forking_time'],
+    { label: 'Pages compared', count: 'pages_compared' },
+    { label: 'Pages skipped COW', count: 'pages_skipped_cow' },
+    { label: 'Pages restored', count: 'pages_restored' },
+    { label: 'Restore time', time: 'restore_time' },
+    { label: 'Forking time', time: 'forking_time' },
   ],
 };
 
 /** The lines of --display-stats. */
 export function displayedStats(kind: 'dump' | 'restore', stats: Stats): string {
   const lines = ROWS[kind].map((row) => {
-    if (row[2] === undefined) return `${row[0]}: ${stats.micros(row[1])} us`;
-    const count = stats.count(row[1]);
-    return `${row[0]}: ${count} (0x${count.toString(16)})`;
+    if ('time' in row) return `${row.label}: ${stats.micros(row.time)} us`;
+    const count = stats.count(row.count);
+    return `${row.label}: ${count} (0x${count.toString(16)})`;
   });
   return [`Displaying ${kind} stats:`, ...lines].map((line) => `${line}\n`).join('');
 }

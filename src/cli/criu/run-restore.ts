@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { CritError } from '../../image/errors.js';
+import type { Log } from '../../image/log.js';
+import { ERRNO } from '../../kernel/errno.js';
+import { __WALL } from '../../kernel/wait.js';
+import { sysRaw } from '../../native/sys.js';
+import { readImage } from '../../decode/image-reader.js';
+import { restore } from '../../restore/restore.js';
+import { warn } from '../stdout.js';
+import { actionScripts } from './action-scripts.js';
+import { enterWorkDirectory, imagesDirectory } from './directories.js';
+import { errorText } from './error-text.js';
+import { becomeCommand } from './exec-command.js';
+import { checkPrivileges } from './privileges.js';
+import { runEngine } from './run-engine.js';
+import type { Settings } from './settings.js';
+import { writeStats } from './stats-file.js';
+
+/** The pid of the root task, for the scripts that run when it is there. */
+function rootPid(imagesDir: string, log: Log): (action: string) => number | undefined {
+  return (action) => {
+    if (action === 'pre-restore') return undefined;
+    try {
+      return readImage(imagesDir, 'PSTREE').entries[0]?.message.pid;
+    } catch (error) {
+      log.debug(`no pid for the ${action} scripts: ${errorText(error)}`);
+      return undefined;
+    }
+  };
+}
+
+/** A pidfile is made, never written over: the file may be another's. */
+function checkPidfile(pidfile: string | undefined): void {
+  if (pidfile === undefined || !existsSync(pidfile)) return;
+  throw new CritError(`the pidfile ${pidfile} exists already: remove it, or name another one`, { code: 'PIDFILE' });
+}
+
+/** Waits until no restored task is left that is a child of crit. */
+function waitForTasks(): void {
+  for (;;) {
+    const pid = sysRaw('wait4', -1, null, __WALL, null);
+    if (pid < 0 && pid !== -ERRNO.EINTR) return;
+  }
+}
+
+/** `crit restore`. @returns the exit status; does not return when --exec-cmd succeeds */
+export function runRestore(settings: Settings, warnings: readonly string[]): number {
+  const imagesDir = imagesDirectory(settings.imagesDir, 'read');
+  enterWorkDirectory(settings.workDir ?? imagesDir);
+  const status = runEngine('restore', settings, warnings, ({ log, stats }) => {
+    if (!settings.dryRun) {
+      checkPrivileges();
+      checkPidfile(settings.pidfile);
+    }
+    const whole = performance.now();
+    restore(
+      {
+        imagesDir,
+        shellJob: settings.shellJob,
+        detached: settings.detached,
+        sibling: settings.sibling,
+        leaveStopped: settings.finalState === 'stopped',
+        pidfile: settings.pidfile,
+        linkRemap: settings.linkRemap,
+        evasiveDevices: settings.evasiveDevices,
+        execCmd: settings.execCmd,
+        dryRun: settings.dryRun,
+        action: actionScripts(settings.scripts, imagesDir, rootPid(imagesDir, log), log),
+      },
+      log,
+      stats,
+    );
+    if (settings.dryRun) return;
+    writeStats('restore', stats, settings.displayStats, log);
+    log.info(`the whole restore: ${Math.round((performance.now() - whole) * 1000)} us`);
+  });
+  if (status !== 0 || settings.dryRun) return status;
+  if (settings.execCmd) {
+    // The tasks run already, as children of whatever crit becomes: this error leaves them alone.
+    warn(`crit: ${errorText(becomeCommand(settings.execCmd))}`);
+    return 1;
+  }
+  if (!settings.detached) waitForTasks();
+  return 0;
+}

@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { CritError } from '../image/errors.js';
+import { ProcGone } from '../kernel/proc-file.js';
+import { PF_KTHREAD } from '../kernel/sched.js';
+import { readStat } from '../kernel/stat-file.js';
+import { readStatus } from '../kernel/status.js';
+
+const refused = (code: string, message: string): CritError => new CritError(message, { code });
+
+/**
+ * Refuses what cannot be the root of a dumped tree, as far as that can be told without stopping anything.
+ * @throws CritError NO_PROCESS, NOT_A_PROCESS, KERNEL_THREAD, ZOMBIE, TRACED, INIT
+ */
+export function checkTarget(pid: number): void {
+  if (!existsSync(`/proc/${pid}`)) throw refused('NO_PROCESS', `there is no process ${pid}`);
+  if (pid === 1) throw refused('INIT', 'process 1 is the init of this pid namespace: crit itself depends on it');
+  try {
+    const { name, tgid, state, tracerPid } = readStatus(pid);
+    const { flags } = readStat(pid);
+    if ((flags & PF_KTHREAD) !== 0)
+      throw refused('KERNEL_THREAD', `process ${pid} (${name}) is a thread of the kernel`);
+    if (tgid !== pid)
+      throw refused(
+        'NOT_A_PROCESS',
+        `${pid} is a thread of process ${tgid} (${name}): dump the process with -t ${tgid}`,
+      );
+    if (state === 'Z' || state === 'X')
+      throw refused('ZOMBIE', `process ${pid} (${name}) has ended; its parent has not waited for it yet`);
+    if (tracerPid !== 0)
+      throw refused('TRACED', `process ${pid} (${name}) is traced by process ${tracerPid}: it has to let go first`);
+  } catch (error) {
+    if (error instanceof ProcGone) throw refused('NO_PROCESS', `process ${pid} has just ended`);
+    throw error;
+  }
+}
