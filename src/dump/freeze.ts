@@ -222,7 +222,8 @@ export class FrozenTree {
     for (const task of this.tasks) {
       if (kill && !task.zombie) sysRaw('kill', task.pid, 9);
     }
-    for (const tid of this.#seized) {
+    // leaders last: one that has been killed is reported only when its threads have been waited for
+    for (const tid of [...this.#seized].reverse()) {
       try {
         if (kill) drain(new Tracee(tid));
         else new Tracee(tid).detach();
