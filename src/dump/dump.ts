@@ -80,6 +80,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   };
   using pages = new TaskPages(ctx, images);
   try {
+    stats.checkpoint();
     for (const task of tree.alive) checkNamespaces(task.pid);
     checkUnshared(tree.alive.map((task) => task.pid));
     checkSessions(tree, options.shellJob);
@@ -129,7 +130,10 @@ function dumpTasks(
   });
   const mms = tasks.map((task, i) => answers[i]!.mm(task.exeId, task.vmas));
   const memdump = ctx.stats.phase('memdump_time');
-  for (const task of tasks) pages.take(task);
+  for (const [i, task] of tasks.entries()) {
+    ctx.stats.progress('processes dumped', i, tasks.length);
+    pages.take(task);
+  }
   memdump.end();
   files.finish();
   const ids = tasks.map((task) => files.idsOf(task));

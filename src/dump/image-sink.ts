@@ -61,9 +61,13 @@ export class Nowhere implements ImageSink {
   path(): string {
     return '/dev/null';
   }
-  write(type: ImageType, _id: number | undefined, entries: Iterable<OutEntry>): void {
+  write(type: ImageType, _id: number | undefined, entries: readonly OutEntry[]): void {
     const { message } = describeType(type);
-    for (const entry of entries) if (message) encodeMessage(message, entry.message as never);
+    const pagemap = type === 'PAGEMAP' || type === 'SHMEM_PAGEMAP';
+    entries.forEach((entry, i) => {
+      const name = pagemap && i > 0 ? 'pagemap_entry' : message;
+      if (name) encodeMessage(name, entry.message as never);
+    });
   }
   nextPagesId(): number {
     return 1;

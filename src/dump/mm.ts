@@ -8,6 +8,9 @@ import type { DumpVma } from './vmas.js';
 const PR_GET_DUMPABLE = 3;
 const PR_GET_THP_DISABLE = 42;
 
+/** As many words as CRIU's restore takes; newer kernels have more, which go into a field of crit's own. */
+const AUXV_WORDS = 44;
+
 /** What mm_entry needs from inside the task: the break and two flags. 3 operations. */
 export function askMm(task: DumpTask, b: Batch): (exeFileId: number, vmas: readonly DumpVma[]) => Messages['mm_entry'] {
   const brk = b.call('brk', 0);
@@ -15,6 +18,7 @@ export function askMm(task: DumpTask, b: Batch): (exeFileId: number, vmas: reado
   const thp = b.tryCall('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
   return (exeFileId, vmas) => {
     const { stat } = task.frozen;
+    const words = auxv(task.pid);
     return {
       mm_start_code: stat.startCode,
       mm_end_code: stat.endCode,
@@ -28,7 +32,8 @@ export function askMm(task: DumpTask, b: Batch): (exeFileId: number, vmas: reado
       mm_env_start: stat.envStart,
       mm_env_end: stat.envEnd,
       exe_file_id: exeFileId,
-      mm_saved_auxv: auxv(task.pid),
+      mm_saved_auxv: words.slice(0, AUXV_WORDS),
+      mm_auxv_tail: words.slice(AUXV_WORDS),
       vmas: vmas.map((vma) => vma.entry),
       dumpable: dumpable.value,
       thp_disabled: thp.value > 0,
@@ -36,8 +41,13 @@ export function askMm(task: DumpTask, b: Batch): (exeFileId: number, vmas: reado
   };
 }
 
-/** /proc/PID/auxv: pairs of words (getauxval(3)), the end marker included. */
+/** /proc/PID/auxv: pairs of words (getauxval(3)) up to AT_NULL. */
 function auxv(pid: number): bigint[] {
   const bytes = readFileSync(`/proc/${pid}/auxv`);
-  return Array.from({ length: bytes.length / 8 }, (_, i) => bytes.readBigUInt64LE(i * 8));
+  const words: bigint[] = [];
+  for (let at = 0; at + 16 <= bytes.length; at += 16) {
+    words.push(bytes.readBigUInt64LE(at), bytes.readBigUInt64LE(at + 8));
+    if (words.at(-2) === 0n) break;
+  }
+  return words;
 }

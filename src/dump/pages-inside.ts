@@ -6,29 +6,40 @@ const PWRITEV = 296;
 /** Iovecs of one pwritev: together about 1 MiB, the piece size that measured best. */
 const PIECE = 1 << 20;
 const IOV_MAX = 1024;
+/** So much is written between two reports of progress. */
+const REPORT_BYTES = 256 << 20;
 
 /**
  * Writes runs into a pages image from inside a task: each byte is copied once, from its page to the page cache. `fd` is
  * the image's descriptor in the task. Pages that the task may not read are left out (their place in the file is kept).
- * Cost: one batch for some hundred MiB.
+ * `report` is told the bytes that are written; it may throw to give up. Cost: one batch for some hundred MiB.
  */
 export function writeFromInside(
   puppet: Puppet,
   fd: number,
   runs: readonly PageRun[],
   want: (run: PageRun) => boolean = (run) => run.readable,
+  report?: (bytes: number) => void,
 ): void {
   const b = puppet.batch();
   let iov: number[] = [];
   let filled = 0;
   let offset = 0;
+  let unreported = 0;
+  let written = 0;
   const flush = () => {
     if (filled === 0) return;
     const bytes = new Uint8Array(new BigUint64Array(iov.map(BigInt)).buffer);
     b.reserve(1, bytes.length);
     b.call('vector', PWRITEV, fd, bytes, iov.length / 2, offset);
     iov = [];
+    written += filled;
+    unreported += filled;
     filled = 0;
+    if (!report || unreported < REPORT_BYTES) return;
+    b.run();
+    unreported = 0;
+    report(written);
   };
   b.doing('writing pages');
   for (const piece of pieces(runs)) {

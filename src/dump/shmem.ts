@@ -24,7 +24,6 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
     runs.push({ address: start, sizeBytes: end - start, flags: PE.PRESENT, readable: true, unforkable: true });
     at = end;
   }
-  if (runs.length === 0) return;
   const pagesId = ctx.nextPagesId();
   const out = openSync(ctx.imagePath('PAGES', pagesId), 'w', 0o600);
   const buffer = Buffer.allocUnsafeSlow(PIECE);
@@ -39,7 +38,7 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
         writeAll(out, buffer.subarray(0, want), offset);
         offset += want;
         done += want;
-        ctx.stats.shpagesWritten += want / PAGE_SIZE;
+        ctx.stats.add('shpages_written', want / PAGE_SIZE);
       }
   } finally {
     closeSync(out);

@@ -69,12 +69,18 @@ export class TaskPages implements Disposable {
         task.copyFd = remote;
       } else {
         copyFromOutside(task.pid, task.runs, toFile, (run) => !run.readable);
-        writeFromInside(task.puppet, remote, task.runs);
+        writeFromInside(task.puppet, remote, task.runs, undefined, this.#report(task, size));
       }
       task.puppet.must('close', remote);
     } finally {
       closeSync(fd);
     }
+  }
+
+  #report(task: Task, sizeBytes: number): (done: number) => void {
+    return (done) => {
+      this.#ctx.stats.progress(`memory of process ${task.pid}`, done, sizeBytes);
+    };
   }
 
   #open(task: Task): number {
@@ -106,7 +112,7 @@ export class TaskPages implements Disposable {
         task.bytes = undefined;
       }
       if (!task.copy) continue;
-      writeFromInside(task.copy, task.copyFd, task.runs, byCopy);
+      writeFromInside(task.copy, task.copyFd, task.runs, byCopy, this.#report(task, bytesOf(task.runs)));
       endCopy(task);
     }
   }

@@ -41,7 +41,7 @@ export interface MemoryContext {
   /** The control area, which stays until the end. */
   area: { base: number; sizeBytes: number };
   /** The descriptor that a file mapping is made of. */
-  fileFd(fileId: number): number;
+  fileFd(vma: Messages['vma_entry']): number;
   /** The descriptor of a System V or anonymous shared object. */
   sharedFd(vma: Messages['vma_entry']): number;
 }
@@ -73,7 +73,7 @@ function mapVma(b: Batch, ctx: MemoryContext, vma: Vma, prot: number): void {
   let offset = 0n;
   if (entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) {
     flags &= ~MAP_ANON;
-    fd = ctx.fileFd(Number(entry.shmid));
+    fd = ctx.fileFd(entry);
     offset = entry.pgoff;
   } else if (entry.status & VMA.ANON_SHARED) {
     flags &= ~MAP_ANON;
@@ -331,7 +331,7 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
 
 /** struct prctl_mm_map (linux/prctl.h): 13 words up to auxv, its size, the exe descriptor. */
 export function setMm(b: Batch, mm: Messages['mm_entry'], exeFd: number): void {
-  const auxv = new BigUint64Array(mm.mm_saved_auxv ?? []);
+  const auxv = new BigUint64Array([...(mm.mm_saved_auxv ?? []), ...(mm.mm_auxv_tail ?? [])]);
   b.reserve(1, 128 + auxv.byteLength + 64);
   const auxvOut = b.bytes(new Uint8Array(auxv.buffer));
   const map = new DataView(new ArrayBuffer(104));
