@@ -39,7 +39,13 @@ describe('bin/crit', () => {
 
   it('is quiet when its reader goes away', () => {
     const script = `"$0" show "$1" | head -c 10 >/dev/null; echo "\${PIPESTATUS[0]}"`;
-    const { stdout, stderr } = spawnSync('bash', ['-c', script, projectPath('bin/crit'), fixture('tree/files.img')]);
+    const { stdout, stderr } = spawnSync('bash', [
+      '--norc',
+      '-c',
+      script,
+      projectPath('bin/crit'),
+      fixture('tree/files.img'),
+    ]);
     assert.equal(stderr.toString(), '');
     assert.equal(stdout.toString(), '0\n');
   });

@@ -11,7 +11,7 @@ describe('crit completion', () => {
   const offers = (line: string, cwd = fixture('tree')): string[] => {
     const words = line.split(' ');
     const run = `${script}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _crit; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    return execFileSync('bash', ['-c', run], { encoding: 'utf8', cwd }).split('\n').filter(Boolean);
+    return execFileSync('bash', ['--norc', '-c', run], { encoding: 'utf8', cwd }).split('\n').filter(Boolean);
   };
 
   it("offers commands, CRIU's among them", () => {

@@ -16,7 +16,7 @@ async function toJson(name: string, bytes: Uint8Array, pretty: boolean, noPayloa
   const type = recogniseRaw(name, bytes.subarray(0, 64));
   assert.ok(type);
   let text = '';
-  for await (const piece of rawJson(await viewRaw(type, [bytes]), [bytes], bytes.length, { pretty, noPayload }))
+  for await (const piece of rawJson(await viewRaw(type, [bytes]), [bytes], () => bytes.length, { pretty, noPayload }))
     text += piece;
   return JSON.parse(text) as Document;
 }

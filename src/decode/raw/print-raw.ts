@@ -4,7 +4,8 @@ import type { ByteSource } from '../../image/byte-source.js';
 import { rawJson, type RawJsonOptions } from './raw-json.js';
 import { viewRaw } from './raw-view.js';
 import type { Damage } from './raw-value.js';
-import { rereadable } from './rereadable.js';
+import { RAW_FORMAT } from './recognise.js';
+import { chunksOf, rereadable } from './rereadable.js';
 
 export interface PrintRawOptions extends RawJsonOptions {
   /** Print what is sound of a damaged image instead of throwing. */
@@ -29,12 +30,13 @@ export async function printRaw(
   write: (text: string) => void,
   options: PrintRawOptions,
 ): Promise<void> {
-  const bytes = rereadable(source, given);
-  const view = await viewRaw(type, bytes.chunks());
+  // Pages are summarised only: nothing of them is read again.
+  const bytes = RAW_FORMAT[type] === 'pages' ? undefined : rereadable(source, given);
+  const view = await viewRaw(type, bytes?.chunks() ?? chunksOf(source));
   for (const damage of view.damage) {
     const error = damageError(source.name, damage);
     if (!options.recover) throw error;
     options.onDamage(error);
   }
-  for await (const piece of rawJson(view, bytes.chunks(), bytes.sizeBytes, options)) write(piece);
+  for await (const piece of rawJson(view, bytes?.chunks() ?? [], () => bytes?.sizeBytes() ?? 0, options)) write(piece);
 }

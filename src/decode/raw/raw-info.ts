@@ -3,7 +3,7 @@ import type { ByteSource } from '../../image/byte-source.js';
 import { damageError } from './print-raw.js';
 import { PAGE_BYTES } from './page-count.js';
 import { RAW_FORMAT, type RawFormat } from './recognise.js';
-import { rereadable } from './rereadable.js';
+import { chunksOf, rereadable } from './rereadable.js';
 import { viewRaw } from './raw-view.js';
 
 /** What `crit info` says of a raw image. */
@@ -23,10 +23,14 @@ const lines = (text: string): number => text.split('\n').length - (text.endsWith
  * @throws ImageError if it is damaged
  */
 export async function rawInfo(source: ByteSource, given: string | number, type: RawImageType): Promise<RawInfo> {
+  const format = RAW_FORMAT[type];
+  if (format === 'pages') {
+    let size = source.sizeBytes ?? 0;
+    if (size === 0) for (const chunk of chunksOf(source)) size += chunk.length;
+    return { magic: type, format, count: Math.floor(size / PAGE_BYTES), size };
+  }
   const bytes = rereadable(source, given);
-  const base = { magic: type, format: RAW_FORMAT[type], size: bytes.sizeBytes };
-  const result = (count: number): RawInfo => ({ magic: base.magic, format: base.format, count, size: base.size });
-  if (base.format === 'pages') return result(Math.floor(base.size / PAGE_BYTES));
+  const result = (count: number): RawInfo => ({ magic: type, format, count, size: bytes.sizeBytes() });
   const { fields, damage } = await viewRaw(type, bytes.chunks());
   if (damage[0]) throw damageError(source.name, damage[0]);
   const { messages, entries, omitted, text } = fields;

@@ -67,7 +67,7 @@ function sizeText(bytes: number): string {
 export async function* rawJson(
   view: RawView,
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  sizeBytes: number,
+  sizeBytes: () => number,
   options: RawJsonOptions,
 ): AsyncGenerator<string> {
   const withData = !view.complete && view.format !== 'pages';
@@ -75,7 +75,7 @@ export async function* rawJson(
   const useful = Object.entries(view.fields).filter(([name]) => name !== 'text' || view.complete);
   const fields: Record<string, RawValue> = { format: view.format, ...Object.fromEntries(useful) };
   if (!withData || options.noPayload) {
-    if (withData) fields['data'] = `... <${sizeText(sizeBytes)}>`;
+    if (withData) fields['data'] = `... <${sizeText(sizeBytes())}>`;
     yield write({ magic: view.type, raw: fields }, options.pretty ? '' : undefined);
     return;
   }

@@ -58,13 +58,21 @@ async function viewPages(
   return { type, format: 'pages', fields: { ...counter.summary() }, damage: [], complete: false };
 }
 
-async function whole(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Buffer | undefined> {
+/** All bytes; undefined if there are too many. What does not begin with its magic is not read any further. */
+async function whole(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  magic: number | undefined,
+): Promise<Buffer | undefined> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of chunks) {
     bytes += chunk.length;
     if (bytes > MAX_WHOLE_BYTES) return undefined;
     parts.push(Uint8Array.from(chunk));
+    if (parts.length === 1 && magic !== undefined && chunk.length >= 4) {
+      const found = new DataView(chunk.buffer, chunk.byteOffset).getUint32(0, true);
+      if (found !== magic) break;
+    }
   }
   return Buffer.concat(parts);
 }
@@ -81,11 +89,12 @@ export async function viewRaw(
   const format = RAW_FORMAT[type];
   if (format === 'pages') return viewPages(type, chunks);
   if (format === 'tar.gz') return viewTarGz(type, chunks);
-  const bytes = await whole(chunks);
+  const bytes = await whole(chunks, dumpMagicOf(type));
   if (!bytes) {
     const reason = `more than ${MAX_WHOLE_BYTES} bytes, which no ${type} image has`;
     const fields = format === 'text' ? { text: '' } : { messages: [] };
-    return { type, format, fields, damage: [{ offsetBytes: MAX_WHOLE_BYTES, reason }], complete: false };
+    // Complete, so that nobody prints the rest of it: the source may have no end.
+    return { type, format, fields, damage: [{ offsetBytes: MAX_WHOLE_BYTES, reason }], complete: true };
   }
   if (bytes.length === 0 && !MAY_BE_EMPTY.has(type)) {
     return {
