@@ -41,7 +41,7 @@ const nowMicros = (): number => Math.floor(performance.now() * 1000);
 
 /**
  * How long the parts of a dump or restore took (microseconds, of a monotonic clock) and how much they moved. A phase may
- * begin several times: the times add up. `phase` and `progress` are also the places where a run is given up (Ctrl-C).
+ * begin several times: the times add up. `checkpoint` and `progress` are also where a run is given up (Ctrl-C).
  * @example
  * const phase = stats.phase('memdump_time');
  * stats.add('pages_written', 512);
@@ -56,9 +56,8 @@ export class Stats {
     this.#listener = listener;
   }
 
-  /** Begins a stretch of work. @throws CritError when the run is given up */
+  /** Begins a stretch of work. */
   phase(name: PhaseName): Phase {
-    this.#listener.checkpoint?.();
     const start = nowMicros();
     let running = true;
     return {
@@ -75,6 +74,11 @@ export class Stats {
   /** Counts something up. */
   add(name: CountField, count: number): void {
     this.#counts.set(name, this.count(name) + count);
+  }
+
+  /** A place where everything can still be taken back. @throws CritError when the run is given up */
+  checkpoint(): void {
+    this.#listener.checkpoint?.();
   }
 
   /** Tells how far long work is, for a terminal; call it at most every few megabytes. @throws CritError when given up */

@@ -10,15 +10,18 @@ const TOO_LATE: ReadonlySet<string> = new Set(['pre-resume', 'post-resume']);
  * images in CRTOOLS_IMAGE_DIR and the root task's pid, where it is known, in CRTOOLS_INIT_PID.
  * @param scripts in the order in which they run
  * @param rootPid the root task's pid, when there is a root task
+ * @param checkpoint throws when the run is given up
  */
 export function actionScripts(
   scripts: readonly string[],
   imagesDir: string,
   rootPid: (action: string) => number | undefined,
   log: Log,
+  checkpoint: () => void,
 ): (action: string) => void {
   return (action) => {
     log.debug(`Running ${action} scripts`);
+    if (!TOO_LATE.has(action)) checkpoint();
     if (scripts.length === 0) return;
     const pid = rootPid(action);
     const env = {
@@ -34,7 +37,10 @@ export function actionScripts(
       else if (signal) failures.push(`action script ${script} was ended by ${signal} at ${action}`);
       else if (status !== 0) failures.push(`action script ${script} ended with status ${status ?? '?'} at ${action}`);
     }
-    if (failures.length === 0) return;
+    if (failures.length === 0) {
+      if (!TOO_LATE.has(action)) checkpoint();
+      return;
+    }
     const message = failures.join('; ');
     if (!TOO_LATE.has(action)) throw new CritError(message, { code: 'ACTION_SCRIPT' });
     log.error(message);

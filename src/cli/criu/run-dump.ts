@@ -29,7 +29,15 @@ export function runDump(settings: Settings, warnings: readonly string[]): number
         linkRemap: settings.linkRemap,
         evasiveDevices: settings.evasiveDevices,
         timeoutSec: settings.timeoutSec,
-        action: actionScripts(settings.scripts, imagesDir, () => pid, log),
+        action: actionScripts(
+          settings.scripts,
+          imagesDir,
+          () => pid,
+          log,
+          () => {
+            stats.checkpoint();
+          },
+        ),
       },
       log,
       stats,

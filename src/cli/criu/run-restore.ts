@@ -65,7 +65,9 @@ export function runRestore(settings: Settings, warnings: readonly string[]): num
         evasiveDevices: settings.evasiveDevices,
         execCmd: settings.execCmd,
         dryRun: settings.dryRun,
-        action: actionScripts(settings.scripts, imagesDir, rootPid(imagesDir, log), log),
+        action: actionScripts(settings.scripts, imagesDir, rootPid(imagesDir, log), log, () => {
+          stats.checkpoint();
+        }),
       },
       log,
       stats,
