@@ -27,6 +27,8 @@ const SECOND = 1_000_000_000n;
 /** More ids than any process counts up to without PR_TIMER_CREATE_RESTORE_IDS. */
 const MAX_COUNTED_ID = 1_000_000;
 
+const min = (a: bigint, b: bigint) => (a < b ? a : b);
+const max = (a: bigint, b: bigint) => (a > b ? a : b);
 const nanoseconds = (sec: bigint, nsec: bigint) => sec * SECOND + nsec;
 
 /**
@@ -95,7 +97,10 @@ const BASE = new Map<number, number>([
 
 /** Above it, a tick that comes late by the rest of an interval is worse than a forgotten overrun count. */
 const SHORT_INTERVAL_NS = 50_000_000n;
-/** How soon a timer goes off again whose last signal was taken and whose next one was pending. */
+/**
+ * How soon, at first, a timer goes off again whose last signal was taken and whose next one was pending. It must not be
+ * sooner than the signal is taken here: each try that comes too late doubles it.
+ */
 const SOON_NS = 20_000n;
 const MAX_TRIES = 30;
 /** How long a signal that must come at once is waited for. */
@@ -113,6 +118,7 @@ interface Plan {
   /** Undefined for clocks that do not start anew where they were (CPU clocks). */
   base: number | undefined;
   started: boolean;
+  soonNs: bigint;
 }
 
 /**
@@ -151,6 +157,7 @@ export class PosixTimerStarter {
           pending: queued.has(entry.it_id),
           base: BASE.get(entry.clock_id | 0),
           started: false,
+          soonNs: SOON_NS,
         };
       });
   }
@@ -167,23 +174,24 @@ export class PosixTimerStarter {
     for (let tries = 0; work.length && tries < MAX_TRIES; tries++) {
       const plan = work.shift()!;
       const taken = this.#overrun(plan);
+      if (!taken) continue; // step 2 or 3 starts it
       // Another one with the same signal was quicker: its count is spoilt, it has to do it again.
       const other = taken.id === plan.entry.it_id ? undefined : this.#plans.find((p) => p.entry.it_id === taken.id);
       if (other?.started && !work.includes(other)) work.push(other);
-      if (taken.overrun === plan.overrun) plan.started = true;
-      else work.push(plan);
+      // An exact count may not be had at all (an interval of a few microseconds): the last try stands.
+      plan.started = true;
+      if (taken.overrun !== plan.overrun) work.push(plan);
     }
-    // A count that could not be had exactly (an interval of a few microseconds) stands nearly.
-    for (const plan of work) plan.started = plan.started || plan.overrun > 0n;
   }
 
-  #overrun(plan: Plan): { id: number; overrun: bigint } {
+  /** @returns whose signal was taken, and the count of `plan` then; undefined when its clock has not run that long */
+  #overrun(plan: Plan): { id: number; overrun: bigint } | undefined {
     const { entry, intervalNs, overrun } = plan;
     const now = this.#now(plan.base!);
-    const behind = plan.pending
-      ? (overrun + 1n) * intervalNs - SOON_NS
-      : overrun * intervalNs + (intervalNs > plan.restNs ? intervalNs - plan.restNs : 0n);
-    if (behind >= now) return { id: entry.it_id, overrun: -1n }; // the clock has not run that long
+    const rest = plan.pending ? 0n : min(plan.restNs, intervalNs);
+    const behind = (overrun + 1n) * intervalNs - max(rest, min(plan.soonNs, intervalNs / 2n));
+    plan.soonNs *= 2n;
+    if (behind >= now) return undefined;
     const b = this.#b;
     b.reserve(3, ITIMERSPEC_BYTES + SIGINFO_BYTES + 64);
     const info = b.out(SIGINFO_BYTES);
