@@ -149,6 +149,9 @@ class Images {
         cause: error,
       });
     }
+    for (const vma of mm.vmas ?? [])
+      if (vma.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) this.files.addMapping(task.pid, vma);
+    this.files.addProgram(task.pid, mm.exe_file_id);
     return {
       mm,
       vmas: readVmas(task.pid, mm.vmas ?? []),
@@ -243,7 +246,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     const shared = new SharedMemory(images.dir, images.files);
     const memory: MemoryContext = {
       area,
-      fileFd: (id) => images.files.slotOf(id),
+      fileFd: (vma) => images.files.addMapping(images.root.pid, vma),
       sharedFd: (vma) => shared.slotOf(vma),
     };
     const pids = new FreePids(wantedNumbers(images.tasks));
@@ -284,7 +287,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     const alive = images.tasks.filter((task) => !task.tree.zombie);
     for (const task of alive) {
       const b = task.batch();
-      setMm(b, task.memory!.mm, images.files.slotOf(task.memory!.mm.exe_file_id));
+      setMm(b, task.memory!.mm, images.files.addProgram(task.pid, task.memory!.mm.exe_file_id));
       finishMemory(b, task.memory!);
       images.files.layout(task, b);
       b.run();
@@ -314,6 +317,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     options.action('pre-resume');
     release(alive, finals, options);
     done = true;
+    images.files.removeLinks();
     restoring.end();
     options.action('post-resume');
     log.info(`Restore finished successfully. Tasks resumed.`);

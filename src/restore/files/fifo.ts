@@ -1,0 +1,32 @@
+import { AT_FDCWD, O_NOCTTY, O_NONBLOCK, O_RDWR } from '../../kernel/open-flags.js';
+import type { GroupMaker } from './group.js';
+import { fillPipe, readPipeContents } from './pipe-data.js';
+import { openFlags, place } from './place.js';
+
+/** fifo(7): opening one end waits for the other, so each FIFO is held open at both ends by a helper first. */
+export const fifo: GroupMaker = (files, entries) => {
+  const contents = readPipeContents(files.images.dir, 'FIFO_DATA');
+  const helpers = new Map<number, { slot: number; opened: boolean }>();
+  for (const entry of entries) {
+    const { pipe_id: pipeId, regf_id: regf = entry.id } = entry.fifo!;
+    const slot = files.slot(entry.id);
+    const where = `files.img: file ${entry.id}: fifo.regf_id`;
+    const { flags } = files.images.regular(regf, where);
+    const helper = helpers.get(pipeId) ?? { slot: files.reserve(), opened: false };
+    helpers.set(pipeId, helper);
+    files.names.add(regf, where, (b, path) => {
+      if (!helper.opened) place(b, b.call('openat', AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0), helper.slot);
+      helper.opened = true;
+      place(b, b.call('openat', AT_FDCWD, path, openFlags(flags) | O_NOCTTY, 0), slot);
+    });
+  }
+  return {
+    open: () => undefined,
+    fill: () => {
+      for (const [pipeId, { slot }] of helpers) {
+        const content = contents.get(pipeId);
+        if (content) fillPipe(files.pathOf(slot), content);
+      }
+    },
+  };
+};

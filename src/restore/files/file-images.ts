@@ -1,0 +1,164 @@
+import { imageFileName } from '../../image/catalogue.js';
+import { CritError } from '../../image/errors.js';
+import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
+import { readImage, readImageIfPresent } from '../../decode/image-reader.js';
+import type { RestoreTask } from '../context.js';
+import { TASK } from '../tree.js';
+
+/** A descriptor table and the tasks that share it, in the order of the tree. */
+export interface Table {
+  id: number;
+  entries: readonly FdinfoEntry[];
+  /** What each number refers to. */
+  byFd: ReadonlyMap<number, FdinfoEntry>;
+  tasks: RestoreTask[];
+}
+
+/** How a file whose name is gone is found. */
+export interface Remap {
+  kind: 'ghost' | 'linked';
+  /** Number of the ghost's image, or id of the file that is the link. */
+  target: number;
+}
+
+/** Field of a file_entry that its type says must be there. */
+const FIELD: Record<number, keyof FileEntry> = {
+  [FdTypes.REG]: 'reg',
+  [FdTypes.PIPE]: 'pipe',
+  [FdTypes.FIFO]: 'fifo',
+  [FdTypes.UNIXSK]: 'usk',
+  [FdTypes.EVENTFD]: 'efd',
+  [FdTypes.EVENTPOLL]: 'epfd',
+  [FdTypes.SIGNALFD]: 'sgfd',
+  [FdTypes.TIMERFD]: 'tfd',
+  [FdTypes.MEMFD]: 'memfd',
+  [FdTypes.TTY]: 'tty',
+};
+/** Flag of a remap's target in images that do not tell its type. */
+const OLD_GHOST = 1 << 31;
+
+const bad = (file: string, what: string) => new CritError(`${file}: ${what}`, { code: 'BAD_IMAGE' });
+
+/** The images about descriptors and files, read and checked against each other; nothing is started or opened. */
+export class FileImages {
+  readonly dir: string;
+  readonly byId = new Map<number, FileEntry>();
+  readonly tables: Table[] = [];
+  readonly tableOf = new Map<RestoreTask, Table>();
+  readonly fs = new Map<RestoreTask, FsEntry>();
+  readonly remaps = new Map<number, Remap>();
+  /** Ids that descriptors refer to. */
+  readonly used = new Set<number>();
+
+  constructor(dir: string, tasks: readonly RestoreTask[]) {
+    this.dir = dir;
+    this.#readFiles();
+    for (const task of tasks) {
+      const state = task.cores[0]?.tc?.task_state;
+      if (state === TASK.ZOMBIE || state === TASK.DEAD) continue;
+      this.#readTable(task);
+      this.#readFs(task);
+    }
+    this.#readRemaps();
+  }
+
+  #readFiles(): void {
+    const name = imageFileName('FILES');
+    readImage(this.dir, 'FILES').entries.forEach(({ message: entry }, i) => {
+      const field = FIELD[entry.type];
+      if (field && entry[field] === undefined)
+        throw bad(name, `entries[${i}]: its type is ${typeName(entry.type)}, but there is no ${field}`);
+      if (this.byId.has(entry.id)) throw bad(name, `entries[${i}].id: ${entry.id} is there twice`);
+      this.byId.set(entry.id, entry);
+    });
+  }
+
+  #readTable(task: RestoreTask): void {
+    const id = task.ids?.files_id ?? task.pid;
+    const known = this.tables.find((table) => table.id === id);
+    if (known) {
+      known.tasks.push(task);
+      this.tableOf.set(task, known);
+      return;
+    }
+    const name = imageFileName('FDINFO', id);
+    const byFd = new Map<number, FdinfoEntry>();
+    const entries = readImage(this.dir, 'FDINFO', id).entries.map(({ message: entry }, i) => {
+      if (entry.fd > 0x3fffffff) throw bad(name, `entries[${i}].fd: ${entry.fd} is no descriptor number`);
+      if (byFd.has(entry.fd)) throw bad(name, `entries[${i}].fd: ${entry.fd} is there twice`);
+      const file = this.byId.get(entry.id);
+      if (!file) throw bad(name, `entries[${i}].id: there is no file ${entry.id} in ${imageFileName('FILES')}`);
+      if (file.type !== entry.type)
+        throw bad(name, `entries[${i}].type: ${typeName(entry.type)}, file ${entry.id} is a ${typeName(file.type)}`);
+      byFd.set(entry.fd, entry);
+      this.used.add(entry.id);
+      return entry;
+    });
+    const table = { id, entries, byFd, tasks: [task] };
+    this.tables.push(table);
+    this.tableOf.set(task, table);
+  }
+
+  #readFs(task: RestoreTask): void {
+    const name = imageFileName('FS', task.pid);
+    const entry = readImage(this.dir, 'FS', task.pid).entries[0]?.message;
+    if (!entry) throw bad(name, 'there is no entry');
+    this.regular(entry.cwd_id, `${name}: entries[0].cwd_id`);
+    this.regular(entry.root_id, `${name}: entries[0].root_id`);
+    this.fs.set(task, entry);
+  }
+
+  #readRemaps(): void {
+    const name = imageFileName('REMAP_FPATH');
+    readImageIfPresent(this.dir, 'REMAP_FPATH')?.entries.forEach(({ message: entry }, i) => {
+      this.regular(entry.orig_id, `${name}: entries[${i}].orig_id`);
+      let type = entry.remap_type;
+      let target = entry.remap_id;
+      if (type === undefined) {
+        type = target & OLD_GHOST ? RemapType.GHOST : RemapType.LINKED;
+        target = (target & ~OLD_GHOST) >>> 0;
+      }
+      if (type === RemapType.LINKED) this.regular(target, `${name}: entries[${i}].remap_id`);
+      else if (type !== RemapType.GHOST)
+        throw new CritError(`${name}: entries[${i}]: a file of a process that had ended is not supported yet`, {
+          code: 'UNSUPPORTED',
+        });
+      this.remaps.set(entry.orig_id, { kind: type === RemapType.LINKED ? 'linked' : 'ghost', target });
+    });
+  }
+
+  /** The reg_file_entry with an id. @throws CritError BAD_IMAGE, beginning with `where` */
+  regular(id: number, where: string): NonNullable<FileEntry['reg']> {
+    const entry = this.byId.get(id);
+    if (!entry?.reg)
+      throw new CritError(
+        entry
+          ? `${where}: file ${id} is a ${typeName(entry.type)}, not a regular file entry`
+          : `${where}: there is no file ${id} in ${imageFileName('FILES')}`,
+        { code: 'BAD_IMAGE' },
+      );
+    const { name } = entry.reg;
+    if (!name.startsWith('/') || name.includes('\0') || name.length > 4096)
+      throw bad(imageFileName('FILES'), `file ${id}: ${JSON.stringify(name)} is no absolute path`);
+    return entry.reg;
+  }
+
+  /** All entries of a type that descriptors refer to. */
+  usedOf(type: number): FileEntry[] {
+    return [...this.byId.values()].filter((entry) => entry.type === type && this.used.has(entry.id));
+  }
+
+  /** The first table that refers to a file, and under which number. */
+  holder(id: number): { table: Table; fd: number } | undefined {
+    for (const table of this.tables) {
+      const entry = table.entries.find((e) => e.id === id);
+      if (entry) return { table, fd: entry.fd };
+    }
+    return undefined;
+  }
+}
+
+/** The name of a value of fd_types. */
+export function typeName(type: number): string {
+  return Object.entries(FdTypes).find(([, value]) => value === type)?.[0] ?? `type ${type}`;
+}

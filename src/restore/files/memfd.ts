@@ -1,0 +1,129 @@
+import { imageFileName } from '../../image/catalogue.js';
+import { CritError } from '../../image/errors.js';
+import type { MemfdInodeEntry } from '../../image/generated/messages.js';
+import { readImageIfPresent } from '../../decode/image-reader.js';
+import { MFD_ALLOW_SEALING } from '../../kernel/mman.js';
+import {
+  AT_FDCWD,
+  F_ADD_SEALS,
+  F_SEAL_SEAL,
+  F_SEAL_WRITE,
+  O_ACCMODE,
+  O_RDONLY,
+  O_RDWR,
+  SEEK_SET,
+} from '../../kernel/open-flags.js';
+import { S_IALLUGO } from '../../kernel/stat.js';
+import type { Batch } from '../../task/batch.js';
+import type { FileGroup, Files } from './group.js';
+import { pathBytes } from './path-bytes.js';
+import { openFlags, place, setFlags } from './place.js';
+
+interface Inode {
+  entry: MemfdInodeEntry;
+  /** Where the descriptor waits that the memfd was made with. */
+  base: number;
+  /** That descriptor was given to the tree. */
+  given: boolean;
+  /** Another descriptor of it, for mappings that never write. */
+  readOnly: number | undefined;
+}
+
+/** memfd_create(2), and shared anonymous mappings, which the images have as memfds. Pages are filled by who asks `objects`. */
+export class Memfds implements FileGroup {
+  readonly #files: Files;
+  readonly #entries = new Map<bigint, MemfdInodeEntry>();
+  readonly #inodes = new Map<number, Inode>();
+  readonly #opened: number[] = [];
+
+  constructor(files: Files) {
+    this.#files = files;
+    for (const { message } of readImageIfPresent(files.images.dir, 'MEMFD_INODE')?.entries ?? []) {
+      if (message.hugetlb_flag)
+        throw new CritError(`memfd.img: memfd ${message.name} is of huge pages: not supported yet`, {
+          code: 'UNSUPPORTED',
+        });
+      this.#entries.set(message.inode_id, message);
+    }
+  }
+
+  /** Has a memfd opened that a descriptor refers to. */
+  addDescriptor(id: number): void {
+    this.#inode(id);
+    this.#files.slot(id);
+    this.#opened.push(id);
+  }
+
+  /** @returns the slot to make a mapping of; @param flags what the mapped description was opened with */
+  addMapping(id: number, flags: number): number {
+    const inode = this.#inode(id);
+    // a writable descriptor would make a mapping that keeps the seal from being set
+    const sealed = (inode.entry.seals & F_SEAL_WRITE) !== 0;
+    if ((flags & O_ACCMODE) === O_RDWR && !sealed) return inode.base;
+    return (inode.readOnly ??= this.#files.reserve());
+  }
+
+  #inode(id: number): Inode {
+    const number = this.#files.images.byId.get(id)?.memfd?.inode_id;
+    const known = number === undefined ? undefined : this.#inodes.get(number);
+    if (known) return known;
+    const entry = number === undefined ? undefined : this.#entries.get(BigInt(number));
+    if (!entry)
+      throw new CritError(
+        `files.img: file ${id}: there is no memfd inode ${number ?? ''} in ${imageFileName('MEMFD_INODE')}`,
+        { code: 'BAD_IMAGE' },
+      );
+    const inode = { entry, base: this.#files.reserve(), given: false, readOnly: undefined };
+    this.#inodes.set(number!, inode);
+    return inode;
+  }
+
+  /** The memfds, for filling them. */
+  objects(): { slot: number; shmid: number; sizeBytes: number }[] {
+    return [...this.#inodes.values()].map(({ entry, base }) => ({
+      slot: base,
+      shmid: entry.shmid,
+      sizeBytes: Number(entry.size),
+    }));
+  }
+
+  open(b: Batch): void {
+    for (const { entry, base, readOnly } of this.#inodes.values()) {
+      b.doing(`making memfd ${entry.name}`);
+      const sealable = entry.seals === F_SEAL_SEAL ? 0 : MFD_ALLOW_SEALING;
+      place(b, b.call('memfd_create', pathBytes(entry.name), sealable), base);
+      if (entry.size) b.call('ftruncate', base, entry.size);
+      if (entry.uid || entry.gid) b.call('fchown', base, entry.uid, entry.gid);
+      if (entry.mode !== undefined) b.call('fchmod', base, entry.mode & S_IALLUGO);
+      if (readOnly !== undefined) place(b, b.call('openat', AT_FDCWD, `/proc/self/fd/${base}`, O_RDONLY, 0), readOnly);
+    }
+    for (const id of this.#opened) {
+      const { flags, pos } = this.#files.images.byId.get(id)!.memfd!;
+      const slot = this.#files.slot(id);
+      const inode = this.#inode(id);
+      if ((flags & O_ACCMODE) === O_RDWR && !inode.given) {
+        inode.given = true;
+        b.call('dup3', inode.base, slot, 0);
+        setFlags(b, slot, flags);
+      } else place(b, b.call('openat', AT_FDCWD, `/proc/self/fd/${inode.base}`, openFlags(flags), 0), slot);
+      if (pos) b.call('lseek', slot, pos, SEEK_SET);
+    }
+    b.doing(undefined);
+  }
+
+  /** Seals forbid what the restore itself does: they come last. */
+  settle(b: Batch): void {
+    for (const { entry, base } of this.#inodes.values()) {
+      if (entry.seals === F_SEAL_SEAL || entry.seals === 0) continue;
+      b.doing(`sealing memfd ${entry.name}`);
+      b.call('fcntl', base, F_ADD_SEALS, entry.seals);
+    }
+    b.doing(undefined);
+  }
+
+  describe(): string[] {
+    return [...this.#inodes.values()].map(
+      ({ entry }) => `memfd ${entry.name}: ${entry.size} bytes, seals 0x${entry.seals.toString(16)}`,
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { F_SETFL, F_SETOWN_EX, F_SETSIG, O_ASYNC } from '../../kernel/open-flags.js';
+import { PR_SET_DUMPABLE } from '../../kernel/prctl.js';
+import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
+import type { Batch } from '../../task/batch.js';
+import type { Files } from './group.js';
+
+const KEEP = -1;
+
+/** The part of an entry that all kinds have. */
+function common(entry: FileEntry, files: Files): { fown: FownEntry; flags: number } | undefined {
+  if (entry.fifo) return files.images.byId.get(entry.fifo.regf_id ?? entry.id)?.reg;
+  return (
+    entry.reg ??
+    entry.pipe ??
+    entry.usk ??
+    entry.efd ??
+    entry.epfd ??
+    entry.sgfd ??
+    entry.tfd ??
+    entry.memfd ??
+    entry.tty
+  );
+}
+
+/** Gives descriptions their owners and signals (fcntl(2): F_SETOWN, F_SETSIG, O_ASYNC): the processes exist by now. */
+export function setOwners(files: Files, b: Batch): void {
+  for (const id of files.images.used) {
+    const entry = files.images.byId.get(id)!;
+    const told = common(entry, files);
+    if (!told) continue;
+    const { fown, flags } = told;
+    const slot = files.slot(id);
+    b.doing(`setting the owner of file ${id}`);
+    if (fown.signum) b.call('fcntl', slot, F_SETSIG, fown.signum);
+    if (fown.pid) {
+      if (!existsSync(`/proc/${fown.pid}`) && fown.pid_type !== 2)
+        files.ctx.log.warn(`file ${id}: its signals went to process ${fown.pid}, which is not there any more`);
+      else setOwner(b, slot, fown);
+    }
+    if (flags & O_ASYNC) b.call('fcntl', slot, F_SETFL, flags);
+  }
+  b.doing(undefined);
+}
+
+/** The kernel notes the user who sets the owner: it may only signal processes of that one. */
+function setOwner(b: Batch, slot: number, fown: FownEntry): void {
+  const other = fown.uid !== 0 || fown.euid !== 0;
+  if (other) b.call('setresuid', fown.uid, fown.euid, KEEP);
+  b.tryCall('fcntl', slot, F_SETOWN_EX, new Uint8Array(Int32Array.of(fown.pid_type, fown.pid).buffer));
+  if (!other) return;
+  b.call('setresuid', 0, 0, KEEP);
+  b.call('prctl', PR_SET_DUMPABLE, 1, 0, 0, 0);
+}

@@ -1,0 +1,23 @@
+import { AT_FDCWD, O_NOCTTY, O_PATH, SEEK_SET } from '../../kernel/open-flags.js';
+import { S_IFCHR, S_IFMT } from '../../kernel/stat.js';
+import type { GroupMaker } from './group.js';
+import { openFlags, place } from './place.js';
+
+/** Position in images of files that have none. */
+const NO_POSITION = 0xffff_ffff_ffff_ffffn;
+
+/** Regular files, directories, devices without state, and what is only held (O_PATH). */
+export const regular: GroupMaker = (files, entries) => {
+  for (const { id, reg } of entries) {
+    const { flags, pos, mode } = reg!;
+    const slot = files.slot(id);
+    files.names.add(id, 'files.img', (b, path) => {
+      place(b, b.call('openat', AT_FDCWD, path, openFlags(flags) | O_NOCTTY, 0), slot);
+      if (flags & O_PATH || pos === 0n || pos === NO_POSITION) return;
+      const device = ((mode ?? 0) & S_IFMT) === S_IFCHR;
+      if (device) b.tryCall('lseek', slot, pos, SEEK_SET);
+      else b.call('lseek', slot, pos, SEEK_SET);
+    });
+  }
+  return { open: () => undefined };
+};

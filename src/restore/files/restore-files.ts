@@ -1,0 +1,258 @@
+import { closeSync } from 'node:fs';
+import { imageFileName } from '../../image/catalogue.js';
+import { CritError } from '../../image/errors.js';
+import { FdTypes, type FileEntry, type VmaEntry } from '../../image/generated/messages.js';
+import { AT_FDCWD, FD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_PATH, O_RDONLY, O_RDWR } from '../../kernel/open-flags.js';
+import { PROT_WRITE } from '../../kernel/mman.js';
+import { VMA } from '../../image/vma-status.js';
+import { sys } from '../../native/sys.js';
+import { openPidfd, takeFd } from '../../task/descriptors.js';
+import type { Batch } from '../../task/batch.js';
+import type { RestoreContext, RestoreTask } from '../context.js';
+import { FileImages, typeName, type Table } from './file-images.js';
+import type { FileGroup, Files } from './group.js';
+import { KINDS } from './kinds.js';
+import { Memfds } from './memfd.js';
+import { Names } from './names.js';
+import { setOwners } from './owner.js';
+import { place } from './place.js';
+import { Slots } from './slots.js';
+
+const RLIMIT_NOFILE = 7;
+
+/**
+ * All files of the tree: descriptors, mapped files, programs, directories. Every description is opened once, in the root,
+ * at a slot of its own; all tasks inherit the slots, and each moves them to its own numbers at the end.
+ */
+export class RestoreFiles {
+  readonly #ctx: RestoreContext;
+  readonly #images: FileImages;
+  readonly #slots: Slots;
+  readonly #names: Names;
+  readonly #memfds: Memfds;
+  readonly #groups: FileGroup[] = [];
+  readonly #slotOf = new Map<number, number>();
+  /** Files that are opened for mappings, programs and directories, by what they are opened for. */
+  readonly #special = new Map<string, number>();
+  readonly #paths = new Map<string, number>();
+  #pidfd = -1;
+
+  /**
+   * Reads and checks everything that the images tell about files, and that the files are there. Nothing is started.
+   * @throws CritError naming the image and entry, or the file that is missing or differs
+   */
+  constructor(ctx: RestoreContext, dir: string) {
+    this.#ctx = ctx;
+    this.#images = new FileImages(dir, ctx.tasks);
+    this.#slots = new Slots(this.#numbers(), limit());
+    this.#names = new Names(this.#images, ctx.log);
+    const files: Files = {
+      ctx,
+      images: this.#images,
+      names: this.#names,
+      slot: (id) => this.#slot(id),
+      reserve: () => this.#slots.reserve(),
+      pathOf: (slot) => `/proc/${ctx.root.pid}/fd/${slot}`,
+      take: (slot) => this.#take(slot),
+    };
+    this.#memfds = new Memfds(files);
+    for (const type of new Set([...this.#images.byId.values()].map((entry) => entry.type))) {
+      const entries = this.#images.usedOf(type);
+      if (entries.length === 0) continue;
+      if (type === FdTypes.MEMFD) {
+        for (const { id } of entries) this.#memfds.addDescriptor(id);
+        continue;
+      }
+      const make = KINDS.get(type);
+      if (!make) throw this.#unsupported(entries[0]!);
+      this.#groups.push(make(files, entries));
+    }
+    this.#groups.push(this.#memfds, { open: () => undefined, settle: (b) => { setOwners(files, b); } }); // prettier-ignore
+    for (const { cwd_id, root_id } of this.#images.fs.values()) for (const id of [cwd_id, root_id]) this.#directory(id);
+  }
+
+  #unsupported(entry: FileEntry): CritError {
+    const { table, fd } = this.#images.holder(entry.id)!;
+    return new CritError(
+      `${imageFileName('FILES')}: file ${entry.id} (descriptor ${fd} of task ${table.tasks[0]!.pid}) is a ${typeName(entry.type)}: restoring that is not supported yet`,
+      { code: 'UNSUPPORTED' },
+    );
+  }
+
+  /** Every number that means something in a table, or under which an epoll has its target. */
+  #numbers(): Set<number> {
+    const numbers = new Set<number>();
+    for (const table of this.#images.tables) for (const { fd } of table.entries) numbers.add(fd);
+    for (const { epfd } of this.#images.byId.values())
+      for (const target of epfd?.tfd ?? []) numbers.add(target.tfd).add(target.added_as ?? target.tfd);
+    return numbers;
+  }
+
+  #slot(id: number): number {
+    let slot = this.#slotOf.get(id);
+    if (slot === undefined) this.#slotOf.set(id, (slot = this.#slots.reserve()));
+    return slot;
+  }
+
+  /** A slot for a file that is opened for a purpose of its own. */
+  #open(id: number, flags: number, where: string): number {
+    const key = `${id}:${flags}`;
+    let slot = this.#special.get(key);
+    if (slot !== undefined) return slot;
+    slot = this.#slots.reserve();
+    this.#special.set(key, slot);
+    const at = slot;
+    this.#names.add(id, where, (b, path) => {
+      place(b, b.call('openat', AT_FDCWD, path, flags, 0), at);
+    });
+    return slot;
+  }
+
+  #directory(id: number): number {
+    return this.#open(id, O_PATH, 'fs image');
+  }
+
+  /**
+   * Has the file of a mapping opened.
+   * @returns the descriptor to map it of
+   */
+  addMapping(pid: number, vma: VmaEntry): number {
+    const id = Number(vma.shmid);
+    const shared = (vma.status & VMA.FILE_SHARED) !== 0;
+    const flags = vma.fdflags ?? (shared && vma.prot & PROT_WRITE ? O_RDWR : O_RDONLY);
+    if (this.#images.byId.get(id)?.memfd) return this.#memfds.addMapping(id, flags);
+    const where = `${imageFileName('MM', pid)}: mapping ${vma.start.toString(16)}: shmid`;
+    return this.#open(id, flags & O_ACCMODE, where);
+  }
+
+  /** Has a program opened. */
+  addProgram(pid: number, id: number): number {
+    if (this.#images.byId.get(id)?.memfd) return this.#memfds.addMapping(id, O_RDONLY);
+    return this.#open(id, O_RDONLY, `${imageFileName('MM', pid)}: exe_file_id`);
+  }
+
+  /** A descriptor number that nothing else uses. */
+  reserve(): number {
+    return this.#slots.reserve();
+  }
+
+  /** The number for an image that the puppets read themselves. */
+  slotForPath(file: string): number {
+    let slot = this.#paths.get(file);
+    if (slot === undefined) this.#paths.set(file, (slot = this.#slots.reserve()));
+    return slot;
+  }
+
+  /** The memfds, to be filled: their descriptors and the shmids of their pages. */
+  memfds(): readonly { slot: number; shmid: number; sizeBytes: number }[] {
+    return this.#memfds.objects();
+  }
+
+  /** What would be opened, for --dry-run. */
+  describe(): string[] {
+    const lines = this.#names.describe();
+    for (const group of this.#groups) lines.push(...(group.describe?.() ?? []));
+    for (const [type, entries] of byType(this.#images))
+      if (type !== FdTypes.REG) lines.push(`${entries} open file(s) of type ${typeName(type)}`);
+    for (const table of this.#images.tables)
+      lines.push(
+        `descriptor table ${table.id}: ${table.entries.length} descriptor(s), of task(s) ${table.tasks.map((t) => t.pid).join(', ')}`,
+      );
+    return lines;
+  }
+
+  /** What crit makes outside of the tree, before anything is started. */
+  prepareOutside(): void {
+    this.#names.prepare();
+  }
+
+  /** Takes back what was made outside; also after a failure. */
+  cleanupOutside(): void {
+    this.#names.cleanup();
+    if (this.#pidfd >= 0) closeSync(this.#pidfd);
+    this.#pidfd = -1;
+  }
+
+  /** The tree runs: links that the dump made go away. */
+  removeLinks(): void {
+    this.#names.removeLinks();
+  }
+
+  /** Opens the images that the puppets read, relative to a descriptor of their directory. */
+  openPaths(b: Batch, dirFd: number): void {
+    for (const [file, slot] of this.#paths) place(b, b.call('openat', dirFd, file, O_RDONLY, 0), slot);
+  }
+
+  /** Phase 1, in the root: every description of the tree, at its slot, filled. Runs the batch. */
+  open(b: Batch): void {
+    for (const group of this.#groups) group.open(b);
+    this.#names.open(b);
+    b.run();
+    for (const group of this.#groups) group.fill?.();
+    for (const group of this.#groups) group.afterFill?.(b);
+    b.run();
+  }
+
+  #take(slot: number): number {
+    if (this.#pidfd < 0) this.#pidfd = openPidfd(this.#ctx.root.pid);
+    return takeFd(this.#pidfd, slot);
+  }
+
+  /** Moves the descriptions to the numbers of a task's table; who shares the table finds it done. */
+  layout(task: RestoreTask, b: Batch): void {
+    const table = this.#images.tableOf.get(task)!;
+    if (table.tasks[0] !== task) return;
+    b.doing('laying out descriptors');
+    for (const { fd, id, flags } of table.entries)
+      b.call('dup3', this.#slot(id), fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+    // whatever else is there below the slots is none of the tree's
+    const kept = [...table.entries.map(({ fd }) => ({ first: fd, last: fd })), ...this.#slots.ranges()];
+    let at = 0;
+    for (const { first, last } of kept.sort((x, y) => x.first - y.first)) {
+      if (first > at) b.call('close_range', at, first - 1, 0);
+      at = last + 1;
+    }
+    b.call('close_range', at, 0xffffffff, 0);
+    b.doing(undefined);
+  }
+
+  /** What needs final numbers, and processes to exist. */
+  afterLayout(task: RestoreTask, b: Batch): void {
+    const table: Table = this.#images.tableOf.get(task)!;
+    if (table.tasks[0] === task) for (const group of this.#groups) group.inTable?.(table, b);
+    if (task === this.#ctx.root) for (const group of this.#groups) group.settle?.(b);
+  }
+
+  /** Current directory, root and umask; then the slots are closed. */
+  fs(task: RestoreTask, b: Batch): void {
+    const entry = this.#images.fs.get(task)!;
+    b.doing('setting root and current directory');
+    const root = this.#images.regular(entry.root_id, 'fs image').name;
+    if (root !== '/') {
+      b.call('fchdir', this.#directory(entry.root_id));
+      b.call('chroot', '.');
+    }
+    b.call('fchdir', this.#directory(entry.cwd_id));
+    b.call('umask', entry.umask ?? 0o22);
+    const table = this.#images.tableOf.get(task)!;
+    if (table.tasks.at(-1) === task)
+      for (const { first, last } of this.#slots.ranges()) b.call('close_range', first, last, 0);
+    b.doing(undefined);
+  }
+}
+
+function byType(images: FileImages): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const id of images.used) {
+    const { type } = images.byId.get(id)!;
+    counts.set(type, (counts.get(type) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** The hard limit of descriptors, which the root takes for the time of the restore. */
+function limit(): number {
+  const words = new BigUint64Array(2);
+  sys('prlimit64', 0, RLIMIT_NOFILE, null, words);
+  return Number(words[1]! < 0x3fffffffn ? words[1]! : 0x3fffffffn);
+}
