@@ -63,15 +63,19 @@ export class TaskPages implements Disposable {
         copyFromOutside(task.pid, task.runs, toFile);
         return;
       }
-      if (this.#ctx.options.leaveRunning && !isSubreaper(task)) task.copy = snapshot(task.borrowed, [remote]);
-      if (task.copy) {
-        copyFromOutside(task.pid, task.runs, toFile, (run) => !byCopy(run));
-        task.copyFd = remote;
-      } else {
-        copyFromOutside(task.pid, task.runs, toFile, (run) => !run.readable);
-        writeFromInside(task.puppet, remote, task.runs, undefined, this.#report(task, size));
+      try {
+        if (this.#ctx.options.leaveRunning && !isSubreaper(task)) task.copy = snapshot(task.borrowed, [remote]);
+        if (task.copy) {
+          copyFromOutside(task.pid, task.runs, toFile, (run) => !byCopy(run));
+          task.copyFd = remote;
+        } else {
+          copyFromOutside(task.pid, task.runs, toFile, (run) => !run.readable);
+          writeFromInside(task.puppet, remote, task.runs, undefined, this.#report(task, size));
+        }
+      } finally {
+        // Also after a failure (the disk is full, say): nothing stays behind in the task.
+        task.puppet.must('close', remote);
       }
-      task.puppet.must('close', remote);
     } finally {
       closeSync(fd);
     }
