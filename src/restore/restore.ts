@@ -260,6 +260,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       shareFlags: (birth) => shareFlags(taskOf(birth), birth.forker && taskOf(birth.forker)),
       subreaper: (birth) => taskOf(birth)?.cores[0]!.tc?.child_subreaper ?? false,
       born: (birth, puppet) => {
+        stats.progress('processes restored', images.births.order.indexOf(birth), images.births.order.length);
         const task = taskOf(birth)!;
         task.puppet = puppet;
         task.threads = [puppet];
@@ -285,6 +286,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       }
     }
     const alive = images.tasks.filter((task) => !task.tree.zombie);
+    stats.checkpoint();
     for (const task of alive) {
       const b = task.batch();
       setMm(b, task.memory!.mm, images.files.addProgram(task.pid, task.memory!.mm.exe_file_id));
