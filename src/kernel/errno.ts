@@ -1,14 +1,7 @@
 /** asm-generic/errno-base.h, asm-generic/errno.h. EWOULDBLOCK is EAGAIN, EDEADLOCK is EDEADLK. */
 export const ERRNO = {
-  ELFCLASSNONE: 0,
-  ELFDATANONE: 0,
-  ELFDATA2LSB: 1,
   EPERM: 1,
-  ELFCLASS32: 1,
-  ELFDATA2MSB: 2,
-  ELFCLASS64: 2,
   ENOENT: 2,
-  ELFCLASSNUM: 3,
   ESRCH: 3,
   EINTR: 4,
   EIO: 5,

@@ -10,7 +10,7 @@ import { warn } from '../stdout.js';
 import { actionScripts } from './action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from './directories.js';
 import { errorText } from './error-text.js';
-import { becomeCommand } from './exec-command.js';
+import { becomeCommand, checkCommand } from './exec-command.js';
 import { checkPrivileges } from './privileges.js';
 import { runEngine } from './run-engine.js';
 import type { Settings } from './settings.js';
@@ -51,6 +51,7 @@ export function runRestore(settings: Settings, warnings: readonly string[]): num
     if (!settings.dryRun) {
       checkPrivileges();
       checkPidfile(settings.pidfile);
+      if (settings.execCmd) checkCommand(settings.execCmd);
     }
     const whole = performance.now();
     restore(
