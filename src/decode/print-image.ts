@@ -89,9 +89,10 @@ class ImagePrinter {
     const { reader, description } = this.#scanner;
     const def = messageAt(description, entry);
     if (description.payload === 'none' || description.payload === 'pagemap') return this.#messages.members(def, reader.end);
-    const numbers = plainNumbers(reader, def, reader.end, this.#onDamage ? [] : undefined);
+    const damage: ImageError[] = [];
+    const numbers = plainNumbers(reader, def, reader.end, this.#onDamage ? damage : undefined);
     const empty = this.#messages.members(def, reader.end);
-    const unknown = this.#onDamage && sizeFields(description.payload, entry).find((name) => numbers[name] === undefined);
+    const unknown = damage.length > 0 && sizeFields(description.payload, entry).find((name) => numbers[name] === undefined);
     if (unknown) throw this.#scanner.error(`without ${unknown} nobody knows where the entry ends`);
     if (description.payload !== 'ghost') {
       this.#payloads.members(numbers, empty, this.#noPayload);

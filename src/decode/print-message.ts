@@ -59,7 +59,7 @@ export class MessagePrinter {
     r.end = end;
     let empty;
     if (broken) {
-      const found = survey(r, def, true);
+      const found = survey(r, def, true, true);
       this.#told = broken;
       empty = this.#surveyed(def, { ...found, canonical: false, damage: [broken] }, this.#style.show, false);
     } else empty = this.#members(def, end, this.#style.show, false);

@@ -1,6 +1,6 @@
 import { messageDef } from '../image/message-def.js';
 import { PADDING_KEY } from '../image/entry.js';
-import type { ImageError } from '../image/errors.js';
+import { ImageError } from '../image/errors.js';
 import { Base64Lines } from './base64-lines.js';
 import type { Message } from './decode-message.js';
 import type { ImageScanner } from './image-scanner.js';
@@ -42,7 +42,8 @@ export function plainNumbers(r: WireReader, def: MessageDef, end: number, damage
       numbers[field.name] = field.kind === KIND.bool ? r.lo === 1 : r.hi * 0x100000000 + r.lo;
     }
   } catch (error) {
-    if (!damage) throw error;
+    if (!damage || !(error instanceof ImageError)) throw error;
+    damage.push(error);
   }
   r.pos = start;
   r.end = outerEnd;

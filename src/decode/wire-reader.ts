@@ -266,7 +266,8 @@ export class WireReader {
     const wireType = tag & 7;
     const packed = field.repeated && wireType === WIRE.length && field.wireType !== WIRE.length;
     if (wireType !== field.wireType && !packed) {
-      throw this.error(`wire type ${wireType}, a ${field.kindName} has ${field.wireType}`, at, field);
+      const why = wireType === 6 || wireType === 7 ? 'which does not exist' : `a field of type ${field.kindName} has ${field.wireType}`;
+      throw this.error(`has wire type ${wireType}, ${why}`, at, field);
     }
     return packed;
   }

@@ -40,8 +40,9 @@ export function nextRecord(r: WireReader, def: MessageDef, record: WireRecord, d
         packed = r.checkWireType(field, tag, start);
       } catch (error) {
         if (!damage || !(error instanceof ImageError)) throw error;
-        damage.push(error);
+        // Throws when it cannot be told where the next field begins.
         r.skip(tag);
+        damage.push(error);
         continue;
       }
       if (packed) {
@@ -91,8 +92,9 @@ export interface Survey {
 /**
  * Looks over the message in [r.pos, r.end) and leaves r where it was. Takes no memory for its fields.
  * @param tolerant collects damage instead of throwing
+ * @param ordered ends where fields stop to come in order: that may be another message
  */
-export function survey(r: WireReader, def: MessageDef, tolerant = false): Survey {
+export function survey(r: WireReader, def: MessageDef, tolerant = false, ordered = false): Survey {
   const n = def.fields.length;
   const count = new Int32Array(n);
   const first = new Int32Array(n);
@@ -112,6 +114,10 @@ export function survey(r: WireReader, def: MessageDef, tolerant = false): Survey
         continue;
       }
       const i = field.index;
+      if (ordered && (field.number < highest || (count[i] !== 0 && !field.repeated))) {
+        soundEnd = record.start;
+        break;
+      }
       if (count[i] === 0) first[i] = record.start;
       else if (!field.repeated || field.packed) canonical = false;
       last[i] = record.start;

@@ -33,14 +33,17 @@ function parseItem(def: MessageDef, item: unknown, place: EncodePlace): Item {
 
 /** What is written as it stands must be what it says: records of that field, or of none that the schema has. */
 function checkRaw(def: MessageDef, field: FieldDef | undefined, raw: Uint8Array, place: EncodePlace): void {
-  try {
-    const r = new WireReader(raw);
-    const record = emptyRecord();
-    while (nextRecord(r, def, record)) {
-      if (record.field !== field) place.fail(`holds ${record.field ? `the field ${record.field.name}` : 'an unknown field'}`);
+  const r = new WireReader(raw);
+  const record = emptyRecord();
+  const next = (): boolean => {
+    try {
+      return nextRecord(r, def, record);
+    } catch (error) {
+      return place.fail(`is no sound protobuf: ${(error as Error).message}`, error);
     }
-  } catch (error) {
-    place.fail(`is no sound protobuf: ${(error as Error).message}`, error);
+  };
+  while (next()) {
+    if (record.field !== field) place.fail(`holds ${record.field ? `the field ${record.field.name}` : 'an unknown field'}`);
   }
 }
 
