@@ -93,17 +93,25 @@ export function hideStop(regs: Regs): void {
   if (nr !== undefined && errorOf(regs) === EINTR && SAYS_EINTR.has(nr)) regs[REG.ax] = negative(RESTART.NOHAND);
 }
 
-/** Registers as the images hold them: the call made again, or -EINTR; orig_ax stays. */
+/**
+ * Registers as the images hold them: the call made again, or -EINTR; orig_ax stays. A sleep whose rest the thread itself
+ * has (in the timespec that the kernel wrote it to) says EINTR to a tool that cannot resume it, all other calls are made
+ * again by such a tool.
+ */
 export function regsForImage(regs: Regs): { regs: Regs; restartError: number | undefined } {
-  const copy = restarted(regs, 'eintr');
+  const error = restartError(regs);
+  const resume = error === RESTART.BLOCK ? resumption(callOf(regs)!, regs) : undefined;
+  const copy = restarted(regs, resume && !resume.hasRest ? 'again' : 'eintr');
   copy[REG.orig_ax] = regs[REG.orig_ax]!;
-  return { regs: copy, restartError: restartError(regs) };
+  return { regs: copy, restartError: error };
 }
 
 /** A call that a thread makes on the way back, so that the kernel remembers for it what it was waiting for. */
 export interface Resumption {
   nr: number;
   args: readonly bigint[];
+  /** The arguments are not the call's own: it sleeps for the rest of its time. */
+  hasRest: boolean;
 }
 
 /**
@@ -119,10 +127,13 @@ export function regsFromImage(image: Regs, error?: number): { regs: Regs; resume
   const regs = image.slice();
   const nr = callOf(image);
   if (nr === undefined) return { regs };
-  if (error !== undefined && AGAIN.includes(error) && regs[REG.ax] === BigInt(nr)) {
-    regs[REG.ax] = negative(error);
-    regs[REG.ip] = regs[REG.ip]! + BigInt(SYSCALL_INSTRUCTION_BYTES);
-    return { regs };
+  if (error !== undefined && regs[REG.ax] === BigInt(nr)) {
+    const resume = error === RESTART.BLOCK ? resumption(nr, image) : undefined;
+    if (resume || AGAIN.includes(error)) {
+      regs[REG.ax] = negative(error);
+      regs[REG.ip] = regs[REG.ip]! + BigInt(SYSCALL_INSTRUCTION_BYTES);
+      return resume ? { regs, resume } : { regs };
+    }
   }
   if (errorOf(image) === EINTR && (error === undefined || error === RESTART.BLOCK)) {
     const resume = resumption(nr, image);
@@ -137,22 +148,22 @@ export function regsFromImage(image: Regs, error?: number): { regs: Regs; resume
   return { regs };
 }
 
+/** How a call with a restart block is made anew, or undefined for one that has none. */
 function resumption(nr: number, regs: Regs): Resumption | undefined {
   const args = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9].map((reg) => regs[reg]!);
   switch (nr) {
     case SYSCALLS.nanosleep:
-      if (args[1]) args[0] = args[1];
-      return { nr, args };
+      return { nr, args: args[1] ? args.with(0, args[1]) : args, hasRest: args[1] !== 0n };
     case SYSCALLS.clock_nanosleep:
       if (args[1]! & BigInt(TIMER_ABSTIME)) return undefined;
-      if (args[3]) args[2] = args[3];
-      return { nr, args };
+      return { nr, args: args[3] ? args.with(2, args[3]) : args, hasRest: args[3] !== 0n };
     case SYSCALLS.futex: {
       const operation = Number(args[1]! & 0x7fn); // without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
-      return args[3] && (operation === FUTEX_WAIT || operation === FUTEX_WAIT_BITSET) ? { nr, args } : undefined;
+      const waits = operation === FUTEX_WAIT || operation === FUTEX_WAIT_BITSET;
+      return args[3] && waits ? { nr, args, hasRest: false } : undefined;
     }
     case SYSCALLS.poll:
-      return { nr, args };
+      return { nr, args, hasRest: false };
     default:
       return undefined;
   }
