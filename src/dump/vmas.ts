@@ -96,9 +96,10 @@ export function describeVmas(
       madv = 0n;
     } else if (foreign && !map.shared) {
       throw new CritError(`${where}: a device mapping is not supported`, { code: 'UNSUPPORTED' });
+    } else if (map.shared && map.devMajor === 0 && map.path.startsWith('/SYSV')) {
+      // its inode is the segment's id, which may be 0
+      throw new CritError(`${where}: System V shared memory is not supported yet`, { code: 'UNSUPPORTED' });
     } else if (map.inode !== 0n && !map.path.startsWith('/anon_hugepage')) {
-      if (map.path.startsWith('/SYSV'))
-        throw new CritError(`${where}: System V shared memory is not supported yet`, { code: 'UNSUPPORTED' });
       if (map.path.startsWith('/[aio]'))
         throw new CritError(`${where}: an AIO context is not supported yet`, { code: 'UNSUPPORTED' });
       if (map.path.startsWith('socket:') || map.path.startsWith('anon_inode:'))

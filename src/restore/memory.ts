@@ -212,11 +212,14 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
   const keep: { start: number; end: number; vma: Vma; old: Vma }[] = [];
   const fresh: Vma[] = [];
   let at = 0;
+  const vdso = image.vmas.find(isVdso);
+  const sameVdso = vdso?.start === from.vmas.find(isVdso)?.start;
   for (const vma of image.vmas) {
     while (at < from.vmas.length && from.vmas[at]!.end <= vma.start) at++;
     const old = from.vmas[at];
-    if (old && isVdso(vma) && isVdso(old)) keep.push({ start: vma.start, end: vma.end, vma, old });
-    else if (old && old.start <= vma.start && compatible(old, vma))
+    if (isVdso(vma)) {
+      if (sameVdso) keep.push({ start: vma.start, end: vma.end, vma, old: vma });
+    } else if (old && !isVdso(old) && old.start <= vma.start && compatible(old, vma))
       keep.push({ start: vma.start, end: Math.min(old.end, vma.end), vma, old });
     else fresh.push(vma);
   }
@@ -248,11 +251,8 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
         if (clip(from.runs, gap.start, gap.end).length > 0)
           b.call('madvise', gap.start, gap.end - gap.start, MADV_DONTNEED);
   }
+  if (vdso && !sameVdso) b.doing('mapping the vDSO where it was').call('arch_prctl', ARCH_MAP_VDSO_64, vdso.start);
   for (const vma of fresh) {
-    if (isVdso(vma)) {
-      b.call('arch_prctl', ARCH_MAP_VDSO_64, vma.start);
-      continue;
-    }
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
     const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
     mapVma(b, ctx, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);

@@ -193,6 +193,7 @@ test('restore --dry-run prints the plan and starts nothing', async () => {
   await sleep(200);
   const pids = subject.tree();
   await subject.dump();
+  for (let i = 0; i < 500 && pids.some((pid) => existsSync(`/proc/${pid}`)); i++) await sleep(10);
   const plan = crit('restore', '--dry-run', '-D', subject.images);
   assert.equal(plan.status, 0, plan.stderr);
   for (const pid of pids) {
