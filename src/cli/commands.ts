@@ -24,6 +24,7 @@ export const CRIU_COMMANDS: ReadonlySet<string> = new Set([
   'lazy-pages',
   'service',
   'swrk',
+  'exec',
 ]);
 
 export async function loadCommand(name: string): Promise<Command | undefined> {

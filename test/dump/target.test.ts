@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { checkTarget } from '../../src/dump/target.js';
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('what can be dumped', () => {
+  it('is a process', async () => {
+    const child = spawn('sleep', ['100']);
+    try {
+      checkTarget(child.pid!);
+    } finally {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    }
+    assert.throws(() => checkTarget(child.pid!), { code: 'NO_PROCESS' });
+  });
+
+  it('is no thread', () => {
+    const [tid] = readdirSync('/proc/self/task')
+      .map(Number)
+      .filter((tid) => tid !== process.pid);
+    assert.throws(() => checkTarget(tid!), {
+      code: 'NOT_A_PROCESS',
+      message: new RegExp(`^${tid} is a thread of process ${process.pid} .*: dump the process with -t ${process.pid}$`),
+    });
+  });
+
+  it('is no init and no thread of the kernel', (t) => {
+    assert.throws(() => checkTarget(1), { code: 'INIT' });
+    if (readFileSync('/proc/2/comm', 'utf8') !== 'kthreadd\n') {
+      t.skip('a pid namespace without threads of the kernel');
+      return;
+    }
+    assert.throws(() => checkTarget(2), { code: 'KERNEL_THREAD', message: /kthreadd/ });
+  });
+
+  it('is no zombie', async () => {
+    const shell = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 100'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const pid = Number(String(await new Promise((resolve) => shell.stdout.once('data', resolve))));
+      for (let i = 0; i < 100 && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')); i++) await sleep(10);
+      assert.throws(() => checkTarget(pid), { code: 'ZOMBIE' });
+    } finally {
+      shell.kill('SIGKILL');
+    }
+  });
+});
