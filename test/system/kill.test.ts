@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { CRIT, program, Victim } from '../programs.js';
+import { Subject } from './round-trip.js';
 
 /** How many instants of a dump and of a restore crit is killed at. */
 const INSTANTS = Number(process.env['CRIT_KILLS'] ?? 300);
@@ -78,20 +79,26 @@ test(`a process that is being dumped runs on unchanged when crit is killed, at $
 });
 
 test(`a restore that is killed leaves no task behind, at ${INSTANTS} instants`, async () => {
-  using work = workDir();
-  let pid: number;
-  {
-    await using victim = await Victim.start(program('counter'));
-    pid = victim.pid;
-    const dumped = spawnSync(CRIT, ['dump', '-t', String(pid), '-D', work.dir, '-o', 'dump.log'], { encoding: 'utf8' });
-    assert.equal(dumped.status, 0, dumped.stderr);
-  }
+  await using subject = new Subject(program('counter'), []);
+  await subject.says('ready');
+  const { pid } = subject;
+  await subject.dump();
   const listing = () =>
-    readdirSync(work.dir)
+    readdirSync(subject.images)
       .filter((name) => name.endsWith('.img'))
       .sort();
   const images = listing();
-  const args = ['restore', '-d', '-D', work.dir, '-o', 'restore.log', '-v4', '--pidfile', path.join(work.dir, 'pid')];
+  const args = [
+    'restore',
+    '-d',
+    '-D',
+    subject.images,
+    '-o',
+    'restore.log',
+    '-v4',
+    '--pidfile',
+    path.join(subject.images, 'pid'),
+  ];
   const alive = () => {
     try {
       return !/State:\s+[ZX]/.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -104,7 +111,7 @@ test(`a restore that is killed leaves no task behind, at ${INSTANTS} instants`, 
     for (let i = 0; i < 400 && existsSync(`/proc/${pid}`); i++) await sleep(10);
   };
   const first = await killed(args, 10_000);
-  assert.ok(alive(), readFileSync(path.join(work.dir, 'restore.log'), 'utf8'));
+  assert.ok(alive(), readFileSync(path.join(subject.images, 'restore.log'), 'utf8'));
   await end();
   let hits = 0;
   for (let i = 0; i < INSTANTS; i++) {
@@ -119,4 +126,5 @@ test(`a restore that is killed leaves no task behind, at ${INSTANTS} instants`, 
     assert.deepEqual(listing(), images);
   }
   assert.ok(hits > INSTANTS / 2, `only ${hits} of ${INSTANTS} runs were still going`);
+  subject.passed();
 });
