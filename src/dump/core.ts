@@ -1,12 +1,7 @@
 import { stringOfBytes } from '../image/utf8.js';
 import type { Messages } from '../image/generated/messages.js';
 import { ProcFileError, readProcBytes } from '../kernel/proc-file.js';
-import {
-  readCoredumpFilter,
-  readLoginUid,
-  readOomScoreAdj,
-  readPersonality,
-} from '../kernel/scalar-files.js';
+import { readCoredumpFilter, readLoginUid, readOomScoreAdj, readPersonality } from '../kernel/scalar-files.js';
 import type { Batch } from '../task/batch.js';
 import { threadInfo } from './arch/x86_64/registers.js';
 import type { DumpContext, DumpTask, Entry } from './context.js';

@@ -74,10 +74,9 @@ function peekSignals(tid: number, flags: number): Uint8Array[] {
     args.setUint32(8, flags, true);
     args.setInt32(12, PIECE, true);
     const buffer = new Uint8Array(PIECE * SIGINFO_BYTES);
-    const got = sysRaw('ptrace', P.PTRACE_PEEKSIGINFO, tid, args.buffer as ArrayBuffer, buffer);
+    const got = sysRaw('ptrace', P.PTRACE_PEEKSIGINFO, tid, args.buffer, buffer);
     if (got < 0) throw new SysError('ptrace', -got, `PEEKSIGINFO of task ${tid}`);
     for (let i = 0; i < got; i++) signals.push(buffer.slice(i * SIGINFO_BYTES, (i + 1) * SIGINFO_BYTES));
     if (got === 0) return signals;
   }
 }
-

@@ -1,5 +1,12 @@
 import type { Messages } from '../image/generated/messages.js';
-import { ITIMERSPEC, ITIMERSPEC_BYTES, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID } from '../kernel/time.js';
+import {
+  ITIMERSPEC,
+  ITIMERSPEC_BYTES,
+  SIGEV_NONE,
+  SIGEV_SIGNAL,
+  SIGEV_THREAD,
+  SIGEV_THREAD_ID,
+} from '../kernel/time.js';
 import { readTimers, type PosixTimer } from '../kernel/timers.js';
 import type { Batch } from '../task/batch.js';
 

@@ -9,13 +9,7 @@ import { REG } from '../task/tracee.js';
 /** The rseq(2) registration of a stopped thread (zeros for none); undefined before Linux 5.13. */
 export function rseqOf(tid: number): Messages['rseq_entry'] | undefined {
   const conf = new DataView(new ArrayBuffer(P.RSEQ_CONFIGURATION_BYTES));
-  const got = sysRaw(
-    'ptrace',
-    P.PTRACE_GET_RSEQ_CONFIGURATION,
-    tid,
-    P.RSEQ_CONFIGURATION_BYTES,
-    conf.buffer as ArrayBuffer,
-  );
+  const got = sysRaw('ptrace', P.PTRACE_GET_RSEQ_CONFIGURATION, tid, P.RSEQ_CONFIGURATION_BYTES, conf.buffer);
   if (got < P.RSEQ_CONFIGURATION_BYTES) return undefined;
   return {
     rseq_abi_pointer: conf.getBigUint64(P.RSEQ_CONFIGURATION.rseq_abi_pointer, true),
@@ -37,7 +31,8 @@ export function leaveCriticalSection(thread: BorrowedThread, rseq: Messages['rse
     if (pointer === 0n) return;
     const section = readMemory(tid, pointer, RSEQ_CS_BYTES);
     const start = section.readBigUInt64LE(RSEQ_CS.start_ip);
-    const inside = BigInt.asUintN(64, thread.regs[REG.ip]! - start) < section.readBigUInt64LE(RSEQ_CS.post_commit_offset);
+    const inside =
+      BigInt.asUintN(64, thread.regs[REG.ip]! - start) < section.readBigUInt64LE(RSEQ_CS.post_commit_offset);
     if (inside) thread.regs[REG.ip] = section.readBigUInt64LE(RSEQ_CS.abort_ip);
   } catch {
     // a pointer to nothing: the kernel will tell the thread when it runs on

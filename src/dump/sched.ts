@@ -33,7 +33,7 @@ export function schedOf(tid: number): Partial<ThreadCore> {
   }
   if (plain === SCHED_DEADLINE) {
     const attr = new DataView(new ArrayBuffer(SCHED_ATTR_BYTES));
-    sys('sched_getattr', tid, attr.buffer as ArrayBuffer, SCHED_ATTR_BYTES, 0);
+    sys('sched_getattr', tid, attr.buffer, SCHED_ATTR_BYTES, 0);
     out.sched_runtime_ns = attr.getBigUint64(SCHED_ATTR.runtime, true);
     out.sched_deadline_ns = attr.getBigUint64(SCHED_ATTR.deadline, true);
     out.sched_period_ns = attr.getBigUint64(SCHED_ATTR.period, true);

@@ -9,12 +9,7 @@ import { restoreCreds, type CredsNow } from './creds.js';
 import { restoreItimers } from './itimers.js';
 import { restorePending, signalsOfQueue } from './pending-signals.js';
 import { createPosixTimers, PosixTimerStarter } from './posix-timers.js';
-import {
-  restoreDumpable,
-  restorePersonality,
-  restoreProcFiles,
-  restoreSettings,
-} from './process-settings.js';
+import { restoreDumpable, restorePersonality, restoreProcFiles, restoreSettings } from './process-settings.js';
 import { restoreRlimits } from './rlimits.js';
 import { restoreSched } from './sched.js';
 import { restoreSigactions } from './sigactions.js';
@@ -56,13 +51,13 @@ export function restoreThreadAttributes(task: RestoreTask, index: number, b: Bat
   const { tc } = coreOf(task);
   const core = task.cores[index];
   const thread = core?.thread_core;
-  if (!core || !thread) throw new CritError(`process ${task.pid}: thread ${index} has no thread_core`, { code: 'BAD_IMAGE' });
+  if (!core || !thread)
+    throw new CritError(`process ${task.pid}: thread ${index} has no thread_core`, { code: 'BAD_IMAGE' });
   const leader = index === 0;
   const tid = task.threads[index]!.tid;
   restoreThreadSettings(b, core);
   restoreRseq(b, thread.rseq_entry);
-  if (tc.mce_kill_policy !== undefined)
-    b.call('prctl', PR.PR_MCE_KILL, PR.PR_MCE_KILL_SET, tc.mce_kill_policy, 0, 0);
+  if (tc.mce_kill_policy !== undefined) b.call('prctl', PR.PR_MCE_KILL, PR.PR_MCE_KILL_SET, tc.mce_kill_policy, 0, 0);
   if (tc.tsc_disabled) b.call('prctl', PR.PR_SET_TSC, PR.PR_TSC_SIGSEGV, 0, 0, 0);
   restorePersonality(b, tc.personality);
   restoreSched(b, thread);

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Messages } from '../image/generated/messages.js';
-import { CAP_DATA, CAP_DATA_BYTES, CAP_HEADER_BYTES, CAPABILITIES, LINUX_CAPABILITY_VERSION_3 } from '../kernel/capability.js';
+import {
+  CAP_DATA,
+  CAP_DATA_BYTES,
+  CAP_HEADER_BYTES,
+  CAPABILITIES,
+  LINUX_CAPABILITY_VERSION_3,
+} from '../kernel/capability.js';
 import * as PR from '../kernel/prctl.js';
 import type { ProcStatus } from '../kernel/status.js';
 import type { Batch } from '../task/batch.js';

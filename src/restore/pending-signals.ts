@@ -9,7 +9,9 @@ export function signalsOfQueue(where: string, queue: Messages['signal_queue_entr
   return (queue?.signals ?? []).map(({ siginfo }, i) => {
     const signal = siginfo.length === SIGINFO_BYTES ? viewOf(siginfo).getInt32(SIGINFO.signo, true) : 0;
     if (signal < 1 || signal > NSIG || signal === SIGKILL)
-      throw new CritError(`${where}.signals[${i}].siginfo: ${siginfo.length} bytes, signal ${signal}`, { code: 'BAD_IMAGE' });
+      throw new CritError(`${where}.signals[${i}].siginfo: ${siginfo.length} bytes, signal ${signal}`, {
+        code: 'BAD_IMAGE',
+      });
     return siginfo;
   });
 }
@@ -34,7 +36,8 @@ export function restorePending(
     if (signal === SIGSTOP) continue;
     const siginfo = original.slice();
     // What the kernel notes for its own timers means nothing in a signal that is queued by hand.
-    if (viewOf(siginfo).getInt32(SIGINFO.code, true) === SI_TIMER) viewOf(siginfo).setUint32(SIGINFO.sysPrivate, 0, true);
+    if (viewOf(siginfo).getInt32(SIGINFO.code, true) === SI_TIMER)
+      viewOf(siginfo).setUint32(SIGINFO.sysPrivate, 0, true);
     b.doing(`sending the pending ${signalName(signal)} again`);
     b.reserve(3, SIGINFO_BYTES + 16);
     const pid = b.call('getpid');

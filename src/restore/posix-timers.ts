@@ -1,6 +1,10 @@
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
-import { PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_OFF, PR_TIMER_CREATE_RESTORE_IDS_ON } from '../kernel/prctl.js';
+import {
+  PR_TIMER_CREATE_RESTORE_IDS,
+  PR_TIMER_CREATE_RESTORE_IDS_OFF,
+  PR_TIMER_CREATE_RESTORE_IDS_ON,
+} from '../kernel/prctl.js';
 import { SIGINFO, SIGINFO_BYTES, SIGSET_BYTES, signalBit, signalName } from '../kernel/signal.js';
 import {
   CLOCK_BOOTTIME,
@@ -41,10 +45,7 @@ export function createPosixTimers(pid: number, b: Batch, entries: readonly Entry
   const byNumber = b.tryCall('prctl', PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_ON, 0, 0, 0);
   b.run();
   if (byNumber.value === 0) {
-    for (const entry of sorted) {
-      const id = create(b, entry);
-      void id;
-    }
+    for (const entry of sorted) create(b, entry);
     b.doing(undefined);
     b.call('prctl', PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_OFF, 0, 0, 0);
     return;
@@ -143,9 +144,7 @@ export class PosixTimerStarter {
     this.#b = b;
     const queued = new Set(signals.map(timerOf).filter((id) => id !== undefined));
     this.#plans = entries
-      .filter((entry) =>
-        (entry.it_sigev_notify & SIGEV_THREAD_ID) !== 0 ? entry.notify_thread_id === tid : leader,
-      )
+      .filter((entry) => ((entry.it_sigev_notify & SIGEV_THREAD_ID) !== 0 ? entry.notify_thread_id === tid : leader))
       .map((entry) => {
         const intervalNs = nanoseconds(entry.isec, entry.insec);
         return {

@@ -17,7 +17,8 @@ export function restoreRlimits(pid: number, b: Batch, entries: readonly Messages
     const limit = new DataView(new ArrayBuffer(RLIMIT64_BYTES));
     limit.setBigUint64(RLIMIT64.cur, cur, true);
     limit.setBigUint64(RLIMIT64.max, max, true);
-    const raise = is && is.hard < max ? ` (the hard limit here is ${show(is.hard)}: raising it needs CAP_SYS_RESOURCE)` : '';
+    const raise =
+      is && is.hard < max ? ` (the hard limit here is ${show(is.hard)}: raising it needs CAP_SYS_RESOURCE)` : '';
     b.doing(`setting ${rlimitName(resource)} to ${show(cur)}/${show(max)}${raise}`);
     b.call('prlimit64', 0, resource, new Uint8Array(limit.buffer), null);
   });

@@ -49,14 +49,18 @@ function restoreTls(b: Batch, entries: readonly Messages['user_desc_t'][]): void
       entry.usable,
     ].reduce((sum, bit, i) => sum | (Number(bit) << i), 0);
     b.doing(`setting thread-local segment ${entry.entry_number}`);
-    b.call('set_thread_area', new Uint8Array(Uint32Array.of(entry.entry_number, entry.base_addr, entry.limit, bits).buffer));
+    b.call(
+      'set_thread_area',
+      new Uint8Array(Uint32Array.of(entry.entry_number, entry.base_addr, entry.limit, bits).buffer),
+    );
   }
 }
 
 /** Registers the area of restartable sequences (rseq(2)). From here on the kernel writes to it. */
 export function restoreRseq(b: Batch, entry: Messages['rseq_entry'] | undefined): void {
   if (!entry?.rseq_abi_pointer) return;
-  if (entry.rseq_abi_size === 0) throw new CritError('thread_core.rseq_entry.rseq_abi_size is 0', { code: 'BAD_IMAGE' });
+  if (entry.rseq_abi_size === 0)
+    throw new CritError('thread_core.rseq_entry.rseq_abi_size is 0', { code: 'BAD_IMAGE' });
   b.doing('registering restartable sequences');
   b.call('rseq', entry.rseq_abi_pointer, entry.rseq_abi_size, 0, entry.signature);
   b.doing(undefined);

@@ -20,7 +20,9 @@ export function threadInfo(
   tls: Messages['user_desc_t'][],
 ): Messages['thread_info_x86'] {
   const { regs, restartError } = regsForImage(thread.regs);
-  const gpregs = Object.fromEntries(USER_REGS.map((name, i) => [name, regs[i]!])) as unknown as Messages['user_x86_regs_entry'];
+  const gpregs = Object.fromEntries(
+    USER_REGS.map((name, i) => [name, regs[i]!]),
+  ) as unknown as Messages['user_x86_regs_entry'];
   gpregs.mode = NATIVE;
   if (restartError !== undefined) gpregs.restart_error = restartError;
   shadowStacks ??= (addon().cpuid(7, 0)[2]! & CPUID_SHSTK) !== 0;

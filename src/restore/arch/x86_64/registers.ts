@@ -25,7 +25,8 @@ export function registersOf(core: Messages['core_entry']): Registers {
   const info = core.thread_info;
   if (core.mtype !== X86_64 || !info)
     throw new CritError(`the core image is of another processor (mtype ${core.mtype})`, { code: 'UNSUPPORTED' });
-  if (info.gpregs.mode === COMPAT) throw new CritError('the task runs 32-bit code: not supported', { code: 'UNSUPPORTED' });
+  if (info.gpregs.mode === COMPAT)
+    throw new CritError('the task runs 32-bit code: not supported', { code: 'UNSUPPORTED' });
   if (info.fpregs.xsave?.cet?.cet)
     throw new CritError('the task uses a shadow stack: not supported', { code: 'UNSUPPORTED' });
   const image = new BigUint64Array(NR_REGS);

@@ -75,7 +75,10 @@ export function fpregsOf(xstate: Uint8Array, layout: Layout, cet: boolean): Fpre
 
 /** True when a thread uses AMX tiles. */
 export function hasTiles(xstate: Uint8Array): boolean {
-  return xstate.length > XSAVE_HEADER.xstateBv + 8 && (viewOf(xstate).getBigUint64(XSAVE_HEADER.xstateBv, true) & TILEDATA) !== 0n;
+  return (
+    xstate.length > XSAVE_HEADER.xstateBv + 8 &&
+    (viewOf(xstate).getBigUint64(XSAVE_HEADER.xstateBv, true) & TILEDATA) !== 0n
+  );
 }
 
 /**
@@ -129,6 +132,8 @@ export function xstateOf(fpregs: Fpregs, template: Uint8Array, layout: Layout): 
 
 function setWords(view: DataView, offset: number, values: readonly number[] = [], count: number, field: string): void {
   if (values.length < count)
-    throw new CritError(`thread_info.fpregs.${field}: ${values.length} elements, ${count} wanted`, { code: 'BAD_IMAGE' });
+    throw new CritError(`thread_info.fpregs.${field}: ${values.length} elements, ${count} wanted`, {
+      code: 'BAD_IMAGE',
+    });
   for (let i = 0; i < count; i++) view.setUint32(offset + i * 4, values[i]!, true);
 }
