@@ -1,6 +1,6 @@
-// Shows crit's main job, step by step, with the commands it runs: npm run demo, after a build.
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Shows crit's main job on a real process, with the commands it runs: npm run demo, after a build.
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,29 @@ if (!existsSync(path.join(root, 'dist/cli.cjs'))) {
   console.error('demo: not built yet: npm run build');
   process.exit(1);
 }
+if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+  console.error('demo: dumping and restoring a process needs Linux and root');
+  process.exit(1);
+}
+
+/** A process that says its name and counts. */
+const PROGRAM = `
+import time
+n = 0
+while True:
+    n += 1
+    print(open("/proc/self/comm").read().strip(), "counts", n, flush=True)
+    time.sleep(0.1)
+`;
 
 /** Where everything happens; paths in commands are relative to it. */
 const work = mkdtempSync(path.join(tmpdir(), 'crit-demo-'));
+const output = path.join(work, 'output');
 
 /** @param {string} title */
 const say = (title) => console.log(`\n== ${title}`);
+/** @param {number} ms */
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Runs crit as a user would type it, and shows the first lines of what it prints.
@@ -32,40 +49,74 @@ function crit(line, lines = 12) {
   return stdout;
 }
 
-/** Each step leaves what the next one needs. */
-const steps = {
-  /** @returns {number} the pid of the root task */
-  dump() {
-    say('A checkpoint of a small process tree');
-    cpSync(path.join(root, 'fixtures/sets/tree'), path.join(work, 'checkpoint'), { recursive: true });
-    return 812;
-  },
-  /** @param {number} pid */
-  show(pid) {
-    say('What is in it?');
-    crit('show checkpoint');
-    crit('x checkpoint ps');
-    crit('x checkpoint fds', 6);
-    crit(`x checkpoint mems`, 6);
-    crit(`show checkpoint/core-${pid}.img`, 10);
-  },
-  /** @param {number} pid */
-  edit(pid) {
-    say('An image as JSON, edited, and an image again');
-    const json = path.join(work, 'core.json');
-    crit(`decode -i checkpoint/core-${pid}.img --pretty -o core.json`);
-    console.log('$ sed -i \'s/"comm": "[^"]*"/"comm": "renamed"/\' core.json');
-    writeFileSync(json, readFileSync(json, 'utf8').replace(/"comm": "[^"]*"/, '"comm": "renamed"'));
-    crit(`encode -i core.json -o checkpoint/core-${pid}.img`);
-    if (!crit('x checkpoint ps').includes('renamed')) throw new Error('the edit did not arrive');
-  },
-};
+const said = () => readFileSync(output, 'utf8').trimEnd().split('\n');
 
+/** Waits until the process has said some more, and shows it. @param {number} lines */
+async function more(lines) {
+  const before = said().length;
+  for (let i = 0; i < 100 && said().length < before + lines; i++) await sleep(50);
+  const now = said();
+  if (now.length < before + lines) throw new Error('the process says nothing');
+  console.log(now.slice(-lines).join('\n'));
+  return now.at(-1) ?? '';
+}
+
+/** @param {number} pid */
+async function gone(pid) {
+  for (let i = 0; i < 200 && existsSync(`/proc/${pid}`); i++) await sleep(20);
+}
+
+let pid = 0;
 try {
-  const pid = steps.dump();
-  steps.show(pid);
-  steps.edit(pid);
+  say('A process that counts');
+  writeFileSync(output, '');
+  mkdirSync(path.join(work, 'checkpoint'));
+  const nothing = openSync('/dev/null', 'r');
+  const out = openSync(output, 'a');
+  const child = spawn('python3', ['-c', PROGRAM], {
+    cwd: work,
+    detached: true,
+    stdio: [nothing, out, out],
+    env: { PATH: process.env.PATH },
+  });
+  closeSync(nothing);
+  closeSync(out);
+  pid = child.pid ?? 0;
+  await sleep(300);
+  await more(3);
+
+  say('Dump it: it is gone, its images are there');
+  crit(`dump -t ${pid} -D checkpoint`);
+  await gone(pid);
+  console.log(
+    `process ${pid} ${existsSync(`/proc/${pid}`) ? 'still runs' : 'is gone'}; its last words: ${said().at(-1)}`,
+  );
+
+  say('What is in it?');
+  crit('show checkpoint', 30);
+  crit('x checkpoint ps');
+  crit('x checkpoint fds');
+  crit('x checkpoint mems', 6);
+
+  say('An image as JSON, edited, and an image again');
+  const json = path.join(work, 'core.json');
+  crit(`decode -i checkpoint/core-${pid}.img --pretty -o core.json`);
+  console.log(`$ sed -i 's/"comm": "python3"/"comm": "renamed"/' core.json`);
+  writeFileSync(json, readFileSync(json, 'utf8').replaceAll('"comm": "python3"', '"comm": "renamed"'));
+  crit(`encode -i core.json -o checkpoint/core-${pid}.img`);
+
+  say('Restore it: it counts on where it was, under its new name');
+  crit('restore -d -D checkpoint');
+  const last = await more(3);
+  if (!last.startsWith('renamed counts ')) throw new Error('the edit did not arrive');
   say('done');
 } finally {
+  if (pid)
+    try {
+      process.kill(pid, 'SIGKILL');
+      await gone(pid);
+    } catch {
+      // it is gone already
+    }
   rmSync(work, { recursive: true, force: true });
 }

@@ -88,8 +88,10 @@ async function round(tool: string, args: readonly string[]): Promise<Sample> {
     const running = timed(tool, ['dump', '-t', String(pid), '-R', ...common], dir);
     await sleep(50);
     const pauseMs = await heartbeat.gapMs();
+    const pids = familyOf(pid);
     timed(tool, ['dump', '-t', String(pid), ...common], dir);
     await exit;
+    for (let i = 0; i < 1000 && pids.some((p) => existsSync(`/proc/${p}`)); i++) await sleep(10);
     const restored = timed(tool, ['restore', '-d', '--pidfile', path.join(dir, 'pid'), ...common], dir);
     return {
       pauseMs,
@@ -103,20 +105,24 @@ async function round(tool: string, args: readonly string[]): Promise<Sample> {
   }
 }
 
-async function killTree(pid: number): Promise<void> {
-  let children: number[] = [];
+/** A process and its children. */
+function familyOf(pid: number): number[] {
   try {
-    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+    return [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)];
   } catch {
-    // gone
+    return [pid];
   }
-  for (const p of [pid, ...children])
+}
+
+async function killTree(pid: number): Promise<void> {
+  const pids = familyOf(pid);
+  for (const p of pids)
     try {
       process.kill(p, 'SIGKILL');
     } catch {
       // gone
     }
-  for (let i = 0; i < 500 && [pid, ...children].some((p) => existsSync(`/proc/${p}/exe`)); i++) await sleep(10);
+  for (let i = 0; i < 1000 && pids.some((p) => existsSync(`/proc/${p}`)); i++) await sleep(10);
 }
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;

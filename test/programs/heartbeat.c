@@ -39,6 +39,7 @@ static void *tick(void *arg)
 			longest = at - last;
 		last = at;
 	}
+	return 0;
 }
 
 int main(int argc, char **argv)
