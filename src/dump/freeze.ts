@@ -114,6 +114,7 @@ export class FrozenTree {
         code: 'KERNEL_THREAD',
       });
     if (stat.state === 'Z' || stat.state === 'X') {
+      refuseDeadLeader(stat);
       if (isRoot)
         throw new CritError(
           `pid ${pid} (${stat.comm}) is a zombie: it has ended and waits for its parent ${stat.ppid}`,
@@ -249,6 +250,20 @@ function drain(tracee: Tracee): void {
     }
   } catch {
     // it is gone
+  }
+}
+
+/** How long the threads of a process that is being killed may outlive its leader, ms. */
+const DEATH_MS = 500;
+
+/** A leader that has ended while other threads run on looks like a zombie, and is none. @throws CritError UNSUPPORTED */
+function refuseDeadLeader({ pid, comm }: ProcStat): void {
+  for (const until = Date.now() + DEATH_MS; threadsOf(pid).length > 1;) {
+    if (Date.now() > until)
+      throw new CritError(`the main thread of process ${pid} (${comm}) has ended, others run on: not supported`, {
+        code: 'UNSUPPORTED',
+      });
+    sysRaw('nanosleep', new BigInt64Array([0n, 1_000_000n]), null);
   }
 }
 
