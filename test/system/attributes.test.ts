@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import test from 'node:test';
+import { program } from '../programs.js';
+import { sleep, Subject } from './round-trip.js';
+
+/** Asks the program to look at itself and waits for what it says. */
+async function verdict(subject: Subject): Promise<string> {
+  const before = subject.output.length;
+  process.kill(subject.pid, 'SIGUSR1');
+  for (let i = 0; i < 1000; i++) {
+    if (!existsSync(`/proc/${subject.pid}/exe`) || readFileSync(`/proc/${subject.pid}/stat`, 'utf8').includes(') Z '))
+      break;
+    await sleep(10);
+  }
+  return subject.output.slice(before);
+}
+
+for (const [name, what] of [
+  ['waiting', 'threads that wait in system calls wait on, and see no EINTR'],
+  ['attributes', 'unusual credentials, scheduling, signals and timers of a process and its threads come back'],
+] as const) {
+  test(what, async () => {
+    await using subject = new Subject(program(name), []);
+    await subject.says('ready');
+    await subject.dump();
+    subject.restore();
+    await sleep(100);
+    assert.equal(await verdict(subject), 'ok\n');
+    subject.passed();
+  });
+
+  test(`${what}: after dumps that leave it running`, async () => {
+    await using subject = new Subject(program(name), []);
+    await subject.says('ready');
+    for (let i = 0; i < 3; i++) await subject.dump('-R');
+    assert.equal(await verdict(subject), 'ok\n');
+    subject.passed();
+  });
+}
