@@ -6,7 +6,8 @@ import path from 'node:path';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** @param {string} script @param {string[]} args */
-const node = (script, ...args) => execFileSync(process.execPath, [path.join(root, script), ...args], { cwd: root, stdio: 'inherit' });
+const node = (script, ...args) =>
+  execFileSync(process.execPath, [path.join(root, script), ...args], { cwd: root, stdio: 'inherit' });
 
 try {
   node('scripts/gen-layout.mjs');

@@ -18,8 +18,23 @@ export { imageInfo, type ImageInfo } from './decode/image-info.js';
 export { encodeMessage } from './encode/encode-message.js';
 export { ImageWriter, openImageWriter, writeImage } from './encode/image-writer.js';
 export { encodeJson, openJsonImage, type JsonImage } from './encode/encode-json.js';
-export { imageFileName, typeOfFileName, IMAGE_TYPES, type EntryImageType, type ImageDescription, type ImageType } from './image/catalogue.js';
-export { WIRE_KEY, type EntryMessage, type Header, type Image, type ImageEntry, type QueuedMessage, type TcpQueues } from './image/entry.js';
+export {
+  imageFileName,
+  typeOfFileName,
+  IMAGE_TYPES,
+  type EntryImageType,
+  type ImageDescription,
+  type ImageType,
+} from './image/catalogue.js';
+export {
+  WIRE_KEY,
+  type EntryMessage,
+  type Header,
+  type Image,
+  type ImageEntry,
+  type QueuedMessage,
+  type TcpQueues,
+} from './image/entry.js';
 export { CritError, ImageError, type ImagePlace } from './image/errors.js';
 export * from './image/generated/messages.js';
 
@@ -55,7 +70,9 @@ export function decodeImage(source: Uint8Array | string): Image {
  * const bytes = encodeImage({ magic: 'FDINFO', entries: [{ id: 1, flags: 0, type: 'REG', fd: 3 }] });
  * console.assert(bytes.length > 8);
  */
-export function encodeImage(image: Image | string | { readonly magic: string; readonly entries: readonly object[] }): Uint8Array {
+export function encodeImage(
+  image: Image | string | { readonly magic: string; readonly entries: readonly object[] },
+): Uint8Array {
   if (typeof image === 'object' && 'type' in image) return encodeEntries(image).slice();
   const text = typeof image === 'string' ? image : canonicalJson(image);
   const parts: Uint8Array[] = [];

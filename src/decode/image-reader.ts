@@ -31,7 +31,8 @@ export class ImageReader<T extends ImageType = ImageType> {
       this.description = found;
       if (type !== undefined) {
         const wanted = describeType(type);
-        if (wanted.magic !== found.magic) throw this.#scanner.error(`a ${found.magicName} image, not ${wanted.magicName}`, 0);
+        if (wanted.magic !== found.magic)
+          throw this.#scanner.error(`a ${found.magicName} image, not ${wanted.magicName}`, 0);
         this.description = wanted;
       }
       this.header = this.#scanner.header;
@@ -83,7 +84,10 @@ function ghostExtra(scanner: ImageScanner, message: Message, entry: number): { e
  * Opens an image for reading. @param type what it must be; without it what its magic says
  * @throws ImageError NO_IMAGE, NOT_A_FILE, UNKNOWN_MAGIC, BAD_IMAGE
  */
-export function openImageReader<T extends ImageType = ImageType>(source: Source, options: { type?: T } = {}): ImageReader<T> {
+export function openImageReader<T extends ImageType = ImageType>(
+  source: Source,
+  options: { type?: T } = {},
+): ImageReader<T> {
   return new ImageReader<T>(source, options.type);
 }
 
@@ -99,7 +103,11 @@ export function readImage<T extends ImageType>(dir: string, type: T, id?: number
 }
 
 /** As readImage; undefined when there is no such file. */
-export function readImageIfPresent<T extends ImageType>(dir: string, type: T, id?: number | bigint | string): Image<T> | undefined {
+export function readImageIfPresent<T extends ImageType>(
+  dir: string,
+  type: T,
+  id?: number | bigint | string,
+): Image<T> | undefined {
   try {
     return readImage(dir, type, id);
   } catch (error) {

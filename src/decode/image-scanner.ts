@@ -39,7 +39,11 @@ export class ImageScanner {
 
   error(reason: string, offsetBytes = this.offsetBytes, code = 'BAD_IMAGE'): ImageError {
     const fieldPath = this.reader.pathPrefix || undefined;
-    return new ImageError(reason, { file: this.source.name, entry: this.reader.entry, offsetBytes, fieldPath }, { code });
+    return new ImageError(
+      reason,
+      { file: this.source.name, entry: this.reader.entry, offsetBytes, fieldPath },
+      { code },
+    );
   }
 
   /** Brings at least `count` bytes into the window. @returns how many there are, fewer only at the file's end */
@@ -92,7 +96,11 @@ export class ImageScanner {
     }
     const description = typeByMagic(magic);
     if (!description) {
-      throw this.error(`no image has the magic 0x${magic.toString(16).padStart(8, '0')}`, this.offsetBytes - 4, 'UNKNOWN_MAGIC');
+      throw this.error(
+        `no image has the magic 0x${magic.toString(16).padStart(8, '0')}`,
+        this.offsetBytes - 4,
+        'UNKNOWN_MAGIC',
+      );
     }
     this.description = description;
     this.header = header === usual(description) ? undefined : header;
@@ -117,7 +125,10 @@ export class ImageScanner {
     const size = this.#u32(this.#start);
     const known = this.left();
     if (size > 0x7fffffff || (known !== undefined && size > known - 4)) {
-      throw this.error(`announces a message of ${size} bytes${known === undefined ? '' : `, ${known - 4} are left`}`, at);
+      throw this.error(
+        `announces a message of ${size} bytes${known === undefined ? '' : `, ${known - 4} are left`}`,
+        at,
+      );
     }
     const there = this.#fill(4 + size) - 4;
     if (there < size) throw this.error(`announces a message of ${size} bytes, ${there} are left`, at);

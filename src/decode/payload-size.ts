@@ -15,7 +15,11 @@ const number = (value: unknown): number => (typeof value === 'bigint' || typeof 
 
 /** Size of the payload that a message announces; undefined for kinds without or with a structure of their own (`msg`). */
 export function payloadSize(kind: PayloadKind, message: Message): PayloadSize | undefined {
-  const size = (field: string, partsBytes: readonly number[], alignBytes = 1): PayloadSize => ({ field, partsBytes, alignBytes });
+  const size = (field: string, partsBytes: readonly number[], alignBytes = 1): PayloadSize => ({
+    field,
+    partsBytes,
+    alignBytes,
+  });
   switch (kind) {
     case 'pipe':
       return size('bytes', [number(message['bytes'])]);
@@ -36,7 +40,8 @@ export function payloadSize(kind: PayloadKind, message: Message): PayloadSize | 
 }
 
 /** Bytes of padding after `size` bytes. */
-export const paddingBytes = (size: number, alignBytes: number): number => (alignBytes - (size % alignBytes)) % alignBytes;
+export const paddingBytes = (size: number, alignBytes: number): number =>
+  (alignBytes - (size % alignBytes)) % alignBytes;
 
 /** The required fields of a message that tell how much follows it. */
 export function sizeFields(kind: PayloadKind, entry: number): readonly string[] {

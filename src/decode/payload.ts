@@ -81,7 +81,8 @@ export function readGhost(scanner: ImageScanner, lengthBytes: number | undefined
   try {
     if (lengthBytes !== undefined) return readBytes(scanner, lengthBytes, 'len');
     const parts: Uint8Array[] = [];
-    for (let piece = scanner.take(1 << 20); piece.length > 0; piece = scanner.take(1 << 20)) parts.push(Uint8Array.from(piece));
+    for (let piece = scanner.take(1 << 20); piece.length > 0; piece = scanner.take(1 << 20))
+      parts.push(Uint8Array.from(piece));
     return Uint8Array.from(Buffer.concat(parts));
   } finally {
     scanner.reader.pathPrefix = '';

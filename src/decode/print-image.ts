@@ -38,7 +38,10 @@ class ImagePrinter {
     this.#noPayload = options.noPayload === true;
     this.#onDamage = options.recover ? (options.onDamage ?? ((): void => undefined)) : undefined;
     this.#layout = new JsonLayout(out, options.pretty === true);
-    this.#messages = new MessagePrinter(this.#layout, scanner.reader, { show: options.pretty === true, onDamage: this.#onDamage });
+    this.#messages = new MessagePrinter(this.#layout, scanner.reader, {
+      show: options.pretty === true,
+      onDamage: this.#onDamage,
+    });
     this.#payloads = new PayloadPrinter(scanner, this.#messages);
   }
 
@@ -56,7 +59,7 @@ class ImagePrinter {
     layout.key('entries', false);
     layout.open(OPEN_LIST);
     let entry = 0;
-    for (let more = true; more && !scanner.atEnd(); ) {
+    for (let more = true; more && !scanner.atEnd();) {
       scanner.reader.entry = entry;
       if (this.#onDamage) more = this.#recover(entry);
       else {
@@ -67,7 +70,8 @@ class ImagePrinter {
       entry++;
       layout.out.settle();
     }
-    if (entry === 0 && scanner.description.payload === 'ghost') this.#throwOrTell(scanner.error('ends where its entry should be'));
+    if (entry === 0 && scanner.description.payload === 'ghost')
+      this.#throwOrTell(scanner.error('ends where its entry should be'));
     layout.close(CLOSE_LIST, entry === 0);
     layout.close(CLOSE_OBJECT, false);
   }
@@ -88,11 +92,13 @@ class ImagePrinter {
   #members(entry: number): boolean {
     const { reader, description } = this.#scanner;
     const def = messageAt(description, entry);
-    if (description.payload === 'none' || description.payload === 'pagemap') return this.#messages.members(def, reader.end);
+    if (description.payload === 'none' || description.payload === 'pagemap')
+      return this.#messages.members(def, reader.end);
     const damage: ImageError[] = [];
     const numbers = plainNumbers(reader, def, reader.end, this.#onDamage ? damage : undefined);
     const empty = this.#messages.members(def, reader.end);
-    const unknown = damage.length > 0 && sizeFields(description.payload, entry).find((name) => numbers[name] === undefined);
+    const unknown =
+      damage.length > 0 && sizeFields(description.payload, entry).find((name) => numbers[name] === undefined);
     if (unknown) throw this.#scanner.error(`without ${unknown} nobody knows where the entry ends`);
     if (description.payload !== 'ghost') {
       this.#payloads.members(numbers, empty, this.#noPayload);

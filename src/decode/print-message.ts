@@ -104,7 +104,7 @@ export class MessagePrinter {
       const at = r.pos;
       const tag = r.tag();
       const field = def.field(tag >>> 3);
-      if (!field || r.odd) return -1;
+      if (!field || r.isOdd()) return -1;
       if (tag !== field.tag) {
         r.checkWireType(field, tag, at);
         return -1;
@@ -124,7 +124,7 @@ export class MessagePrinter {
           if (field.packed) return -1;
           if (show && field.ip) {
             this.#addresses(field, end);
-            if (r.odd) return -1;
+            if (r.isOdd()) return -1;
             continue;
           }
           layout.open(OPEN_LIST);
@@ -136,12 +136,12 @@ export class MessagePrinter {
       }
       if (field.wireType !== WIRE.length) {
         r.scalar(field);
-        if (r.odd) return -1;
+        if (r.isOdd()) return -1;
         printNumber(out, r, field, show, hex);
         continue;
       }
       const blockEnd = r.block(field);
-      if (r.odd) return -1;
+      if (r.isOdd()) return -1;
       if (field.kind === KIND.message) {
         r.enter(field, field.repeated ? index - 1 : -1);
         this.message(field.message, blockEnd, show, hex || field.hex);
@@ -257,13 +257,20 @@ export class MessagePrinter {
     r.even();
   }
 
-  #list(def: MessageDef, field: FieldDef, count: number, show: boolean, hex: boolean, ignored: ImageError[] | undefined): void {
+  #list(
+    def: MessageDef,
+    field: FieldDef,
+    count: number,
+    show: boolean,
+    hex: boolean,
+    ignored: ImageError[] | undefined,
+  ): void {
     const { r, layout } = this;
     const record = emptyRecord();
     const words: number[] | undefined = show && field.ip ? [] : undefined;
     let index = 0;
     if (!words) layout.open(OPEN_LIST);
-    for (let left = count; left > 0 && nextRecord(r, def, record, ignored); ) {
+    for (let left = count; left > 0 && nextRecord(r, def, record, ignored);) {
       if (record.field !== field) continue;
       left--;
       const next = record.end;
@@ -286,7 +293,14 @@ export class MessagePrinter {
   }
 
   /** A message that came in pieces is what all of them tell together. */
-  #pieces(def: MessageDef, field: FieldDef, found: Survey, show: boolean, hex: boolean, ignored: ImageError[] | undefined): void {
+  #pieces(
+    def: MessageDef,
+    field: FieldDef,
+    found: Survey,
+    show: boolean,
+    hex: boolean,
+    ignored: ImageError[] | undefined,
+  ): void {
     const { r } = this;
     const parts: Uint8Array[] = [];
     const record = emptyRecord();

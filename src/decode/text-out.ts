@@ -12,7 +12,9 @@ const PAIRS = ascii(Array.from({ length: 100 }, (_, i) => String(i).padStart(2, 
 /** For each byte: 0 as it is, 1 `\uXXXX`, 2 UTF-8, else the letter of its escape. */
 const ESCAPE = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) ESCAPE[byte] = byte >= 0x80 ? 2 : byte < 0x20 || byte === 0x7f ? 1 : 0;
-for (const [byte, letter] of ['""', '\\\\', '\nn', '\rr', '\tt', '\ff', '\bb'].map((p) => [p.charCodeAt(0), p.charCodeAt(1)] as const)) {
+for (const [byte, letter] of ['""', '\\\\', '\nn', '\rr', '\tt', '\ff', '\bb'].map(
+  (p) => [p.charCodeAt(0), p.charCodeAt(1)] as const,
+)) {
   ESCAPE[byte] = letter;
 }
 
@@ -86,7 +88,24 @@ export class TextOut {
       buf[this.length++] = 0x30 + value;
       return;
     }
-    const digits = value < 1e5 ? (value < 1e3 ? (value < 100 ? 2 : 3) : value < 1e4 ? 4 : 5) : value < 1e7 ? (value < 1e6 ? 6 : 7) : value < 1e9 ? (value < 1e8 ? 8 : 9) : 10;
+    const digits =
+      value < 1e5
+        ? value < 1e3
+          ? value < 100
+            ? 2
+            : 3
+          : value < 1e4
+            ? 4
+            : 5
+        : value < 1e7
+          ? value < 1e6
+            ? 6
+            : 7
+          : value < 1e9
+            ? value < 1e8
+              ? 8
+              : 9
+            : 10;
     this.#digits(value, digits);
   }
 
@@ -167,7 +186,7 @@ export class TextOut {
   /** A JSON string of UTF-8 bytes; bytes that are none become lone surrogates (image/utf8.ts). */
   string(bytes: Uint8Array, start = 0, end = bytes.length): void {
     this.byte(0x22);
-    for (let i = start; i < end; ) {
+    for (let i = start; i < end;) {
       this.reserve(16);
       const byte = bytes[i] as number;
       const escape = ESCAPE[byte] as number;

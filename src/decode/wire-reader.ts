@@ -40,6 +40,11 @@ export class WireReader {
     this.entry = origin.entry;
   }
 
+  /** Something odd was read since even(). */
+  isOdd(): boolean {
+    return this.odd;
+  }
+
   /** Begins to look anew for what is odd. */
   even(): void {
     this.odd = false;
@@ -141,7 +146,12 @@ export class WireReader {
   fixed32(field?: FieldDef): void {
     const { buf, pos } = this;
     if (this.end - pos < 4) throw this.error('ends within a number', pos, field);
-    this.lo = ((buf[pos] as number) | ((buf[pos + 1] as number) << 8) | ((buf[pos + 2] as number) << 16) | ((buf[pos + 3] as number) << 24)) >>> 0;
+    this.lo =
+      ((buf[pos] as number) |
+        ((buf[pos + 1] as number) << 8) |
+        ((buf[pos + 2] as number) << 16) |
+        ((buf[pos + 3] as number) << 24)) >>>
+      0;
     this.hi = 0;
     this.pos = pos + 4;
   }
@@ -266,7 +276,10 @@ export class WireReader {
     const wireType = tag & 7;
     const packed = field.repeated && wireType === WIRE.length && field.wireType !== WIRE.length;
     if (wireType !== field.wireType && !packed) {
-      const why = wireType === 6 || wireType === 7 ? 'which does not exist' : `a field of type ${field.kindName} has ${field.wireType}`;
+      const why =
+        wireType === 6 || wireType === 7
+          ? 'which does not exist'
+          : `a field of type ${field.kindName} has ${field.wireType}`;
       throw this.error(`has wire type ${wireType}, ${why}`, at, field);
     }
     return packed;

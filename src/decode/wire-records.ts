@@ -17,7 +17,14 @@ export interface WireRecord {
   odd: boolean;
 }
 
-export const emptyRecord = (): WireRecord => ({ field: undefined, start: 0, valueStart: 0, end: 0, packed: false, odd: false });
+export const emptyRecord = (): WireRecord => ({
+  field: undefined,
+  start: 0,
+  valueStart: 0,
+  end: 0,
+  packed: false,
+  odd: false,
+});
 
 /**
  * Reads the next field of the message that r is in, into `record`. Looks at numbers, not into strings or messages.
@@ -162,7 +169,11 @@ export function* wireItems(r: WireReader, def: MessageDef, found: Survey): Gener
   while (nextRecord(r, def, record)) {
     const { field, start, end } = record;
     const many = field !== undefined && (found.count[field.index] ?? 0) > 1;
-    const raw = !field || record.odd || (many && (!field.repeated || field.packed)) || (!field.repeated && found.odd[field.index] === 1);
+    const raw =
+      !field ||
+      record.odd ||
+      (many && (!field.repeated || field.packed)) ||
+      (!field.repeated && found.odd[field.index] === 1);
     if (last?.field === field && (field ? !raw && (last?.count ?? 0) > 0 : last !== undefined)) {
       if (last && field) last.count++;
       if (last) last.end = end;

@@ -4,7 +4,9 @@ import type { JsonReader } from './json-reader.js';
 
 /** Values of base64's characters; 64: white space, 65: padding, 255: none. */
 const VALUES = new Uint8Array(256).fill(255);
-Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/').forEach((byte, i) => (VALUES[byte] = i));
+Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/').forEach(
+  (byte, i) => (VALUES[byte] = i),
+);
 Buffer.from(' \n\r\t').forEach((byte) => (VALUES[byte] = 64));
 Buffer.from('=').forEach((byte) => (VALUES[byte] = 65));
 

@@ -30,7 +30,8 @@ export class JsonImage {
       this.#readMembers();
       this.#place.push('magic');
       const magic = this.#members['magic'];
-      if (typeof magic !== 'string') this.#place.fail(magic === undefined ? 'missing' : `expected a string, got ${described(magic)}`);
+      if (typeof magic !== 'string')
+        this.#place.fail(magic === undefined ? 'missing' : `expected a string, got ${described(magic)}`);
       this.magic = magic;
       this.type = typeByMagicName(magic)?.type ?? this.#place.fail(`${described(magic)} is no type of image`);
       this.#place.pop();
@@ -54,7 +55,8 @@ export class JsonImage {
       reader.peek();
       const key = reader.string();
       reader.expect(0x3a);
-      if (key in this.#members || (key === 'entries' && this.#atEntries)) reader.fail(`${JSON.stringify(key)} is given twice`);
+      if (key in this.#members || (key === 'entries' && this.#atEntries))
+        reader.fail(`${JSON.stringify(key)} is given twice`);
       if (key === 'entries' && this.#members['magic'] !== undefined) {
         this.#atEntries = true;
         return;

@@ -26,7 +26,8 @@ export function checkInteger(field: FieldDef, value: unknown, place: EncodePlace
     place.fail(`${value} is beyond what a number holds exactly, pass a bigint`);
   }
   const [low, high] = RANGES[field.kindName] ?? (field.kindName.endsWith('64') ? SIGNED_64 : SIGNED_32);
-  if (value < low || value > high) place.fail(`${value} does not fit a field of type ${field.kindName === 'enum' ? 'int32' : field.kindName}`);
+  if (value < low || value > high)
+    place.fail(`${value} does not fit a field of type ${field.kindName === 'enum' ? 'int32' : field.kindName}`);
   return value;
 }
 
@@ -105,7 +106,14 @@ export function writeField(w: WireWriter, field: FieldDef, value: unknown, place
 }
 
 /** Writes elements of a repeated field. */
-export function writeElements(w: WireWriter, field: FieldDef, list: readonly unknown[], place: EncodePlace, from = 0, to = list.length): void {
+export function writeElements(
+  w: WireWriter,
+  field: FieldDef,
+  list: readonly unknown[],
+  place: EncodePlace,
+  from = 0,
+  to = list.length,
+): void {
   if (from >= to) return;
   if (field.packed) {
     w.varint(((field.number << 3) | WIRE.length) >>> 0, 0);

@@ -27,7 +27,11 @@ export class EncodePlace {
 
   /** @throws always ImageError BAD_JSON */
   fail(reason: string, cause?: unknown): never {
-    throw new ImageError(reason, { file: this.file, fieldPath: this.path() }, { code: 'BAD_JSON', ...(cause === undefined ? {} : { cause }) });
+    throw new ImageError(
+      reason,
+      { file: this.file, fieldPath: this.path() },
+      { code: 'BAD_JSON', ...(cause === undefined ? {} : { cause }) },
+    );
   }
 }
 
@@ -39,5 +43,7 @@ export function described(value: unknown): string {
   if (value instanceof Uint8Array) return 'bytes';
   if (typeof value === 'object') return 'an object';
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
-  return String(value);
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+    ? `${value}`
+    : typeof value;
 }

@@ -29,7 +29,13 @@ export class EntryEncoder {
   readonly #write: (chunk: Uint8Array) => void;
   readonly #fast = new Map<MessageDef, FastEntry | undefined>();
 
-  constructor(type: ImageType, place: EncodePlace, reader: JsonReader, write: (chunk: Uint8Array) => void, header: Header | undefined) {
+  constructor(
+    type: ImageType,
+    place: EncodePlace,
+    reader: JsonReader,
+    write: (chunk: Uint8Array) => void,
+    header: Header | undefined,
+  ) {
     this.#encoder = new ImageEncoder(type, { header, place });
     this.#place = place;
     this.#reader = reader;
@@ -118,7 +124,12 @@ export class EntryEncoder {
   #entry(fields: Readonly<Record<string, JsonValue>>, spools: readonly Spool[] | undefined): void {
     const place = this.#place;
     const { payload } = this.#encoder.description;
-    const message = messageFromJson(this.#encoder.nextMessage(), fields, place, this.#hasPayload ? PAYLOAD_KEYS : NO_KEYS);
+    const message = messageFromJson(
+      this.#encoder.nextMessage(),
+      fields,
+      place,
+      this.#hasPayload ? PAYLOAD_KEYS : NO_KEYS,
+    );
     const first = this.#encoder.entries === 0;
     this.#encoder.message(message);
     const { extra } = fields;
@@ -126,7 +137,8 @@ export class EntryEncoder {
     else if (payload === 'msg') this.#queue(message, extra, fields[PADDING_KEY]);
     else if (payload === 'ghost') this.#encoder.ghostExtra(message, this.#bytes(extra));
     else if (this.#hasPayload) {
-      const value = payload === 'sem' ? this.#semaphores(extra) : payload === 'tcp' ? this.#queues(extra) : this.#bytes(extra);
+      const value =
+        payload === 'sem' ? this.#semaphores(extra) : payload === 'tcp' ? this.#queues(extra) : this.#bytes(extra);
       writePayload(this.writer, payload, message, value, this.#padding(fields[PADDING_KEY]), place);
     }
   }

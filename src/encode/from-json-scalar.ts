@@ -56,8 +56,10 @@ function integerOfJson(field: FieldDef, value: string, place: EncodePlace): bigi
   if (field.kind === KIND.enum) {
     const number = field.enumDef?.byName.get(value.trim());
     found = number === undefined ? undefined : BigInt(number);
-    if ((found ?? integerOfText(value)) === undefined) place.fail(`${field.enumDef?.name ?? 'the enum'} has no value ${described(value)}`);
-  } else if (field.show === SHOW.dev || field.show === SHOW.odev) found = deviceOfText(value, field.show === SHOW.odev, place);
+    if ((found ?? integerOfText(value)) === undefined)
+      place.fail(`${field.enumDef?.name ?? 'the enum'} has no value ${described(value)}`);
+  } else if (field.show === SHOW.dev || field.show === SHOW.odev)
+    found = deviceOfText(value, field.show === SHOW.odev, place);
   else if (field.flagMap) found = flagsOfText(value, field.flagMap, place);
   else if (field.words) found = wordOfText(value, field.words);
   return found ?? integerOfText(value) ?? place.fail(`expected an integer, got ${described(value)}`);
@@ -68,7 +70,8 @@ export function bytesOfBase64(text: string, place: EncodePlace): Uint8Array {
   if (text.startsWith('... <')) place.fail('the payload was left out (--nopl): decode the image without --nopl');
   const compact = /\s/.test(text) ? text.replace(/\s+/g, '') : text;
   const padding = compact.endsWith('==') ? 2 : compact.endsWith('=') ? 1 : 0;
-  if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact)) place.fail(`expected base64, got ${described(text)}`);
+  if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact))
+    place.fail(`expected base64, got ${described(text)}`);
   const bytes = Buffer.from(compact, 'base64');
   if (bytes.length !== (compact.length / 4) * 3 - padding) place.fail(`expected base64, got ${described(text)}`);
   return bytes;
@@ -82,7 +85,8 @@ export function scalarFromJson(field: FieldDef, value: unknown, place: EncodePla
       return value;
     case KIND.bytes:
       if (value instanceof Uint8Array) return value;
-      if (typeof value !== 'string') place.fail(`expected ${field.quoted ? 'a name' : 'base64'}, got ${described(value)}`);
+      if (typeof value !== 'string')
+        place.fail(`expected ${field.quoted ? 'a name' : 'base64'}, got ${described(value)}`);
       if (!field.quoted) return bytesOfBase64(value, place);
       return unquote(bytesOfString(value) ?? place.fail('holds a lone surrogate that stands for no byte'));
     case KIND.bool:

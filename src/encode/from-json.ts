@@ -7,7 +7,9 @@ import { scalarFromJson } from './from-json-scalar.js';
 type Message = Record<string, unknown>;
 
 function oneFromJson(field: FieldDef, value: unknown, place: EncodePlace): unknown {
-  return field.kind === KIND.message ? messageFromJson(field.message, value, place) : scalarFromJson(field, value, place);
+  return field.kind === KIND.message
+    ? messageFromJson(field.message, value, place)
+    : scalarFromJson(field, value, place);
 }
 
 function listFromJson(field: FieldDef, value: unknown, place: EncodePlace): unknown[] {
@@ -30,7 +32,12 @@ function listFromJson(field: FieldDef, value: unknown, place: EncodePlace): unkn
  * @param apart keys that are not the message's (the payload's)
  * @throws ImageError BAD_JSON with the path of what is wrong
  */
-export function messageFromJson(def: MessageDef, json: unknown, place: EncodePlace, apart?: ReadonlySet<string>): Message {
+export function messageFromJson(
+  def: MessageDef,
+  json: unknown,
+  place: EncodePlace,
+  apart?: ReadonlySet<string>,
+): Message {
   if (typeof json !== 'object' || json === null || Array.isArray(json) || json instanceof Uint8Array) {
     place.fail(`expected an object, got ${described(json)}`);
   }

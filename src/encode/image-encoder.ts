@@ -31,7 +31,10 @@ export class ImageEncoder {
   /** The first entry of a ghost file: its content goes on to the end. */
   #wholeGhost = false;
 
-  constructor(type: ImageType, options: { header?: Header | undefined; file?: string | undefined; place?: EncodePlace } = {}) {
+  constructor(
+    type: ImageType,
+    options: { header?: Header | undefined; file?: string | undefined; place?: EncodePlace } = {},
+  ) {
     this.description = describeType(type);
     if (this.description.message === null) throw new TypeError(`${type} images have no entries`);
     this.place = options.place ?? new EncodePlace(['entries'], options.file);
@@ -85,13 +88,15 @@ export class ImageEncoder {
     }
     const length = lengths[0] ?? 0;
     if (first && !this.#wholeGhost && length > 0) this.place.fail('the content is in the chunks');
-    if (!first && length !== Number(message['len'] ?? 0)) this.place.fail(`holds ${length} bytes, len says ${String(message['len'])}`);
+    if (!first && length !== Number(message['len'] ?? 0))
+      this.place.fail(`holds ${length} bytes, len says ${String(message['len'])}`);
   }
 
   /** Appends the content of the ghost file, or of the chunk, whose message was appended last. */
   ghostExtra(message: Message, extra: unknown): void {
     this.place.push('extra');
-    if (extra !== undefined && !(extra instanceof Uint8Array)) this.place.fail(`expected bytes, got ${described(extra)}`);
+    if (extra !== undefined && !(extra instanceof Uint8Array))
+      this.place.fail(`expected bytes, got ${described(extra)}`);
     this.checkExtra(message, [extra?.length ?? 0], this.#entries === 1);
     if (extra) this.writer.bytes(extra);
     this.place.pop();

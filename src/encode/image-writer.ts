@@ -63,14 +63,22 @@ export class ImageWriter {
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
 const cannotWrite = (file: string, cause: unknown): CritError =>
-  new CritError(`${file}: cannot be written (${(cause as NodeJS.ErrnoException).code ?? String(cause)})`, { code: 'CANNOT_WRITE', cause });
+  new CritError(`${file}: cannot be written (${(cause as NodeJS.ErrnoException).code ?? String(cause)})`, {
+    code: 'CANNOT_WRITE',
+    cause,
+  });
 
 /** Makes an image file (mode 0600) to append entries to. An existing one is replaced. */
-export function openImageWriter(dir: string, type: ImageType, id?: number | bigint | string, header?: Header): ImageWriter {
+export function openImageWriter(
+  dir: string,
+  type: ImageType,
+  id?: number | bigint | string,
+  header?: Header,
+): ImageWriter {
   return new ImageWriter(path.join(dir, imageFileName(type, id)), type, header);
 }
 
@@ -78,7 +86,12 @@ export function openImageWriter(dir: string, type: ImageType, id?: number | bigi
  * Writes a whole image into a directory (mode 0600).
  * @throws ImageError BAD_JSON with the path of what does not fit; CritError CANNOT_WRITE
  */
-export function writeImage(dir: string, type: ImageType, id: number | bigint | string | undefined, entries: readonly LooseEntry[]): void {
+export function writeImage(
+  dir: string,
+  type: ImageType,
+  id: number | bigint | string | undefined,
+  entries: readonly LooseEntry[],
+): void {
   const writer = openImageWriter(dir, type, id);
   try {
     for (const entry of entries) writer.append(entry.message, entry.extra, entry.padding as Uint8Array | undefined);
@@ -88,7 +101,9 @@ export function writeImage(dir: string, type: ImageType, id: number | bigint | s
 }
 
 /** The bytes of an image. @throws ImageError BAD_JSON with the path of what does not fit */
-export function encodeEntries(image: Image | { type: ImageType; header?: Header; entries: readonly LooseEntry[] }): Uint8Array {
+export function encodeEntries(
+  image: Image | { type: ImageType; header?: Header; entries: readonly LooseEntry[] },
+): Uint8Array {
   const encoder = new ImageEncoder(image.type, { header: image.header });
   for (const entry of image.entries as readonly LooseEntry[]) encoder.append(entry);
   return encoder.writer.view();

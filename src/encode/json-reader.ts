@@ -160,10 +160,13 @@ export class JsonReader {
   string(): string {
     const parts: Buffer[] = [];
     let text = '';
-    this.pieces((piece) => parts.push(Buffer.from(piece)), (unit) => {
-      // What came before is decoded as a whole: a character may lie across two windows.
-      text += this.#utf8(parts) + String.fromCharCode(unit);
-    });
+    this.pieces(
+      (piece) => parts.push(Buffer.from(piece)),
+      (unit) => {
+        // What came before is decoded as a whole: a character may lie across two windows.
+        text += this.#utf8(parts) + String.fromCharCode(unit);
+      },
+    );
     return text + this.#utf8(parts);
   }
 
@@ -175,7 +178,8 @@ export class JsonReader {
     // eslint-disable-next-line no-control-regex -- all of ASCII
     if (!/^[\x00-\x7f]*$/.test(text)) {
       text = bytes.toString('utf8');
-      if (text.includes('\ufffd') && Buffer.compare(Buffer.from(text), bytes) !== 0) this.fail('a string that is not UTF-8');
+      if (text.includes('\ufffd') && Buffer.compare(Buffer.from(text), bytes) !== 0)
+        this.fail('a string that is not UTF-8');
     }
     return text;
   }
@@ -225,7 +229,12 @@ export class JsonReader {
       if (this.pos < this.end || this.fill(1) === 0) break;
     }
     const match = NUMBER.exec(text);
-    if (!match) this.fail(text === '' ? `expected a value, got ${this.#shown(this.peek())}` : `expected a number, got ${text.slice(0, 40)}`);
+    if (!match)
+      this.fail(
+        text === ''
+          ? `expected a value, got ${this.#shown(this.peek())}`
+          : `expected a number, got ${text.slice(0, 40)}`,
+      );
     const value = Number(text);
     if (Number.isSafeInteger(value) || match[2] !== undefined || match[3] !== undefined) return value;
     return BigInt(text);
@@ -233,7 +242,9 @@ export class JsonReader {
 
   #word(word: string, value: null | boolean): null | boolean {
     this.fill(word.length);
-    const found = Buffer.from(this.buf.subarray(this.pos, Math.min(this.pos + word.length, this.end))).toString('latin1');
+    const found = Buffer.from(this.buf.subarray(this.pos, Math.min(this.pos + word.length, this.end))).toString(
+      'latin1',
+    );
     if (found !== word) this.fail(`expected a value, got ${this.#shown(this.buf[this.pos] as number)}`);
     this.pos += word.length;
     return value;

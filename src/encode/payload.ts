@@ -56,7 +56,12 @@ function writeQueue(w: WireWriter, message: Message, extra: unknown, place: Enco
 }
 
 /** Checks lengths of payload parts against what the message announces. */
-export function checkPayloadSizes(kind: PayloadKind, message: Message, lengths: readonly number[], place: EncodePlace): void {
+export function checkPayloadSizes(
+  kind: PayloadKind,
+  message: Message,
+  lengths: readonly number[],
+  place: EncodePlace,
+): void {
   const size = payloadSize(kind, message);
   if (!size) return;
   size.partsBytes.forEach((count, i) => {
@@ -67,13 +72,25 @@ export function checkPayloadSizes(kind: PayloadKind, message: Message, lengths: 
 }
 
 /** Writes what follows a message. A payload of another length than the message announces is refused. */
-export function writePayload(w: WireWriter, kind: PayloadKind, message: Message, extra: unknown, padding: unknown, place: EncodePlace): void {
+export function writePayload(
+  w: WireWriter,
+  kind: PayloadKind,
+  message: Message,
+  extra: unknown,
+  padding: unknown,
+  place: EncodePlace,
+): void {
   place.push('extra');
   if (kind === 'msg') writeQueue(w, message, extra, place);
   else if (kind === 'tcp') {
     const queues = (extra ?? {}) as { inq?: unknown; outq?: unknown };
     const parts = [bytesOf(queues.inq, place), bytesOf(queues.outq, place)];
-    checkPayloadSizes(kind, message, parts.map((part) => part.length), place);
+    checkPayloadSizes(
+      kind,
+      message,
+      parts.map((part) => part.length),
+      place,
+    );
     for (const part of parts) w.bytes(part);
   } else if (kind === 'none' || kind === 'pagemap') {
     if (extra !== undefined) place.fail('entries of this type have no payload');

@@ -37,7 +37,7 @@ export class Spool {
         rmSync(dir, { recursive: true, force: true });
       }
     }
-    for (let at = 0; at < this.#filled; ) at += writeSync(this.#fd, this.#buffer, at, this.#filled - at);
+    for (let at = 0; at < this.#filled;) at += writeSync(this.#fd, this.#buffer, at, this.#filled - at);
     this.#filled = 0;
   }
 
@@ -45,7 +45,7 @@ export class Spool {
   drain(write: (piece: Uint8Array) => void): void {
     if (this.#fd !== undefined) {
       const chunk = new Uint8Array(256 * 1024);
-      for (let at = 0; ; ) {
+      for (let at = 0; ;) {
         const got = readSync(this.#fd, chunk, 0, chunk.length, at);
         if (got === 0) break;
         write(chunk.subarray(0, got));

@@ -43,7 +43,8 @@ function checkRaw(def: MessageDef, field: FieldDef | undefined, raw: Uint8Array,
     }
   };
   while (next()) {
-    if (record.field !== field) place.fail(`holds ${record.field ? `the field ${record.field.name}` : 'an unknown field'}`);
+    if (record.field !== field)
+      place.fail(`holds ${record.field ? `the field ${record.field.name}` : 'an unknown field'}`);
   }
 }
 
@@ -56,7 +57,8 @@ function valueOfRaw(def: MessageDef, field: FieldDef, raws: readonly Uint8Array[
 /** Deep equality of decoded values; integers are compared by value, number or bigint. */
 export function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  if ((typeof a === 'bigint' && typeof b === 'number') || (typeof a === 'number' && typeof b === 'bigint')) return a == b;
+  if ((typeof a === 'bigint' && typeof b === 'number') || (typeof a === 'number' && typeof b === 'bigint'))
+    return a == b;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (a instanceof Uint8Array || b instanceof Uint8Array) {
     return a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0;
@@ -73,7 +75,13 @@ export function sameValue(a: unknown, b: unknown): boolean {
  * Writes a message in the layout it was read in. A field that has another value than its bytes in the layout hold has been
  * edited: its value is written plainly in their place.
  */
-export function encodeLaidOut(w: WireWriter, def: MessageDef, message: Message, layout: unknown, place: EncodePlace): void {
+export function encodeLaidOut(
+  w: WireWriter,
+  def: MessageDef,
+  message: Message,
+  layout: unknown,
+  place: EncodePlace,
+): void {
   place.push(WIRE_KEY);
   if (!Array.isArray(layout)) place.fail(`expected a list, got ${described(layout)}`);
   const items: Item[] = [];

@@ -25,7 +25,10 @@ export class ByteSource {
   /** Read ahead by head(). */
   #ahead: Uint8Array = new Uint8Array(0);
 
-  constructor(from: { bytes: Uint8Array } | { fd: number; owned: boolean; sizeBytes?: number | undefined }, name?: string) {
+  constructor(
+    from: { bytes: Uint8Array } | { fd: number; owned: boolean; sizeBytes?: number | undefined },
+    name?: string,
+  ) {
     this.name = name;
     if ('bytes' in from) {
       this.#bytes = from.bytes;
@@ -127,7 +130,10 @@ function fromDescriptor(fd: number, name: string | undefined, owned: boolean, st
       throw new ImageError(`${what}, not an image`, { file: name }, { code: 'NOT_A_FILE' });
     }
     // Files of /proc say that they are empty.
-    return new ByteSource({ fd, owned, sizeBytes: stat.isFile() && owned && stat.size > 0 ? stat.size : undefined }, name);
+    return new ByteSource(
+      { fd, owned, sizeBytes: stat.isFile() && owned && stat.size > 0 ? stat.size : undefined },
+      name,
+    );
   } catch (error) {
     if (owned) closeSync(fd);
     throw error instanceof ImageError ? error : unreadable(name, error);

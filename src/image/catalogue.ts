@@ -214,7 +214,12 @@ export function imageFileName(type: ImageType, id?: number | bigint | string): s
   return file.replace(placeholder, typeof id === 'string' ? id : id.toString(placeholder === '%x' ? 16 : 10));
 }
 
-const ID_PATTERN: Readonly<Record<string, string>> = { '%u': '\\d+', '%d': '-?\\d+', '%x': '[0-9a-f]+', '%s': '[a-z]+' };
+const ID_PATTERN: Readonly<Record<string, string>> = {
+  '%u': '\\d+',
+  '%d': '-?\\d+',
+  '%x': '[0-9a-f]+',
+  '%s': '[a-z]+',
+};
 const NAMES = DESCRIPTIONS.map((d) => {
   const placeholder = PLACEHOLDER.exec(d.file)?.[0];
   const escape = (text: string): string => text.replaceAll('.', '\\.');

@@ -1,5 +1,12 @@
 import type { EntryImageType, ImageType, MessageOf, PayloadOf } from './catalogue.js';
-import type { IpcMsg, Messages, PagemapEntry, PagemapHead, GhostChunkEntry, GhostFileEntry } from './generated/messages.js';
+import type {
+  IpcMsg,
+  Messages,
+  PagemapEntry,
+  PagemapHead,
+  GhostChunkEntry,
+  GhostFileEntry,
+} from './generated/messages.js';
 
 /** The queues of a TCP socket: received and not read, written and not acknowledged. */
 export interface TcpQueues {
@@ -35,11 +42,12 @@ interface SpecialMessages {
 }
 
 /** The message of an entry of a type; any message for a raw type (which has none). */
-export type EntryMessage<T extends ImageType> = PayloadOf<T> extends keyof SpecialMessages
-  ? SpecialMessages[PayloadOf<T>]
-  : T extends EntryImageType
-    ? Messages[MessageOf<T>]
-    : object;
+export type EntryMessage<T extends ImageType> =
+  PayloadOf<T> extends keyof SpecialMessages
+    ? SpecialMessages[PayloadOf<T>]
+    : T extends EntryImageType
+      ? Messages[MessageOf<T>]
+      : object;
 
 /** One entry of an image. */
 export interface ImageEntry<T extends ImageType = ImageType> {

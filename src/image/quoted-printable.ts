@@ -24,14 +24,21 @@ function quote(bytes: Uint8Array, text: boolean): string {
     out += `=${newline}`;
     lineLength = 0;
   };
-  for (let i = 0; i < bytes.length; ) {
+  for (let i = 0; i < bytes.length;) {
     const byte = bytes[i] ?? 0;
     const last = i + 1 === bytes.length;
     const next = bytes[i + 1];
     const lonelyDot = byte === DOT && lineLength === 0 && (last || next === NL || next === CR || next === 0);
     const lineEnd = byte === CR || byte === NL;
     const blank = byte === SPACE || byte === TAB;
-    if (byte > 126 || byte === EQUALS || lonelyDot || (lineEnd && !text) || (blank && last) || (byte < 33 && !lineEnd && !blank)) {
+    if (
+      byte > 126 ||
+      byte === EQUALS ||
+      lonelyDot ||
+      (lineEnd && !text) ||
+      (blank && last) ||
+      (byte < 33 && !lineEnd && !blank)
+    ) {
       if (lineLength + 3 >= LINE) softBreak();
       out += quoted(byte);
       lineLength += 3;
@@ -54,13 +61,17 @@ function quote(bytes: Uint8Array, text: boolean): string {
 }
 
 const hexValue = (code: number): number =>
-  code >= 0x30 && code <= 0x39 ? code - 0x30 : (code | 0x20) >= 0x61 && (code | 0x20) <= 0x66 ? (code | 0x20) - 0x57 : -1;
+  code >= 0x30 && code <= 0x39
+    ? code - 0x30
+    : (code | 0x20) >= 0x61 && (code | 0x20) <= 0x66
+      ? (code | 0x20) - 0x57
+      : -1;
 
 /** The bytes that a text stands for. Lenient as Python: what is no escape stands for itself. */
 export function unquote(text: Uint8Array): Uint8Array {
   const out = new Uint8Array(text.length);
   let length = 0;
-  for (let i = 0; i < text.length; ) {
+  for (let i = 0; i < text.length;) {
     const byte = text[i] ?? 0;
     if (byte !== EQUALS) {
       out[length++] = byte;

@@ -12,7 +12,8 @@ export function sequenceLength(bytes: Uint8Array, at: number, end: number): 0 | 
   const b = at + 1 < end ? (bytes[at + 1] ?? 0) : 0;
   if ((b & 0xc0) !== 0x80) return 0;
   if (a < 0xe0) return 2;
-  if ((a === 0xe0 && b < 0xa0) || (a === 0xed && b > 0x9f) || (a === 0xf0 && b < 0x90) || (a === 0xf4 && b > 0x8f)) return 0;
+  if ((a === 0xe0 && b < 0xa0) || (a === 0xed && b > 0x9f) || (a === 0xf0 && b < 0x90) || (a === 0xf4 && b > 0x8f))
+    return 0;
   const c = at + 2 < end ? (bytes[at + 2] ?? 0) : 0;
   if ((c & 0xc0) !== 0x80) return 0;
   if (a < 0xf0) return 3;
@@ -28,7 +29,7 @@ export function stringOfBytes(bytes: Uint8Array, start = 0, end = bytes.length):
   if (ascii) return buffer.toString('latin1', start, end);
   let text = '';
   let sound = start;
-  for (let i = start; i < end; ) {
+  for (let i = start; i < end;) {
     const length = sequenceLength(bytes, i, end);
     if (length > 0) {
       i += length;

@@ -19,7 +19,17 @@ const u32 = (...values: number[]): Buffer => {
   return bytes;
 };
 const COMMON = 0x54564319;
-const MAGIC = { FDINFO: 0x56213732, PSTREE: 0x50273030, APPARMOR: 0x59423047, PIPES_DATA: 0x56453709, IPCNS_MSG: 0x55453737, IPCNS_SEM: 0x59573019, TCP_STREAM: 0x51465506, GHOST_FILE: 0x52583605, UTSNS: 0x54473203 };
+const MAGIC = {
+  FDINFO: 0x56213732,
+  PSTREE: 0x50273030,
+  APPARMOR: 0x59423047,
+  PIPES_DATA: 0x56453709,
+  IPCNS_MSG: 0x55453737,
+  IPCNS_SEM: 0x59573019,
+  TCP_STREAM: 0x51465506,
+  GHOST_FILE: 0x52583605,
+  UTSNS: 0x54473203,
+};
 
 /** An image of one entry, the message in hex, what follows it behind. */
 function image(type: keyof typeof MAGIC, hex: string, extra: Uint8Array = new Uint8Array(0)): Buffer {
@@ -37,40 +47,165 @@ function nested(depth: number): Buffer {
       out.push((rest & 127) | 128);
     }
   };
-  for (let i = 1; i < depth; i++) inner = Buffer.concat([Buffer.from('0a0161', 'hex'), Buffer.from([0x1a]), length(inner.length), inner]);
+  for (let i = 1; i < depth; i++)
+    inner = Buffer.concat([Buffer.from('0a0161', 'hex'), Buffer.from([0x1a]), length(inner.length), inner]);
   const whole = Buffer.concat([Buffer.from([0x0a]), length(inner.length), inner]);
   return Buffer.concat([u32(COMMON, MAGIC.APPARMOR, whole.length), whole]);
 }
 
 const PIPE = '0801 1004';
 
-const CASES: readonly { name: string; bytes: Buffer; reason: RegExp; offset?: number; entry?: number; field?: string; code?: string }[] = [
+const CASES: readonly {
+  name: string;
+  bytes: Buffer;
+  reason: RegExp;
+  offset?: number;
+  entry?: number;
+  field?: string;
+  code?: string;
+}[] = [
   { name: 'nothing at all', bytes: Buffer.alloc(0), reason: /the file is empty/, offset: 0 },
   { name: 'half a magic number', bytes: u32(COMMON).subarray(0, 2), reason: /ends within its header/, offset: 0 },
   { name: 'a first magic number alone', bytes: u32(COMMON), reason: /ends within its header/, offset: 4 },
-  { name: 'a magic number that no image has', bytes: u32(COMMON, 0xdeadbeef), reason: /0xdeadbeef/, offset: 4, code: 'UNKNOWN_MAGIC' },
+  {
+    name: 'a magic number that no image has',
+    bytes: u32(COMMON, 0xdeadbeef),
+    reason: /0xdeadbeef/,
+    offset: 4,
+    code: 'UNKNOWN_MAGIC',
+  },
   { name: 'zeros', bytes: Buffer.alloc(4096), reason: /0x00000000/, offset: 0, code: 'UNKNOWN_MAGIC' },
-  { name: 'a size below zero', bytes: Buffer.concat([u32(COMMON, MAGIC.PSTREE, -1), Buffer.alloc(9)]), reason: /announces a message of 4294967295 bytes, 9 are left/, offset: 8, entry: 0 },
-  { name: 'a size of 2 GiB less one', bytes: u32(COMMON, MAGIC.PSTREE, 0x7fffffff), reason: /announces a message of 2147483647 bytes, 0 are left/, offset: 8, entry: 0 },
-  { name: 'half a size', bytes: Buffer.concat([image('FDINFO', '0801100018012003'), Buffer.from([8, 0])]), reason: /ends within the size of an entry/, offset: 20, entry: 1 },
-  { name: 'a wrong wire type', bytes: image('FDINFO', '0801 1000 1a00 2003'), reason: /has wire type 2, a field of type enum has 0/, offset: 16, entry: 0, field: 'type' },
-  { name: 'a wrong wire type inside', bytes: image('FDINFO', '0a00'), reason: /has wire type 2, a field of type uint32 has 0/, offset: 12, entry: 0, field: 'id' },
-  { name: 'a wire type that does not exist', bytes: image('FDINFO', 'd607'), reason: /wire type 6 of field 122/, entry: 0 },
-  { name: 'field number zero', bytes: image('FDINFO', '0001'), reason: /no field has this number/, offset: 12, entry: 0 },
-  { name: 'a field number beyond all', bytes: image('FDINFO', '8880808080808001'), reason: /no field has this number/, offset: 12, entry: 0 },
-  { name: 'a number that does not end', bytes: image('FDINFO', '08ffffffffffffffffffffff01'), reason: /more than 10 bytes/, offset: 13, entry: 0, field: 'id' },
-  { name: 'a number that the message cuts', bytes: image('FDINFO', '08ff'), reason: /ends within a number/, offset: 13, entry: 0, field: 'id' },
-  { name: 'a string longer than its message', bytes: image('UTSNS', '0a7f6161'), reason: /announces 127 bytes, 2 are left/, offset: 13, entry: 0, field: 'nodename' },
-  { name: 'a group that does not end', bytes: image('FDINFO', 'd307 0801'), reason: /group 122 does not end/, entry: 0 },
-  { name: 'the end of a group that did not begin', bytes: image('FDINFO', 'd407'), reason: /group 122 ends but did not begin/, entry: 0 },
+  {
+    name: 'a size below zero',
+    bytes: Buffer.concat([u32(COMMON, MAGIC.PSTREE, -1), Buffer.alloc(9)]),
+    reason: /announces a message of 4294967295 bytes, 9 are left/,
+    offset: 8,
+    entry: 0,
+  },
+  {
+    name: 'a size of 2 GiB less one',
+    bytes: u32(COMMON, MAGIC.PSTREE, 0x7fffffff),
+    reason: /announces a message of 2147483647 bytes, 0 are left/,
+    offset: 8,
+    entry: 0,
+  },
+  {
+    name: 'half a size',
+    bytes: Buffer.concat([image('FDINFO', '0801100018012003'), Buffer.from([8, 0])]),
+    reason: /ends within the size of an entry/,
+    offset: 20,
+    entry: 1,
+  },
+  {
+    name: 'a wrong wire type',
+    bytes: image('FDINFO', '0801 1000 1a00 2003'),
+    reason: /has wire type 2, a field of type enum has 0/,
+    offset: 16,
+    entry: 0,
+    field: 'type',
+  },
+  {
+    name: 'a wrong wire type inside',
+    bytes: image('FDINFO', '0a00'),
+    reason: /has wire type 2, a field of type uint32 has 0/,
+    offset: 12,
+    entry: 0,
+    field: 'id',
+  },
+  {
+    name: 'a wire type that does not exist',
+    bytes: image('FDINFO', 'd607'),
+    reason: /wire type 6 of field 122/,
+    entry: 0,
+  },
+  {
+    name: 'field number zero',
+    bytes: image('FDINFO', '0001'),
+    reason: /no field has this number/,
+    offset: 12,
+    entry: 0,
+  },
+  {
+    name: 'a field number beyond all',
+    bytes: image('FDINFO', '8880808080808001'),
+    reason: /no field has this number/,
+    offset: 12,
+    entry: 0,
+  },
+  {
+    name: 'a number that does not end',
+    bytes: image('FDINFO', '08ffffffffffffffffffffff01'),
+    reason: /more than 10 bytes/,
+    offset: 13,
+    entry: 0,
+    field: 'id',
+  },
+  {
+    name: 'a number that the message cuts',
+    bytes: image('FDINFO', '08ff'),
+    reason: /ends within a number/,
+    offset: 13,
+    entry: 0,
+    field: 'id',
+  },
+  {
+    name: 'a string longer than its message',
+    bytes: image('UTSNS', '0a7f6161'),
+    reason: /announces 127 bytes, 2 are left/,
+    offset: 13,
+    entry: 0,
+    field: 'nodename',
+  },
+  {
+    name: 'a group that does not end',
+    bytes: image('FDINFO', 'd307 0801'),
+    reason: /group 122 does not end/,
+    entry: 0,
+  },
+  {
+    name: 'the end of a group that did not begin',
+    bytes: image('FDINFO', 'd407'),
+    reason: /group 122 ends but did not begin/,
+    entry: 0,
+  },
   { name: 'groups 1000 deep', bytes: image('FDINFO', 'd307'.repeat(1000)), reason: /nested deeper than 100/, entry: 0 },
   { name: 'messages 101 deep', bytes: nested(101), reason: /nested deeper than 100/, entry: 0 },
   { name: 'messages 100,000 deep', bytes: nested(5000), reason: /nested deeper than 100/, entry: 0 },
-  { name: 'a payload cut off', bytes: image('PIPES_DATA', PIPE, Buffer.from('abc')), reason: /bytes announces 4 bytes, 3 are left/, offset: 16, entry: 0, field: 'extra' },
-  { name: 'a payload of 4 GiB', bytes: image('PIPES_DATA', '0801 10ffffffff0f', Buffer.from('abc')), reason: /bytes announces 4294967295 bytes, 3 are left/, entry: 0, field: 'extra' },
-  { name: 'a queue of 4 billion messages', bytes: image('IPCNS_MSG', '0a0e08001000180020002800300038001000 18ffffffff0f'), reason: /qnum announces 4294967295 messages, 0 are there/, entry: 0, field: 'extra[0]' },
-  { name: 'semaphores without their padding', bytes: image('IPCNS_SEM', '0a0e0800100018002000280030003800 1001', Buffer.from([1, 0])), reason: /padding announces 6 bytes, 0 are left/, entry: 0, field: 'extra' },
-  { name: 'a ghost file without its entry', bytes: u32(COMMON, MAGIC.GHOST_FILE), reason: /ends where its entry should be/, offset: 8 },
+  {
+    name: 'a payload cut off',
+    bytes: image('PIPES_DATA', PIPE, Buffer.from('abc')),
+    reason: /bytes announces 4 bytes, 3 are left/,
+    offset: 16,
+    entry: 0,
+    field: 'extra',
+  },
+  {
+    name: 'a payload of 4 GiB',
+    bytes: image('PIPES_DATA', '0801 10ffffffff0f', Buffer.from('abc')),
+    reason: /bytes announces 4294967295 bytes, 3 are left/,
+    entry: 0,
+    field: 'extra',
+  },
+  {
+    name: 'a queue of 4 billion messages',
+    bytes: image('IPCNS_MSG', '0a0e08001000180020002800300038001000 18ffffffff0f'),
+    reason: /qnum announces 4294967295 messages, 0 are there/,
+    entry: 0,
+    field: 'extra[0]',
+  },
+  {
+    name: 'semaphores without their padding',
+    bytes: image('IPCNS_SEM', '0a0e0800100018002000280030003800 1001', Buffer.from([1, 0])),
+    reason: /padding announces 6 bytes, 0 are left/,
+    entry: 0,
+    field: 'extra',
+  },
+  {
+    name: 'a ghost file without its entry',
+    bytes: u32(COMMON, MAGIC.GHOST_FILE),
+    reason: /ends where its entry should be/,
+    offset: 8,
+  },
 ];
 
 for (const { name, bytes, reason, offset, entry, field, code } of CASES) {
@@ -98,7 +233,9 @@ test('100 messages inside one another are read', () => {
 test('an error inside a message names the path to the field', () => {
   const error = imageErrorOf(() => jsonOf(image('FDINFO', '0801 1000 1801 20ff')));
   assert.equal(error.message, 'entry 0, offset 19, fd: ends within a number');
-  const nestedError = imageErrorOf(() => jsonOf(Buffer.concat([u32(COMMON, 0x55053847, 6), Buffer.from('08011a0208ff', 'hex')])));
+  const nestedError = imageErrorOf(() =>
+    jsonOf(Buffer.concat([u32(COMMON, 0x55053847, 6), Buffer.from('08011a0208ff', 'hex')])),
+  );
   assert.equal(nestedError.message, 'entry 0, offset 17, tc.task_state: ends within a number');
 });
 
@@ -161,7 +298,14 @@ test('a pipe that gives its bytes one by one is read all the same', linux, () =>
   const file = imagesBelow(FIXTURES).find((name) => name.includes('pipes-data')) ?? '';
   const script = `import { printImage } from ${JSON.stringify(new URL('../../src/decode/print-image.js', import.meta.url).href)};
     printImage({ fd: 0, name: 'stdin' }, (chunk) => process.stdout.write(Buffer.from(chunk)));`;
-  const { stdout } = spawnSync('sh', ['-c', `dd if="$1" bs=1 2>/dev/null | "$2" --input-type=module -e "$3"`, 'sh', file, process.execPath, script]);
+  const { stdout } = spawnSync('sh', [
+    '-c',
+    `dd if="$1" bs=1 2>/dev/null | "$2" --input-type=module -e "$3"`,
+    'sh',
+    file,
+    process.execPath,
+    script,
+  ]);
   assert.equal(stdout.toString('latin1'), jsonOf(file));
 });
 
@@ -177,7 +321,11 @@ test('sources say their size when it is known', () => {
 /** Peak resident memory in KiB of a process that runs a script, less that of an empty one. */
 function peakKiB(script: string): number {
   const run = (code: string): number => {
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', `${code}\nconsole.log(process.resourceUsage().maxRSS);`], { encoding: 'utf8' });
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', `${code}\nconsole.log(process.resourceUsage().maxRSS);`],
+      { encoding: 'utf8' },
+    );
     assert.equal(status, 0, stderr);
     return Number(stdout.trim().split('\n').at(-1));
   };
@@ -189,9 +337,19 @@ const PRINT = JSON.stringify(new URL('../../src/decode/print-image.js', import.m
 /** Inputs that would take much memory if they were believed, or if objects were made of them. */
 const GREEDY: readonly (readonly [name: string, bytes: () => Buffer])[] = [
   ['a million empty messages in one', () => hugeMessage(Buffer.from('0a00'.repeat(1_000_000), 'hex'), MAGIC.APPARMOR)],
-  ['two million numbers of a list, one in a form of its own', () => hugeMessage(Buffer.concat([Buffer.from('708000', 'hex'), Buffer.from('7001'.repeat(2_000_000), 'hex')]), 0x54023547)],
+  [
+    'two million numbers of a list, one in a form of its own',
+    () =>
+      hugeMessage(
+        Buffer.concat([Buffer.from('708000', 'hex'), Buffer.from('7001'.repeat(2_000_000), 'hex')]),
+        0x54023547,
+      ),
+  ],
   ['two million unknown fields', () => hugeMessage(Buffer.from('d80701'.repeat(2_000_000), 'hex'), MAGIC.FDINFO)],
-  ['a string of 8 MB', () => hugeMessage(Buffer.concat([Buffer.from('0a8092f401', 'hex'), Buffer.alloc(4_000_000, 0xff)]), MAGIC.UTSNS)],
+  [
+    'a string of 8 MB',
+    () => hugeMessage(Buffer.concat([Buffer.from('0a8092f401', 'hex'), Buffer.alloc(4_000_000, 0xff)]), MAGIC.UTSNS),
+  ],
 ];
 
 function hugeMessage(message: Buffer, magic: number): Buffer {

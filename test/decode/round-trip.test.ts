@@ -13,7 +13,13 @@ import { bytesOf, contentOf, FIXTURES, imagesBelow, jsonOf } from '../image/run-
 
 const typed = (bytes: Uint8Array): Buffer => {
   const reader = openImageReader(bytes);
-  return Buffer.from(encodeEntries({ type: reader.description.type, ...(reader.header ? { header: reader.header } : {}), entries: [...reader] }));
+  return Buffer.from(
+    encodeEntries({
+      type: reader.description.type,
+      ...(reader.header ? { header: reader.header } : {}),
+      entries: [...reader],
+    }),
+  );
 };
 
 /** Decodes and encodes in all three ways. */
@@ -57,7 +63,11 @@ const DEPARTURES: readonly (readonly [name: string, hex: string, wire: readonly 
   ['an unknown 64-bit number', `${PLAIN} d1070102030405060708`, ['id', 'flags', 'type', 'fd', '=d1070102030405060708']],
   ['an unknown 32-bit number', `${PLAIN} d50701020304`, ['id', 'flags', 'type', 'fd', '=d50701020304']],
   ['an unknown block', `${PLAIN} d20703616263`, ['id', 'flags', 'type', 'fd', '=d20703616263']],
-  ['an unknown group', `${PLAIN} d307 0801 d3070801d407 d407`, ['id', 'flags', 'type', 'fd', '=d3070801d3070801d407d407']],
+  [
+    'an unknown group',
+    `${PLAIN} d307 0801 d3070801d407 d407`,
+    ['id', 'flags', 'type', 'fd', '=d3070801d3070801d407d407'],
+  ],
   ['an unknown field in the middle', '0801 d80701 1000 1801 2003', ['id', '=d80701', 'flags', 'type', 'fd']],
   ['an unknown field in front', 'd80701 d80702 0801 1000 1801 2003', ['=d80701d80702', 'id', 'flags', 'type', 'fd']],
   ['fields in another order', '2003 1801 1000 0801', ['fd', 'type', 'flags', 'id']],
@@ -117,20 +127,30 @@ test('elements can be added to and taken from a list in a message with a layout'
   const list = creds.groups ?? [];
   assert.equal(list.length, 4);
   list.push(9);
-  assert.equal(Buffer.from(encodeMessage(name, creds)).toString('hex'), 'd80701' + '7001' + '72020203' + '7004' + '7009');
+  assert.equal(
+    Buffer.from(encodeMessage(name, creds)).toString('hex'),
+    'd80701' + '7001' + '72020203' + '7004' + '7009',
+  );
   list.splice(0, 4);
   assert.equal(Buffer.from(encodeMessage(name, creds)).toString('hex'), 'd80701' + '7009');
 });
 
 test('a string that is not UTF-8 comes back as it was, and the sound part can be read', () => {
-  const bytes = encodeEntries({ type: 'UTSNS', entries: [{ message: { nodename: 'a\udcff\udcc3(b', domainname: 'ä' } }] }).slice();
+  const bytes = encodeEntries({
+    type: 'UTSNS',
+    entries: [{ message: { nodename: 'a\udcff\udcc3(b', domainname: 'ä' } }],
+  }).slice();
   assertRoundTrip(bytes);
   assert.match(jsonOf(bytes), /"nodename": "a\\udcff\\udcc3\(b", "domainname": "\\u00e4"/);
 });
 
 for (const header of ['v1.0', 'service'] as const) {
   test(`an image with the header ${header} comes back as it was`, () => {
-    const bytes = encodeEntries({ type: 'UTSNS', header, entries: [{ message: { nodename: 'a', domainname: 'b' } }] }).slice();
+    const bytes = encodeEntries({
+      type: 'UTSNS',
+      header,
+      entries: [{ message: { nodename: 'a', domainname: 'b' } }],
+    }).slice();
     assertRoundTrip(bytes);
     assert.ok(jsonOf(bytes).startsWith(`{"magic": "UTSNS", "$header": "${header}", "entries": [`));
   });
@@ -148,7 +168,9 @@ test('padding that is not zero comes back as it was', () => {
     ...(padding ? { padding } : {}),
   });
   const extra = [queued('abc'), queued('defg', Uint8Array.of(9, 0, 0, 0))];
-  assertRoundTrip(encodeEntries({ type: 'IPCNS_MSG', entries: [{ message: { desc, qbytes: 9, qnum: 2 }, extra }] }).slice());
+  assertRoundTrip(
+    encodeEntries({ type: 'IPCNS_MSG', entries: [{ message: { desc, qbytes: 9, qnum: 2 }, extra }] }).slice(),
+  );
 });
 
 /** Changes that keep sizes as they are, or not. */

@@ -16,7 +16,16 @@ export interface AnyImage {
 export const ENTRY_TYPES: readonly ImageDescription[] = IMAGE_TYPES.filter((d) => d.message !== null);
 
 const within = (low: bigint, high: bigint): fc.Arbitrary<bigint> =>
-  fc.oneof(fc.constantFrom(low, high, ...[0n, 1n, -1n, 127n, 128n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 1n << 53n].filter((n) => n >= low && n <= high)), fc.bigInt({ min: low, max: high }));
+  fc.oneof(
+    fc.constantFrom(
+      low,
+      high,
+      ...[0n, 1n, -1n, 127n, 128n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 1n << 53n].filter(
+        (n) => n >= low && n <= high,
+      ),
+    ),
+    fc.bigInt({ min: low, max: high }),
+  );
 
 const text = fc.oneof(
   fc.string({ maxLength: 12 }),
@@ -29,7 +38,9 @@ const bytes = fc.oneof(
   fc.uint8Array({ minLength: 50, maxLength: 130 }),
   // Names of sockets: text with what quoted-printable makes of it.
   fc.string({ maxLength: 120 }).map((s) => Buffer.from(s)),
-  fc.array(fc.constantFrom('\0', ' ', '\t', '.', '=', 'x', 'name', '/tmp', '\n', '\r\n'), { maxLength: 90 }).map((parts) => Buffer.from(parts.join(''))),
+  fc
+    .array(fc.constantFrom('\0', ' ', '\t', '.', '=', 'x', 'name', '/tmp', '\n', '\r\n'), { maxLength: 90 })
+    .map((parts) => Buffer.from(parts.join(''))),
 );
 
 function scalar(field: FieldDef): fc.Arbitrary<unknown> {
@@ -59,7 +70,11 @@ function scalar(field: FieldDef): fc.Arbitrary<unknown> {
 }
 
 /** Sound messages of a kind; fields in `fixed` have that value, undefined for none. */
-export function messageOf(def: MessageDef, fixed: Record<string, fc.Arbitrary<unknown>> = {}, depth = 0): fc.Arbitrary<AnyMessage> {
+export function messageOf(
+  def: MessageDef,
+  fixed: Record<string, fc.Arbitrary<unknown>> = {},
+  depth = 0,
+): fc.Arbitrary<AnyMessage> {
   const fields: Record<string, fc.Arbitrary<unknown>> = {};
   for (const field of def.fields) {
     const given = fixed[field.name];
@@ -74,19 +89,27 @@ export function messageOf(def: MessageDef, fixed: Record<string, fc.Arbitrary<un
       continue;
     }
     // Addresses are one word or four; anything else the Python crit cannot show.
-    const list = field.ip ? fc.oneof(fc.array(one, { minLength: 1, maxLength: 1 }), fc.array(one, { minLength: 4, maxLength: 4 })) : fc.array(one, { minLength: 1, maxLength: 4 });
+    const list = field.ip
+      ? fc.oneof(fc.array(one, { minLength: 1, maxLength: 1 }), fc.array(one, { minLength: 4, maxLength: 4 }))
+      : fc.array(one, { minLength: 1, maxLength: 4 });
     fields[field.name] = fc.option(list, { nil: undefined, freq: 2 });
   }
-  return fc.record(fields).map((message) => Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined)));
+  return fc
+    .record(fields)
+    .map((message) => Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined)));
 }
 
-const smallBytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength }));
+const smallBytes = (maxLength: number): fc.Arbitrary<Uint8Array> =>
+  fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength }));
 
 function plainEntry(d: ImageDescription): fc.Arbitrary<AnyEntry> {
   const def = messageDef(d.message!);
   const sized = (name: string, big: boolean): fc.Arbitrary<AnyEntry> =>
     smallBytes(300).chain((extra) =>
-      messageOf(def, { [name]: fc.constant(big ? BigInt(extra.length) : extra.length) }).map((message) => ({ message, extra })),
+      messageOf(def, { [name]: fc.constant(big ? BigInt(extra.length) : extra.length) }).map((message) => ({
+        message,
+        extra,
+      })),
     );
   switch (d.payload) {
     case 'pipe':
@@ -94,34 +117,63 @@ function plainEntry(d: ImageDescription): fc.Arbitrary<AnyEntry> {
     case 'packet':
       return sized('length', false);
     case 'shm':
-      return fc.boolean().chain((inPagemaps) =>
-        inPagemaps
-          ? messageOf(def, { in_pagemaps: fc.constant(true) }).map((message) => ({ message, extra: new Uint8Array(0) }))
-          : smallBytes(300).chain((extra) =>
-              messageOf(def, { size: fc.constant(BigInt(extra.length)), in_pagemaps: fc.constantFrom(undefined, false) }).map((message) => ({ message, extra })),
-            ),
-      );
+      return fc
+        .boolean()
+        .chain((inPagemaps) =>
+          inPagemaps
+            ? messageOf(def, { in_pagemaps: fc.constant(true) }).map((message) => ({
+                message,
+                extra: new Uint8Array(0),
+              }))
+            : smallBytes(300).chain((extra) =>
+                messageOf(def, {
+                  size: fc.constant(BigInt(extra.length)),
+                  in_pagemaps: fc.constantFrom(undefined, false),
+                }).map((message) => ({ message, extra })),
+              ),
+        );
     case 'bpf':
-      return fc.tuple(fc.nat(40), fc.nat(40)).chain(([keys, values]) =>
-        fc.tuple(messageOf(def, { keys_bytes: fc.constant(keys), values_bytes: fc.constant(values) }), fc.uint8Array({ minLength: keys + values, maxLength: keys + values })).map(
-          ([message, extra]) => ({ message, extra }),
-        ),
-      );
+      return fc
+        .tuple(fc.nat(40), fc.nat(40))
+        .chain(([keys, values]) =>
+          fc
+            .tuple(
+              messageOf(def, { keys_bytes: fc.constant(keys), values_bytes: fc.constant(values) }),
+              fc.uint8Array({ minLength: keys + values, maxLength: keys + values }),
+            )
+            .map(([message, extra]) => ({ message, extra })),
+        );
     case 'tcp':
-      return fc.tuple(smallBytes(200), smallBytes(200)).chain(([inq, outq]) =>
-        messageOf(def, { inq_len: fc.constant(inq.length), outq_len: fc.constant(outq.length) }).map((message) => ({ message, extra: { inq, outq } })),
-      );
+      return fc
+        .tuple(smallBytes(200), smallBytes(200))
+        .chain(([inq, outq]) =>
+          messageOf(def, { inq_len: fc.constant(inq.length), outq_len: fc.constant(outq.length) }).map((message) => ({
+            message,
+            extra: { inq, outq },
+          })),
+        );
     case 'sem':
-      return fc.uint16Array({ maxLength: 9 }).chain((extra) => messageOf(def, { nsems: fc.constant(extra.length) }).map((message) => ({ message, extra })));
+      return fc
+        .uint16Array({ maxLength: 9 })
+        .chain((extra) => messageOf(def, { nsems: fc.constant(extra.length) }).map((message) => ({ message, extra })));
     case 'msg':
-      return fc.array(smallBytes(100), { maxLength: 3 }).chain((queue) =>
-        fc
-          .tuple(
-            messageOf(def, { qnum: fc.constant(queue.length) }),
-            fc.tuple(...queue.map((data) => messageOf(messageDef('ipc_msg'), { msize: fc.constant(data.length) }).map((message) => ({ message, data })))),
-          )
-          .map(([message, extra]) => ({ message, extra })),
-      );
+      return fc
+        .array(smallBytes(100), { maxLength: 3 })
+        .chain((queue) =>
+          fc
+            .tuple(
+              messageOf(def, { qnum: fc.constant(queue.length) }),
+              fc.tuple(
+                ...queue.map((data) =>
+                  messageOf(messageDef('ipc_msg'), { msize: fc.constant(data.length) }).map((message) => ({
+                    message,
+                    data,
+                  })),
+                ),
+              ),
+            )
+            .map(([message, extra]) => ({ message, extra })),
+        );
     default:
       return messageOf(def).map((message) => ({ message }));
   }
@@ -130,7 +182,8 @@ function plainEntry(d: ImageDescription): fc.Arbitrary<AnyEntry> {
 /** Sound images of a type. */
 export function imageOf(type: ImageType): fc.Arbitrary<AnyImage> {
   const d = describeType(type);
-  const wrap = (entries: fc.Arbitrary<AnyEntry[]>): fc.Arbitrary<AnyImage> => entries.map((list) => ({ type, entries: list }));
+  const wrap = (entries: fc.Arbitrary<AnyEntry[]>): fc.Arbitrary<AnyImage> =>
+    entries.map((list) => ({ type, entries: list }));
   if (d.payload === 'pagemap') {
     const head = messageOf(messageDef('pagemap_head')).map((message): AnyEntry => ({ message }));
     const rest = messageOf(messageDef('pagemap_entry')).map((message): AnyEntry => ({ message }));
@@ -142,7 +195,9 @@ export function imageOf(type: ImageType): fc.Arbitrary<AnyImage> {
       .tuple(messageOf(def, { chunks: fc.constantFrom(undefined, false) }), smallBytes(300))
       .map(([message, extra]): AnyEntry[] => [{ message, extra }]);
     const chunk = smallBytes(100).chain((extra) =>
-      messageOf(messageDef('ghost_chunk_entry'), { len: fc.constant(BigInt(extra.length)) }).map((message): AnyEntry => ({ message, extra })),
+      messageOf(messageDef('ghost_chunk_entry'), { len: fc.constant(BigInt(extra.length)) }).map(
+        (message): AnyEntry => ({ message, extra }),
+      ),
     );
     const chunked = fc
       .tuple(messageOf(def, { chunks: fc.constant(true) }), fc.array(chunk, { maxLength: 3 }))

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { FIRST_MAGIC, IMAGE_TYPES, imageFileName, typeByMagic, typeByMagicName, typeOfFileName, type ImageType } from '../../src/image/catalogue.js';
+import {
+  FIRST_MAGIC,
+  IMAGE_TYPES,
+  imageFileName,
+  typeByMagic,
+  typeByMagicName,
+  typeOfFileName,
+  type ImageType,
+} from '../../src/image/catalogue.js';
 import { projectPath } from '../project-path.js';
 
 interface Facts {
@@ -13,7 +21,12 @@ const facts = JSON.parse(readFileSync(projectPath('fixtures/facts/images.json'),
 test('the catalogue has every type of CRIU 4.2, with its file, magic and message', () => {
   assert.deepEqual(
     IMAGE_TYPES.map(({ type, file, magic, message }) => ({ type, file, magic, message })),
-    facts.images.map(({ type, file, magic, message }) => ({ type, file: file.replace('%l', '%'), magic: Number(magic), message })),
+    facts.images.map(({ type, file, magic, message }) => ({
+      type,
+      file: file.replace('%l', '%'),
+      magic: Number(magic),
+      message,
+    })),
   );
   assert.equal(FIRST_MAGIC.common, Number(facts.common_magic.IMG_COMMON));
   assert.equal(FIRST_MAGIC.service, Number(facts.common_magic.IMG_SERVICE));

@@ -23,7 +23,10 @@ type FactFile = { messages?: Record<string, FactMessage>; enums?: Record<string,
 const facts = JSON.parse(readFileSync(projectPath('fixtures/facts/schema.json'), 'utf8')) as Record<string, FactFile>;
 const compiled = schema as unknown as {
   enums: Record<string, Record<string, number>>;
-  messages: Record<string, { name: string; number: number; label: string; kind: string; type?: string; default?: unknown }[]>;
+  messages: Record<
+    string,
+    { name: string; number: number; label: string; kind: string; type?: string; default?: string | number | boolean }[]
+  >;
 };
 
 /** Fields of crit's own; CRIU skips them. */
@@ -40,7 +43,7 @@ function compareMessage(name: string, fact: FactMessage): void {
         number,
         label,
         type: type?.split('.').at(-1) ?? kind,
-        default: byDefault === undefined ? undefined : String(byDefault),
+        default: byDefault === undefined ? undefined : `${byDefault}`,
         ...options,
       })),
       theirs.map((field) => ({
@@ -48,12 +51,13 @@ function compareMessage(name: string, fact: FactMessage): void {
         number: field.number,
         label: field.label,
         type: field.type.split('.').at(-1),
-        default: field.default === undefined ? undefined : String(field.default),
+        default: field.default === undefined ? undefined : field.default,
         ...(field.packed === undefined ? {} : { packed: field.packed }),
         ...field.options,
       })),
     );
-    for (const field of fields) if (field.number >= EXTENSION) assert.notEqual(field.label, 'required', `${name}.${field.name}`);
+    for (const field of fields)
+      if (field.number >= EXTENSION) assert.notEqual(field.label, 'required', `${name}.${field.name}`);
   });
   for (const [inner, values] of Object.entries(fact.enums ?? {})) compareEnum(`${name}.${inner}`, values);
   for (const [inner, message] of Object.entries(fact.messages ?? {})) compareMessage(`${name}.${inner}`, message);
