@@ -39,7 +39,7 @@ export function askTask(task: DumpTask, b: Batch): () => CoreParts {
   const settings = askSettings(b);
   const sigactions = askSigactions(b);
   const itimers = askItimers(b);
-  const posix = askPosixTimers(task.pid, b);
+  const posix = askPosixTimers(task.pid, task.tids, b);
   return () => ({
     self: self(),
     settings: settings(),

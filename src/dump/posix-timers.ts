@@ -13,15 +13,20 @@ import type { Batch } from '../task/batch.js';
 const NOTIFY = { signal: SIGEV_SIGNAL, none: SIGEV_NONE, thread: SIGEV_THREAD } as const;
 
 /** The POSIX timers of a process: what they are from /proc, when they go off from inside. 2 operations a timer. */
-export function askPosixTimers(pid: number, b: Batch): () => Messages['posix_timer_entry'][] {
+export function askPosixTimers(pid: number, tids: readonly number[], b: Batch): () => Messages['posix_timer_entry'][] {
   const answers = readTimers(pid).map((timer) => {
     b.reserve(2, ITIMERSPEC_BYTES);
     const spec = b.out(ITIMERSPEC_BYTES);
     b.call('timer_gettime', timer.id, spec);
     const overrun = b.call('timer_getoverrun', timer.id);
-    return () => entry(timer, spec.view, overrun.value);
+    return () => entry(aims(timer, tids), spec.view, overrun.value);
   });
   return () => answers.map((answer) => answer());
+}
+
+/** A timer that a thread was to hear of that has ended signals nobody; no thread with its number can be had again. */
+function aims(timer: PosixTimer, tids: readonly number[]): PosixTimer {
+  return timer.toThread && !tids.includes(timer.target) ? { ...timer, notify: 'none', toThread: false } : timer;
 }
 
 function entry(timer: PosixTimer, spec: DataView, overrun: number): Messages['posix_timer_entry'] {

@@ -8,7 +8,7 @@ import type { RestoreTask } from './context.js';
 import { restoreCreds, type CredsNow } from './creds.js';
 import { restoreItimers } from './itimers.js';
 import { restorePending, signalsOfQueue } from './pending-signals.js';
-import { createPosixTimers, PosixTimerStarter } from './posix-timers.js';
+import { createPosixTimers, PosixTimerStarter, posixTimersOf } from './posix-timers.js';
 import { restoreDumpable, restorePersonality, restoreProcFiles, restoreSettings } from './process-settings.js';
 import { restoreRlimits } from './rlimits.js';
 import { restoreSched } from './sched.js';
@@ -38,7 +38,7 @@ export function restoreTaskAttributes(task: RestoreTask, b: Batch): void {
   restoreSigactions(task.pid, b, tc.sigactions);
   restoreSettings(b, tc, task.memory?.mm);
   restoreProcFiles(tid, b, tc);
-  createPosixTimers(task.pid, b, tc.timers?.posix ?? []);
+  createPosixTimers(task.pid, b, posixTimersOf(tc.timers, task.entry.threads ?? []));
 }
 
 /**
@@ -65,7 +65,7 @@ export function restoreThreadAttributes(task: RestoreTask, index: number, b: Bat
   const shared = leader ? signalsOfQueue(`core-${task.pid}.img: tc.signals_s`, tc.signals_s) : [];
   const own = signalsOfQueue(`core-${tid}.img: thread_core.signals_p`, thread.signals_p);
   const timers = tc.timers?.posix?.length
-    ? new PosixTimerStarter(b, tc.timers.posix, tid, leader, [...shared, ...own])
+    ? new PosixTimerStarter(b, posixTimersOf(tc.timers, task.entry.threads ?? []), tid, leader, [...shared, ...own])
     : undefined;
   timers?.countOverruns();
   restorePending(b, 'process', shared, timers);

@@ -35,6 +35,15 @@ const min = (a: bigint, b: bigint) => (a < b ? a : b);
 const max = (a: bigint, b: bigint) => (a > b ? a : b);
 const nanoseconds = (sec: bigint, nsec: bigint) => sec * SECOND + nsec;
 
+/** The timers of a process. One that a thread was to hear of that has ended signals nobody, and comes back as such. */
+export function posixTimersOf(timers: Messages['task_timers_entry'] | undefined, tids: readonly number[]): Entry[] {
+  return (timers?.posix ?? []).map((entry) =>
+    (entry.it_sigev_notify & SIGEV_THREAD_ID) !== 0 && !tids.includes(entry.notify_thread_id ?? 0)
+      ? { ...entry, it_sigev_notify: SIGEV_NONE, overrun: 0 }
+      : entry,
+  );
+}
+
 /**
  * Creates the timers under their numbers, not yet running. A timer that another thread is to hear of needs that thread.
  * To be done before limits (RLIMIT_SIGPENDING counts timers) and credentials (alarm clocks need CAP_WAKE_ALARM).

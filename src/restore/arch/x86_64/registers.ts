@@ -1,6 +1,6 @@
 import type { Messages } from '../../../image/generated/messages.js';
 import { CritError } from '../../../image/errors.js';
-import { USER_REGS } from '../../../kernel/arch/x86_64/registers.js';
+import { TASK_SIZE, USER_CS, USER_DS, USER_REGS } from '../../../kernel/arch/x86_64/registers.js';
 import { xstateOf } from '../../../task/arch/x86_64/xstate.js';
 import { xsaveLayout } from '../../../task/arch/x86_64/xsave-layout.js';
 import { regsFromImage, type Resumption } from '../../../task/restart.js';
@@ -29,6 +29,11 @@ export function registersOf(core: Messages['core_entry']): Registers {
     throw new CritError('the task runs 32-bit code: not supported', { code: 'UNSUPPORTED' });
   if (info.fpregs.xsave?.cet?.cet)
     throw new CritError('the task uses a shadow stack: not supported', { code: 'UNSUPPORTED' });
+  const { cs, ss, fs_base, gs_base } = info.gpregs;
+  if (cs !== BigInt(USER_CS) || ss !== BigInt(USER_DS) || fs_base >= TASK_SIZE || gs_base >= TASK_SIZE)
+    throw new CritError('thread_info.gpregs: a segment (cs, ss, fs_base, gs_base) is none of user code', {
+      code: 'BAD_IMAGE',
+    });
   const image = new BigUint64Array(NR_REGS);
   USER_REGS.forEach((name, i) => {
     image[i] = info.gpregs[name];
