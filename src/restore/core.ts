@@ -1,6 +1,7 @@
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import * as PR from '../kernel/prctl.js';
+import { SIGSTOP } from '../kernel/signal.js';
 import { readStatus } from '../kernel/status.js';
 import { sysRaw } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';
@@ -13,12 +14,25 @@ import { restoreDumpable, restorePersonality, restoreProcFiles, restoreSettings 
 import { restoreRlimits } from './rlimits.js';
 import { restoreSched } from './sched.js';
 import { restoreSigactions } from './sigactions.js';
+import { TASK } from './tree.js';
 import { restoreRseq, restoreThreadSettings } from './thread-settings.js';
 
 export { registersOf, type Registers } from './arch/x86_64/registers.js';
 
 /** What the puppets of a task have, read before any of them is changed. */
 const beginnings = new WeakMap<RestoreTask, CredsNow>();
+
+/** Whether a process is to be stopped again: it stood in a job-control stop, or a SIGSTOP was on its way. */
+export function wasStopped(task: RestoreTask): boolean {
+  const pending = (queue: Messages['signal_queue_entry'] | undefined) =>
+    (queue?.signals ?? []).some(({ siginfo }) => siginfo[0] === SIGSTOP);
+  const { tc } = coreOf(task);
+  return (
+    tc.task_state === TASK.STOPPED ||
+    pending(tc.signals_s) ||
+    task.cores.some((core) => pending(core.thread_core?.signals_p))
+  );
+}
 
 function coreOf(task: RestoreTask): Messages['core_entry'] & { tc: Messages['task_core_entry'] } {
   const core = task.cores[0];

@@ -32,7 +32,7 @@ export function restorePending(
   for (const original of signals) {
     const signal = viewOf(original).getInt32(SIGINFO.signo, true);
     if (timers?.pending(original)) continue;
-    // It cannot be blocked: it would stop the puppet. A task that it was pending for is stopped at the end.
+    // It cannot be blocked: it would stop the puppet. The task is stopped at the end instead (see wasStopped).
     if (signal === SIGSTOP) continue;
     const siginfo = original.slice();
     // What the kernel notes for its own timers means nothing in a signal that is queued by hand.
