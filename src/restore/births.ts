@@ -116,10 +116,11 @@ export class Family {
   /** Lets a task that exists fork its children, recursively; sessions are begun in between. */
   raise(birth: Birth, puppet: Puppet): void {
     this.puppets.set(birth, puppet);
-    if (this.#hooks.subreaper(birth)) puppet.must('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    if (this.#hooks.subreaper(birth)) puppet.batch().call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (!birth.helper) this.#hooks.born(birth, puppet);
     for (const child of birth.before) this.#bear(child);
-    if (birth.setsid) puppet.must('setsid');
+    if (birth.setsid) puppet.batch().call('setsid');
+    puppet.batch().submit();
     for (const child of birth.after) this.#bear(child);
     if (birth.adopted) this.#end(puppet, this.puppets.get(birth.forker!)!);
     else if (birth.helper) this.#helpers.push({ puppet, parent: birth.forker! });
@@ -144,20 +145,27 @@ export class Family {
   /** Puts every task into its process group; where a leader is dead, a helper stands in. */
   setGroups(order: readonly Birth[], helpers: readonly GroupHelper[], inherits: (birth: Birth) => boolean): void {
     const tasks = order.filter((birth) => !birth.adopted);
-    for (const birth of tasks)
-      if (birth.task.pgid === birth.task.pid && !birth.setsid) this.puppets.get(birth)!.must('setpgid', 0, 0);
+    const batchOf = (birth: Birth) => this.puppets.get(birth)!.batch();
+    const all = (step: (birth: Birth) => void) => {
+      for (const birth of tasks) step(birth);
+      for (const birth of tasks) batchOf(birth).run();
+    };
+    all((birth) => {
+      if (birth.task.pgid === birth.task.pid && !birth.setsid) batchOf(birth).call('setpgid', 0, 0);
+      batchOf(birth).submit();
+    });
     for (const { pgid, owner } of helpers) {
       const parent = this.puppets.get(order.find((birth) => birth.task === owner)!)!;
       const puppet = fork(parent, this.#area.ring(NARROW), pgid, 0);
       puppet.must('setpgid', 0, 0);
       this.#groupHelpers.push({ puppet, owner: parent });
     }
-    for (const birth of tasks) {
+    all((birth) => {
       const { task } = birth;
-      if (task.pgid === task.pid || birth.helper || inherits(birth)) continue;
-      this.puppets.get(birth)!.batch().doing(`joining process group ${task.pgid}`).call('setpgid', 0, task.pgid);
-      this.puppets.get(birth)!.batch().doing(undefined).run();
-    }
+      if (task.pgid === task.pid || birth.helper || inherits(birth)) return;
+      batchOf(birth).doing(`joining process group ${task.pgid}`).call('setpgid', 0, task.pgid);
+      batchOf(birth).doing(undefined).submit();
+    });
   }
 
   /** The helpers' end. */

@@ -19,42 +19,58 @@ export interface FinalState {
   resume: Resumption | undefined;
 }
 
+/** A process at the end of its restore. */
+export interface Settling {
+  pid: number;
+  /** Leader first. */
+  threads: readonly FinalState[];
+  /** Where to look for a system call instruction of the process's own. */
+  code: readonly ExecMapping[];
+}
+
 /**
- * Takes a process out of the blob: stops its threads, unmaps the control area by a system call that the first thread
+ * Takes processes out of the blob: stops their threads, unmaps the control area by a system call that each leader
  * makes through code of its own, and sets every thread's registers, FP state and signal mask. The threads stay
- * stopped: letting all tasks of the tree go is one short loop at the very end.
+ * stopped: letting all tasks of the tree go is one short loop at the very end. Every step is begun for all before the
+ * first is waited for.
  */
-export function settle(
-  pid: number,
-  threads: readonly FinalState[],
-  area: { base: number; sizeBytes: number },
-  code: readonly ExecMapping[],
-): void {
-  for (const thread of threads) thread.tracee.stop();
-  const gadgets = findGadgets(pid, code);
-  if (!gadgets)
-    throw new CritError(
-      `task ${pid} has no system call instruction mapped to leave crit's code through (no vDSO, no libc)`,
-      { code: 'NO_GADGET' },
-    );
-  const { tracee } = threads[0]!;
-  const regs = tracee.getRegs().slice();
-  regs[REG.ax] = BigInt(SYSCALLS.munmap);
-  regs[REG.di] = BigInt(area.base);
-  regs[REG.si] = BigInt(area.sizeBytes);
-  regs[REG.ip] = BigInt(gadgets.syscall);
-  regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
-  tracee.setRegs(regs);
-  for (let stops = 0; stops < 2;) {
-    sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
-    if (tracee.wait().syscall) stops++;
+export function settle(tasks: readonly Settling[], area: { base: number; sizeBytes: number }): void {
+  for (const { threads } of tasks) for (const { tracee } of threads) tracee.interrupt();
+  for (const { threads } of tasks) for (const { tracee } of threads) tracee.waitTrap();
+  const instructions = new Map<number, number>();
+  for (const { pid, threads, code } of tasks) {
+    const gadgets = findGadgets(pid, code);
+    if (!gadgets)
+      throw new CritError(
+        `task ${pid} has no system call instruction mapped to leave crit's code through (no vDSO, no libc)`,
+        { code: 'NO_GADGET' },
+      );
+    instructions.set(pid, gadgets.syscall);
+    const { tracee } = threads[0]!;
+    const regs = tracee.getRegs().slice();
+    regs[REG.ax] = BigInt(SYSCALLS.munmap);
+    regs[REG.di] = BigInt(area.base);
+    regs[REG.si] = BigInt(area.sizeBytes);
+    regs[REG.ip] = BigInt(gadgets.syscall);
+    regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+    tracee.setRegs(regs);
   }
-  const result = Number(BigInt.asIntN(64, tracee.getRegs()[REG.ax]!));
-  if (result < 0) throw new RemoteError(pid, 'munmap', ['the control area'], -result);
-  for (const thread of threads) {
-    if (thread.resume) thread.regs[REG.ax] = resumeCall(thread.tracee, thread.resume, gadgets.syscall);
-    thread.tracee.setRegset(P.NT_X86_XSTATE, thread.xstate(thread.tracee.getXstate()));
-    thread.tracee.setRegs(thread.regs);
-    thread.tracee.setSigmask(thread.sigmask);
+  // to the entry of the call, then to its exit
+  for (let stop = 0; stop < 2; stop++) {
+    for (const { threads } of tasks) sys('ptrace', P.PTRACE_SYSCALL, threads[0]!.tracee.tid, 0, 0);
+    for (const { threads } of tasks) {
+      const { tracee } = threads[0]!;
+      while (!tracee.wait().syscall) sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
+    }
+  }
+  for (const { pid, threads } of tasks) {
+    const result = Number(BigInt.asIntN(64, threads[0]!.tracee.getRegs()[REG.ax]!));
+    if (result < 0) throw new RemoteError(pid, 'munmap', ['the control area'], -result);
+    for (const thread of threads) {
+      if (thread.resume) thread.regs[REG.ax] = resumeCall(thread.tracee, thread.resume, instructions.get(pid)!);
+      thread.tracee.setRegset(P.NT_X86_XSTATE, thread.xstate(thread.tracee.getXstate()));
+      thread.tracee.setRegs(thread.regs);
+      thread.tracee.setSigmask(thread.sigmask);
+    }
   }
 }

@@ -265,7 +265,7 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
 }
 
 /**
- * Fills the pages. Large memories are populated first and filled by a second thread as well: a page fault a page costs
+ * Fills the pages; the last part is only handed over, the puppet works on it while crit goes on. Large memories are populated first and filled by a second thread as well: a page fault a page costs
  * more than the copy.
  */
 export function fillMemory(puppet: Puppet, image: MemoryImage, pending: Pending, assistant: () => Assistant): void {
@@ -274,6 +274,7 @@ export function fillMemory(puppet: Puppet, image: MemoryImage, pending: Pending,
   b.doing('reading pages');
   if (total < ASSISTED_BYTES) fill(b, 'read', image.pagesFd, pending.read);
   else {
+    b.run();
     const { puppet: other, end } = assistant();
     const [mine, theirs] = halves(pending.read, total / 2);
     const c = other.batch().doing('reading pages');
@@ -289,7 +290,7 @@ export function fillMemory(puppet: Puppet, image: MemoryImage, pending: Pending,
   b.doing('setting protections');
   for (const range of pending.protect) b.call('mprotect', range.start, range.end - range.start, range.prot);
   b.doing(undefined);
-  b.run();
+  b.submit();
 }
 
 /** A second thread in the task; `end` makes it leave. */

@@ -8,6 +8,7 @@ import type { Stats } from '../image/stats.js';
 import { VMA } from '../image/vma-status.js';
 import { readStat } from '../kernel/stat-file.js';
 import { readImage, readImageIfPresent } from '../decode/image-reader.js';
+import type { ExecMapping } from '../task/arch/x86_64/gadgets.js';
 import { areaBytes, NARROW, WIDE, type Area, type RingShape } from '../task/area.js';
 import { findHole } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
@@ -19,7 +20,7 @@ import { sysRaw } from '../native/sys.js';
 import { readRuns, readVmas } from './address-space.js';
 import { CLONE, Family, fork, FreePids } from './births.js';
 import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
-import { registersOf, restoreTaskAttributes, restoreThreadAttributes } from './core.js';
+import { registersOf, restoreTaskAttributes, restoreThreadAttributes, wasStopped } from './core.js';
 import { RestoreFiles } from './files/restore-files.js';
 import { settle, type FinalState } from './finish.js';
 import {
@@ -59,11 +60,12 @@ class Task implements RestoreTask {
   threads: Puppet[] = [];
   memory: MemoryImage | undefined;
 
-  constructor(dir: string, tree: TreeTask, entry: Messages['pstree_entry']) {
+  constructor(dir: string, tree: TreeTask, entry: Messages['pstree_entry'], leader: Messages['core_entry']) {
     this.pid = tree.pid;
     this.tree = tree;
     this.entry = entry;
     this.cores = tree.tids.map((tid) => {
+      if (tid === tree.pid) return leader;
       const core = readImage(dir, 'CORE', tid).entries[0];
       if (!core) throw new CritError(`${imageFileName('CORE', tid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       return core.message;
@@ -102,14 +104,17 @@ class Images {
     if (!inventory) throw new CritError(`${path.join(dir, 'inventory.img')} has no entry`, { code: 'BAD_IMAGE' });
     const entries = readImage(dir, 'PSTREE').entries.map((e) => e.message);
     const zombies = new Set<number>();
+    const cores: Messages['core_entry'][] = [];
     for (const entry of entries) {
       const pid = entry.pid;
       const core = readImage(dir, 'CORE', pid).entries[0]?.message;
-      const state = core?.tc?.task_state;
+      if (!core) throw new CritError(`${imageFileName('CORE', pid)}: the image has no entry`, { code: 'BAD_IMAGE' });
+      cores.push(core);
+      const state = core.tc?.task_state;
       if (state === TASK.ZOMBIE || state === TASK.DEAD) zombies.add(pid);
     }
     const tree = readTree(entries, zombies);
-    this.tasks = tree.map((t, i) => new Task(dir, t, entries[i]!));
+    this.tasks = tree.map((t, i) => new Task(dir, t, entries[i]!, cores[i]!));
     const byPid = new Map(this.tasks.map((t) => [t.pid, t]));
     for (const task of this.tasks) {
       task.parent = byPid.get(task.tree.ppid);
@@ -244,6 +249,8 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     });
     images.root.puppet = rootPuppet;
     const shared = new SharedMemory(images.dir, images.files);
+    for (const task of images.tasks)
+      for (const { entry } of task.memory?.vmas ?? []) if (entry.status & VMA.ANON_SHARED) shared.add(entry);
     const memory: MemoryContext = {
       area,
       fileFd: (vma) => images.files.addMapping(images.root.pid, vma),
@@ -268,7 +275,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
         const from = birthMemory(birth, taskOf);
         const b = puppet.batch();
         const pending = from ? adaptMemory(b, memory, from, task.memory) : buildMemory(b, memory, task.memory);
-        b.run();
         fillMemory(puppet, task.memory, pending, () => assist(puppet, spare, pids));
       },
     });
@@ -287,33 +293,40 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     }
     const alive = images.tasks.filter((task) => !task.tree.zombie);
     stats.checkpoint();
-    for (const task of alive) {
-      const b = task.batch();
+    // Each step is handed to all puppets before the first is waited for: they work side by side.
+    const all = (step: (task: Task, b: Batch) => void) => {
+      for (const task of alive) {
+        step(task, task.batch());
+        task.batch().submit();
+      }
+      for (const task of alive) task.batch().run();
+    };
+    all((task, b) => {
       setMm(b, task.memory!.mm, images.files.addProgram(task.pid, task.memory!.mm.exe_file_id));
       finishMemory(b, task.memory!);
       images.files.layout(task, b);
-      b.run();
-    }
-    for (const task of alive) {
-      const b = task.batch();
+    });
+    all((task, b) => {
       images.files.afterLayout(task, b);
       images.files.fs(task, b);
       flushSigchld(b);
-      b.run();
-    }
-    for (const task of alive) {
-      const b = task.batch();
       restoreTaskAttributes(task, b);
-      b.run();
+    });
+    for (const task of alive)
       task.threads.slice(1).forEach((thread, i) => {
         restoreThreadAttributes(task, i + 1, thread.batch());
-        thread.batch().run();
+        thread.batch().submit();
       });
+    for (const task of alive) for (const thread of task.threads.slice(1)) thread.batch().run();
+    all((task, b) => {
       restoreThreadAttributes(task, 0, b);
-      b.run();
-    }
+    });
     options.action('post-restore');
-    const finals = alive.map((task) => settleTask(task, area));
+    const finals = alive.map(finalStates);
+    settle(
+      alive.map((task, i) => ({ pid: task.pid, threads: finals[i]!, code: vdsoOf(task) })),
+      area,
+    );
     images.files.cleanupOutside();
     if (options.pidfile) writeFileSync(options.pidfile, String(images.root.pid));
     options.action('pre-resume');
@@ -460,21 +473,24 @@ function flushSigchld(b: Batch): void {
   b.call('rt_sigaction', SIGCHLD, new Uint8Array(ignore.buffer), null, 8);
 }
 
-function settleTask(task: Task, area: Area): FinalState[] {
-  const finals = task.threads.map((thread, i): FinalState => {
+function finalStates(task: Task): FinalState[] {
+  return task.threads.map((thread, i): FinalState => {
     return { tracee: thread.tracee!, ...registersOf(task.cores[i]!) };
   });
+}
+
+/** Where a system call instruction is sure to be: the vDSO, or without one all the task's code. */
+function vdsoOf(task: Task): ExecMapping[] {
   const code = task
     .memory!.vmas.filter((vma) => vma.entry.prot & 4)
     .map((vma) => ({ start: vma.start, end: vma.end, key: '', vdso: (vma.entry.status & VMA.VDSO) !== 0 }));
-  settle(task.pid, finals, area, code);
-  return finals;
+  return code.some((mapping) => mapping.vdso) ? code.filter((mapping) => mapping.vdso) : code;
 }
 
 /** The one step that cannot be undone: everybody runs. */
 function release(tasks: readonly Task[], finals: readonly FinalState[][], options: RestoreOptions): void {
   tasks.forEach((task) => {
-    if (options.leaveStopped || task.cores[0]!.tc?.task_state === TASK.STOPPED) sysRaw('kill', task.pid, SIGSTOP);
+    if (options.leaveStopped || wasStopped(task)) sysRaw('kill', task.pid, SIGSTOP);
   });
   for (const threads of finals) for (const thread of threads) thread.tracee.detach();
 }

@@ -231,6 +231,7 @@ export class Batch {
 
   /** Hands the collected calls to the puppet without waiting: `run()` waits and checks. */
   submit(): void {
+    if (this.#submitted || this.#count === 0) return;
     this.ring.set(L.RING_NR_OPS, this.#count);
     this.ring.submit();
     this.#submitted = true;
@@ -239,7 +240,7 @@ export class Batch {
   /** Runs what is collected. @throws RemoteError naming the first call that failed; TaskDied */
   run(): void {
     if (this.#count === 0) return;
-    if (!this.#submitted) this.submit();
+    this.submit();
     this.#submitted = false;
     this.#run();
     const { area, opsOffset } = this.ring;

@@ -134,6 +134,11 @@ export class Tracee {
   /** Interrupts and waits until the thread stands in a trap; signals that arrive on the way stay for it. */
   stop(): Stop {
     this.interrupt();
+    return this.waitTrap();
+  }
+
+  /** Waits for the trap of an `interrupt`. */
+  waitTrap(): Stop {
     for (;;) {
       const stop = this.wait();
       if (stop.event === EVENT_STOP) return stop;
