@@ -27,7 +27,7 @@ function skipPayload(scanner: ImageScanner, message: Message, entry: number): vo
     const count = Number(message['qnum'] ?? 0);
     for (let i = 0; i < count; i++) {
       if (scanner.atEnd()) throw scanner.error(`qnum announces ${count} messages, ${i} are there`);
-      scanner.readMessage();
+      scanner.readMessage(messageDef('ipc_msg'));
       const { reader } = scanner;
       const size = Number(plainNumbers(reader, messageDef('ipc_msg'), reader.end)['msize'] ?? 0);
       pass(size + paddingBytes(size, 8), 'msize');
@@ -56,10 +56,11 @@ export function imageInfo(source: Source): ImageInfo {
     let entries = 0;
     for (; !scanner.atEnd(); entries++) {
       scanner.reader.entry = entries;
-      scanner.readMessage();
+      const def = messageAt(description, entries);
+      scanner.readMessage(def);
       if (plain) continue;
       const { reader } = scanner;
-      skipPayload(scanner, plainNumbers(reader, messageAt(description, entries), reader.end), entries);
+      skipPayload(scanner, plainNumbers(reader, def, reader.end), entries);
     }
     const count = description.payload === 'pagemap' ? Math.max(0, entries - 1) : entries;
     return { magic: description.magicName, count, type: description.type };

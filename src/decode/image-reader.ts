@@ -48,8 +48,9 @@ export class ImageReader<T extends ImageType = ImageType> {
     const ghost = this.description.payload === 'ghost';
     for (let entry = 0; !scanner.atEnd(); entry++) {
       scanner.reader.entry = entry;
-      scanner.readMessage();
-      const message = decodeBody(scanner.reader, messageAt(this.description, entry), scanner.reader.end);
+      const def = messageAt(this.description, entry);
+      scanner.readMessage(def);
+      const message = decodeBody(scanner.reader, def, scanner.reader.end);
       const rest = ghost ? ghostExtra(scanner, message, entry) : readPayload(scanner, message);
       yield { message, ...rest } as unknown as ImageEntry<T>;
     }

@@ -2,9 +2,14 @@ import { openByteSource, type ByteSource, type Source } from '../image/byte-sour
 import { describeType, FIRST_MAGIC, typeByMagic, type ImageDescription } from '../image/catalogue.js';
 import type { Header } from '../image/entry.js';
 import { ImageError } from '../image/errors.js';
+import type { MessageDef } from '../image/message-def.js';
+import { emptyRecord, nextRecord } from './wire-records.js';
 import { WireReader } from './wire-reader.js';
 
 const WINDOW = 128 * 1024;
+
+/** How much of a message is looked at to tell where it is cut off. */
+const CUT_BYTES = 64 * 1024;
 
 /** How an image with a v1.1 header of its type begins. */
 const usual = (description: ImageDescription): Header => (description.first === 'none' ? 'v1.0' : description.first);
@@ -117,22 +122,45 @@ export class ImageScanner {
     return sizeBytes === undefined ? undefined : Math.max(0, sizeBytes - this.offsetBytes);
   }
 
-  /** Reads a u32 size and brings the message behind it into the reader: [pos, end). */
-  readMessage(): void {
+  /**
+   * Reads a u32 size and brings the message behind it into the reader: [pos, end).
+   * @param def what it is, to tell the field in which it is cut off
+   */
+  readMessage(def: MessageDef): void {
     const at = this.offsetBytes;
     const got = this.#fill(4);
     if (got < 4) throw this.error(`ends within the size of an entry (${got} of 4 bytes)`, at);
     const size = this.#u32(this.#start);
     const known = this.left();
     if (size > 0x7fffffff || (known !== undefined && size > known - 4)) {
-      throw this.error(
-        `announces a message of ${size} bytes${known === undefined ? '' : `, ${known - 4} are left`}`,
-        at,
-      );
+      throw this.#cutOff(def, size, known === undefined ? undefined : known - 4, at);
     }
     const there = this.#fill(4 + size) - 4;
-    if (there < size) throw this.error(`announces a message of ${size} bytes, ${there} are left`, at);
+    if (there < size) throw this.#cutOff(def, size, there, at);
     this.#window(4, size);
+  }
+
+  #cutOff(def: MessageDef, size: number, there: number | undefined, at: number): ImageError {
+    const reason = `announces a message of ${size} bytes${there === undefined ? '' : `, ${there} are left`}`;
+    const visible = Math.min(this.#fill(CUT_BYTES), 4 + size);
+    const cut = new WireReader(this.reader.buf);
+    cut.pathPrefix = this.reader.pathPrefix;
+    cut.end = this.#start + visible;
+    cut.pos = Math.min(this.#start + 4, cut.end);
+    const record = emptyRecord();
+    let fieldPath: string | undefined;
+    try {
+      while (nextRecord(cut, def, record)) continue;
+    } catch (error) {
+      fieldPath = error instanceof ImageError ? error.fieldPath : undefined;
+    }
+    const { name } = this.source;
+    return new ImageError(reason, {
+      file: name,
+      entry: this.reader.entry,
+      offsetBytes: at,
+      fieldPath: fieldPath ?? (this.reader.pathPrefix || undefined),
+    });
   }
 
   #window(skip: number, size: number): void {

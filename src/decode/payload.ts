@@ -38,7 +38,7 @@ function readQueue(scanner: ImageScanner, message: Message): QueuedMessage[] {
   for (let i = 0; i < count; i++) {
     scanner.reader.pathPrefix = `${prefix}[${2 * i}]`;
     if (scanner.atEnd()) throw scanner.error(`qnum announces ${count} messages, ${i} are there`);
-    scanner.readMessage();
+    scanner.readMessage(messageDef('ipc_msg'));
     const queued = decodeBody(scanner.reader, messageDef('ipc_msg'), scanner.reader.end);
     scanner.reader.pathPrefix = `${prefix}[${2 * i + 1}]`;
     const size = Number(queued['msize'] ?? 0);

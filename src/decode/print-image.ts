@@ -63,7 +63,7 @@ class ImagePrinter {
       scanner.reader.entry = entry;
       if (this.#onDamage) more = this.#recover(entry);
       else {
-        scanner.readMessage();
+        scanner.readMessage(messageAt(scanner.description, entry));
         layout.next(entry === 0);
         this.#entry(entry);
       }
@@ -115,7 +115,7 @@ class ImagePrinter {
     const layout = this.#layout;
     let broken: ImageError | undefined;
     try {
-      scanner.readMessage();
+      scanner.readMessage(messageAt(scanner.description, entry));
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
       broken = error;

@@ -183,7 +183,7 @@ export class PayloadPrinter {
       if (scanner.atEnd()) {
         throw scanner.error(`qnum announces ${count} messages, ${i} are there`);
       }
-      scanner.readMessage();
+      scanner.readMessage(def);
       const size = Number(plainNumbers(reader, def, reader.end)['msize'] ?? 0);
       shown += reader.end - reader.pos + size;
       if (!noPayload) {

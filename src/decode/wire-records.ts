@@ -1,5 +1,5 @@
 import { ImageError } from '../image/errors.js';
-import { WIRE, type FieldDef, type MessageDef } from '../image/message-def.js';
+import { KIND, WIRE, type FieldDef, type MessageDef } from '../image/message-def.js';
 import type { WireReader } from './wire-reader.js';
 
 /** One field as it lies in the bytes of a message. */
@@ -61,7 +61,7 @@ export function nextRecord(r: WireReader, def: MessageDef, record: WireRecord, d
         r.end = outer;
         if (!field.packed) r.odd = true;
       } else if (field.wireType === WIRE.length) {
-        const end = r.block(field);
+        const end = blockEnd(r, field, damage);
         valueStart = r.pos;
         r.pos = end;
       } else {
@@ -79,6 +79,21 @@ export function nextRecord(r: WireReader, def: MessageDef, record: WireRecord, d
     return true;
   }
   return false;
+}
+
+/** End of a string, bytes or message. With `damage`, of a message that is cut off there is what is there. */
+function blockEnd(r: WireReader, field: FieldDef, damage: ImageError[] | undefined): number {
+  if (!damage || field.kind !== KIND.message) return r.block(field);
+  const lengthAt = r.pos;
+  try {
+    return r.block(field);
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    r.pos = lengthAt;
+    r.varint(field);
+    damage.push(error);
+    return r.end;
+  }
 }
 
 /** What is known of a message after one look over its fields. */
