@@ -52,6 +52,7 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
 
 function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats): void {
   const tasks: Task[] = [];
+  const held: (() => void)[] = [];
   const ctx: DumpContext = {
     options,
     log,
@@ -59,8 +60,11 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     stats,
     nextPagesId: () => images.nextPagesId(),
     imagePath: (type, id) => images.path(type, id),
+    // Files are made when the tree runs again, if it is to.
     write: (type, id, entries) => {
-      images.write(type, id, entries);
+      held.push(() => {
+        images.write(type, id, entries);
+      });
     },
   };
   const freezing = stats.phase('freezing_time');
@@ -90,8 +94,9 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     if (options.leaveRunning && !options.leaveStopped) release();
     pages.finish();
     write();
+    for (const image of held.splice(0)) image();
     options.action('post-dump');
-    writeInventory(ctx);
+    writeInventory(images);
     done = true;
     if (!options.leaveRunning) files.keepLinks();
   } finally {
@@ -186,7 +191,7 @@ function writeTasks(
 }
 
 /** inventory.img makes the set complete: it is written last. */
-function writeInventory(ctx: DumpContext): void {
+function writeInventory(images: ImageSink): void {
   const entry: Messages['inventory_entry'] = {
     img_version: 2,
     fdinfo_per_id: true,
@@ -196,7 +201,7 @@ function writeInventory(ctx: DumpContext): void {
     network_lock_method: 0,
     dump_criu_run_id: randomUUID(),
   };
-  ctx.write('INVENTORY', undefined, [{ message: entry }]);
+  images.write('INVENTORY', undefined, [{ message: entry }]);
 }
 
 /** crit cannot stop itself or what it runs under. */

@@ -119,6 +119,22 @@ export function holdingBuffer(sizeBytes: number): Buffer {
 }
 
 /**
+ * Reads the runs of a small task into `into`, one after the other, if the task could read them all itself.
+ * @returns false when it could not: nothing is promised of `into` then
+ */
+export function readAtOnce(pid: number, runs: readonly PageRun[], into: Buffer): boolean {
+  if (!runs.every((run) => run.readable)) return false;
+  let done = 0;
+  for (let i = 0; i < runs.length; i += 1024) {
+    const part = runs.slice(i, i + 1024);
+    const size = part.reduce((sum, run) => sum + run.sizeBytes, 0);
+    if (readRanges(pid, part, into.subarray(done, done + size)) !== size) return false;
+    done += size;
+  }
+  return true;
+}
+
+/**
  * Copies runs from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for
  * what the task itself may not read. For small tasks: nothing has to be brought into the task.
  */

@@ -6,6 +6,7 @@ import { findGadgets } from '../task/arch/x86_64/gadgets.js';
 import { executableMappings } from '../task/borrow.js';
 import { warmBuffers } from './pages.js';
 import { borrowMapping } from './task.js';
+import { lookAtMappedFiles } from './vmas.js';
 import { createArea, spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 
@@ -51,7 +52,9 @@ export function lookAhead(pid: number): void {
   warmBuffers();
   const visit = (at: number, depth: number) => {
     try {
-      findGadgets(at, executableMappings(readMaps(at).map(borrowMapping)));
+      const maps = readMaps(at);
+      findGadgets(at, executableMappings(maps.map(borrowMapping)));
+      lookAtMappedFiles(at, maps);
       if (depth < 64) for (const child of readChildren(at)) visit(child, depth + 1);
     } catch {
       // it ended, or will be refused when it is stopped

@@ -8,13 +8,13 @@ import type { DumpContext } from './context.js';
 import type { ImageSink } from './image-sink.js';
 import { PageScanner } from './page-scan.js';
 import { writeFromInside } from './pages-inside.js';
-import { collectRuns, copyFromOutside, holdingBuffer, writeAll, type PageRun } from './pages.js';
+import { collectRuns, copyFromOutside, holdingBuffer, readAtOnce, writeAll, type PageRun } from './pages.js';
 import type { Task } from './task.js';
 
 /** From here on pages are written by the task itself: bringing a descriptor into it pays. */
 const INSIDE_BYTES = 4 << 20;
 /** How much of small tasks is held back until the tree runs again, all together. */
-const HELD_BYTES = 32 << 20;
+const HELD_BYTES = 16 << 20;
 const PR_GET_CHILD_SUBREAPER = 37;
 
 /** Bytes of all runs. */
@@ -48,7 +48,8 @@ export class TaskPages implements Disposable {
     this.#ctx.stats.add('pages_written', size / PAGE_SIZE);
     if (size < INSIDE_BYTES && this.#held + size <= HELD_BYTES) {
       const bytes = holdingBuffer(size);
-      copyFromOutside(task.pid, task.runs, (piece, offset) => bytes.set(piece, offset));
+      if (!readAtOnce(task.pid, task.runs, bytes))
+        copyFromOutside(task.pid, task.runs, (piece, offset) => bytes.set(piece, offset));
       task.bytes = bytes;
       this.#held += size;
       return;

@@ -136,9 +136,25 @@ function protOf(map: MapEntry): number {
   return map.prot;
 }
 
-/** How the mapped file was opened: the mode bits of its map_files link (proc_pid_map_files(5)). */
+const opened = new Map<string, number>();
+
+/** Looks at a process's mapped files while it still runs: one call a mapping less in the stop. */
+export function lookAtMappedFiles(pid: number, maps: readonly MapEntry[]): void {
+  for (const map of maps) if (map.inode !== 0n) mappedFileFlags(pid, map);
+}
+
+/**
+ * How the mapped file was opened: the mode bits of its map_files link (proc_pid_map_files(5)). The same file at the
+ * same place of a process, or of one forked from it, is the same mapping.
+ */
 function mappedFileFlags(pid: number, map: MapEntry): number {
-  const link = `/proc/${pid}/map_files/${map.start.toString(16)}-${map.end.toString(16)}`;
-  const mode = lstatSync(link).mode & 0o600;
-  return mode === 0o600 ? 2 : mode === 0o200 ? 1 : 0;
+  const place = `${map.start.toString(16)}-${map.end.toString(16)}`;
+  const key = `${place} ${map.offset} ${map.devMajor}:${map.devMinor}:${map.inode} ${map.shared}`;
+  let flags = opened.get(key);
+  if (flags === undefined) {
+    const mode = lstatSync(`/proc/${pid}/map_files/${place}`).mode & 0o600;
+    flags = mode === 0o600 ? 2 : mode === 0o200 ? 1 : 0;
+    opened.set(key, flags);
+  }
+  return flags;
 }
