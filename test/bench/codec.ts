@@ -17,7 +17,7 @@ interface Run {
   peakMiB: number;
 }
 
-const CRIT: Tool = { name: 'crit', command: [process.execPath, projectPath('bin/crit')] };
+const CRIT: Tool = { name: 'crit', command: [projectPath('bin/crit')] };
 
 /** The Python crit: the command in PYCRIT, or Debian's /usr/bin/crit. */
 function pythonCrit(print: (line: string) => void): Tool | undefined {
