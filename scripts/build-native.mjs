@@ -2,7 +2,7 @@
 // Elsewhere than Linux on a processor that native/puppet/arch knows, nothing is built: decode, encode and inspect
 // work without it.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
@@ -12,7 +12,9 @@ const BLOB_BUDGET_BYTES = 2048;
 
 const arch = ARCHES[process.arch];
 if (process.platform !== 'linux' || !arch) {
-  console.error(`crit: no native part for ${process.platform}/${process.arch}: images can be read and written, not dumped or restored`);
+  console.error(
+    `crit: no native part for ${process.platform}/${process.arch}: images can be read and written, not dumped or restored`,
+  );
   process.exit(0);
 }
 
@@ -58,7 +60,8 @@ function checkBlob(elf, bin) {
     if (match && parseInt(match[2], 16) > 0) throw new Error(`the blob has writable data: ${line.trim()}`);
   }
   const size = readFileSync(bin).length;
-  if (size === 0 || size > BLOB_BUDGET_BYTES) throw new Error(`the blob has ${size} bytes, its budget is ${BLOB_BUDGET_BYTES}`);
+  if (size === 0 || size > BLOB_BUDGET_BYTES)
+    throw new Error(`the blob has ${size} bytes, its budget is ${BLOB_BUDGET_BYTES}`);
   return size;
 }
 
@@ -74,13 +77,29 @@ const blobObjects = [
 ];
 const blobElf = path.join(out, 'puppet.elf');
 const blobBin = path.join(out, 'puppet.bin');
-run('ld', ['-T', path.join(puppet, 'puppet.lds'), '--no-warn-rwx-segments', '--emit-relocs', ...blobObjects, '-o', path.join(out, 'check.elf')]);
+run('ld', [
+  '-T',
+  path.join(puppet, 'puppet.lds'),
+  '--no-warn-rwx-segments',
+  '--emit-relocs',
+  ...blobObjects,
+  '-o',
+  path.join(out, 'check.elf'),
+]);
 run('ld', ['-T', path.join(puppet, 'puppet.lds'), ...blobObjects, '-o', blobElf]);
 run('objcopy', ['-O', 'binary', '-j', '.text', blobElf, blobBin]);
 const size = checkBlob(blobElf, blobBin);
 
 const stub = path.join(out, 'stub');
-run('ld', ['-static', '-z', 'noexecstack', '-Ttext=0x10000', object(path.join(puppet, 'stub.c'), 'stub.o'), '-o', stub]);
+run('ld', [
+  '-static',
+  '-z',
+  'noexecstack',
+  '-Ttext=0x10000',
+  object(path.join(puppet, 'stub.c'), 'stub.o'),
+  '-o',
+  stub,
+]);
 run('strip', ['-s', stub]);
 console.log(`blob: ${size} of ${BLOB_BUDGET_BYTES} bytes`);
 

@@ -2,7 +2,7 @@
 //   schema.ts    the tables that the codec runs on, so that nothing parses .proto text when crit starts
 //   messages.ts  one interface per message and one const object per enum
 // Run by scripts/build.mjs before tsc.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import protobuf from 'protobufjs';
@@ -52,7 +52,9 @@ export function loadProtos() {
   const set = new protobuf.Root();
   set.resolvePath = (_, target) =>
     target.startsWith('google/') ? path.join(root, 'node_modules/protobufjs', target) : path.join(protoDir, target);
-  const files = readdirSync(protoDir).filter((file) => file.endsWith('.proto')).sort();
+  const files = readdirSync(protoDir)
+    .filter((file) => file.endsWith('.proto'))
+    .sort();
   set.loadSync(files, { keepCase: true, alternateCommentMode: true });
   set.resolveAll();
   return set;
@@ -101,7 +103,8 @@ function main() {
         item.fullName.slice(1),
         item.fieldsArray.map((field) => {
           field.resolve();
-          const kind = field.resolvedType instanceof protobuf.Type ? 'message' : field.resolvedType ? 'enum' : field.type;
+          const kind =
+            field.resolvedType instanceof protobuf.Type ? 'message' : field.resolvedType ? 'enum' : field.type;
           return {
             name: field.name,
             number: field.id,

@@ -29,7 +29,11 @@ export class Victim implements AsyncDisposable {
 
   /** Starts a command in a session of its own and waits until it has written `until`. */
   static async start(command: string, args: readonly string[] = [], until = 'ready'): Promise<Victim> {
-    const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
+    const child = spawn(command, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] },
+    });
     const victim = new Victim(child);
     await victim.says(until);
     return victim;

@@ -171,7 +171,7 @@ function writeTasks(
     }
     const alive = tasks[index]!;
     cores[index]!.forEach((message, i) => {
-      ctx.write('CORE', alive.tids[i]!, [{ message }]);
+      ctx.write('CORE', alive.tids[i], [{ message }]);
     });
     ctx.write('IDS', task.pid, [{ message: { ...rootIds(), vm_id: index + 2, sighand_id: index + 2, ...ids[index] } }]);
     ctx.write('MM', task.pid, [{ message: mms[index]! }]);
@@ -222,12 +222,10 @@ function refuseOwnTree(pid: number): void {
 function checkSessions(tree: FrozenTree, shellJob: boolean): void {
   if (shellJob) return;
   const pids = new Set(tree.tasks.map((task) => task.pid));
-  const sids = new Set(tree.tasks.map((task) => task.stat.session));
   const root = tree.tasks[0]!;
   if (!pids.has(root.stat.session))
     throw new CritError(
       `process ${root.pid} belongs to session ${root.stat.session}, whose leader is outside the dumped tree: dump the leader, or use --shell-job`,
       { code: 'SHELL_JOB' },
     );
-  void sids;
 }

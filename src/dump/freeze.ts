@@ -165,8 +165,8 @@ export class FrozenTree {
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       if (error.errno === 3) return undefined;
-      let tracer = 0;
-      let state = '?';
+      let tracer: number;
+      let state: string;
       try {
         const status = readStatus(tid);
         tracer = status.tracerPid;

@@ -81,7 +81,6 @@ export function describeVmas(
         last.entry.end = map.end;
         continue;
       }
-      flags |= MAP_ANON;
       status |= VMA.VVAR | VMA.ANON_PRIVATE;
       // What the kernel's own flags would add says nothing about the program.
       madv = 1n << 16n;

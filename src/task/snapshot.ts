@@ -40,7 +40,7 @@ export function snapshot(borrowed: Borrowed, keepFds: readonly number[]): Puppet
     () => borrowed.pid,
     () => undefined,
   );
-  const made = prepared.tryCall('clone', args(0, copy), CLONE_ARGS_BYTES, copy.address);
+  prepared.tryCall('clone', args(0, copy), CLONE_ARGS_BYTES, copy.address);
   prepared.call('exit', 0);
   prepared.submit();
   const b = borrowed.puppet.batch();
@@ -51,7 +51,6 @@ export function snapshot(borrowed: Borrowed, keepFds: readonly number[]): Puppet
   // The intermediate never answered in its ring: its results are read where the blob wrote them.
   const at = (middle.opsOffset + L.OP_RESULT) >>> 2;
   const pid = (borrowed.area.u32[at + 1]! | 0) * 2 ** 32 + borrowed.area.u32[at]!;
-  void made;
   if (pid <= 0) return undefined;
   const puppet = new Puppet(copy, pid);
   // Descriptors of the process must not be held open by its copy.

@@ -117,21 +117,19 @@ function plainEntry(d: ImageDescription): fc.Arbitrary<AnyEntry> {
     case 'packet':
       return sized('length', false);
     case 'shm':
-      return fc
-        .boolean()
-        .chain((inPagemaps) =>
-          inPagemaps
-            ? messageOf(def, { in_pagemaps: fc.constant(true) }).map((message) => ({
-                message,
-                extra: new Uint8Array(0),
-              }))
-            : smallBytes(300).chain((extra) =>
-                messageOf(def, {
-                  size: fc.constant(BigInt(extra.length)),
-                  in_pagemaps: fc.constantFrom(undefined, false),
-                }).map((message) => ({ message, extra })),
-              ),
-        );
+      return fc.boolean().chain((inPagemaps) =>
+        inPagemaps
+          ? messageOf(def, { in_pagemaps: fc.constant(true) }).map((message) => ({
+              message,
+              extra: new Uint8Array(0),
+            }))
+          : smallBytes(300).chain((extra) =>
+              messageOf(def, {
+                size: fc.constant(BigInt(extra.length)),
+                in_pagemaps: fc.constantFrom(undefined, false),
+              }).map((message) => ({ message, extra })),
+            ),
+      );
     case 'bpf':
       return fc
         .tuple(fc.nat(40), fc.nat(40))
@@ -144,36 +142,32 @@ function plainEntry(d: ImageDescription): fc.Arbitrary<AnyEntry> {
             .map(([message, extra]) => ({ message, extra })),
         );
     case 'tcp':
-      return fc
-        .tuple(smallBytes(200), smallBytes(200))
-        .chain(([inq, outq]) =>
-          messageOf(def, { inq_len: fc.constant(inq.length), outq_len: fc.constant(outq.length) }).map((message) => ({
-            message,
-            extra: { inq, outq },
-          })),
-        );
+      return fc.tuple(smallBytes(200), smallBytes(200)).chain(([inq, outq]) =>
+        messageOf(def, { inq_len: fc.constant(inq.length), outq_len: fc.constant(outq.length) }).map((message) => ({
+          message,
+          extra: { inq, outq },
+        })),
+      );
     case 'sem':
       return fc
         .uint16Array({ maxLength: 9 })
         .chain((extra) => messageOf(def, { nsems: fc.constant(extra.length) }).map((message) => ({ message, extra })));
     case 'msg':
-      return fc
-        .array(smallBytes(100), { maxLength: 3 })
-        .chain((queue) =>
-          fc
-            .tuple(
-              messageOf(def, { qnum: fc.constant(queue.length) }),
-              fc.tuple(
-                ...queue.map((data) =>
-                  messageOf(messageDef('ipc_msg'), { msize: fc.constant(data.length) }).map((message) => ({
-                    message,
-                    data,
-                  })),
-                ),
+      return fc.array(smallBytes(100), { maxLength: 3 }).chain((queue) =>
+        fc
+          .tuple(
+            messageOf(def, { qnum: fc.constant(queue.length) }),
+            fc.tuple(
+              ...queue.map((data) =>
+                messageOf(messageDef('ipc_msg'), { msize: fc.constant(data.length) }).map((message) => ({
+                  message,
+                  data,
+                })),
               ),
-            )
-            .map(([message, extra]) => ({ message, extra })),
-        );
+            ),
+          )
+          .map(([message, extra]) => ({ message, extra })),
+      );
     default:
       return messageOf(def).map((message) => ({ message }));
   }

@@ -5,7 +5,11 @@ import { planBirths, readTree, type Birth, type BirthPlan } from '../../src/rest
 /** [pid, ppid, pgid, sid] */
 type Row = readonly [number, number, number, number];
 
-function plan(rows: readonly Row[], zombies: readonly number[] = [], shares: (a: number, b: number) => boolean = () => false): BirthPlan {
+function plan(
+  rows: readonly Row[],
+  zombies: readonly number[] = [],
+  shares: (a: number, b: number) => boolean = () => false,
+): BirthPlan {
   const entries = rows.map(([pid, ppid, pgid, sid]) => ({ pid, ppid, pgid, sid, threads: [pid] }));
   return planBirths(readTree(entries, new Set(zombies)), shares);
 }

@@ -24,7 +24,7 @@ async function ownSyscalls(): Promise<SyscallFunction | undefined> {
     warn(`crit: warning: ${errorText(error)}`);
     return undefined;
   }
-  return (await import('../../native/sys.js')).sysRaw as SyscallFunction;
+  return (await import('../../native/sys.js')).sysRaw;
 }
 
 /** `--feature NAME`: 0 when all that were named are there. */

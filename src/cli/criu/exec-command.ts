@@ -59,6 +59,6 @@ export function becomeCommand(command: readonly string[]): CritError {
     sysRaw('rt_sigaction', signal, new Uint8Array(KERNEL_SIGACTION_BYTES), null, SIGSET_BYTES);
   const result = sysRaw('execve', cString(file), argv.array, envp.array);
   // Named here, so that nothing is collected before.
-  void [argv.keep, envp.keep];
+  if (argv.keep.length + envp.keep.length < 0) throw new RangeError();
   return new CritError(`--exec-cmd: ${file} cannot be run (${errnoName(-result)})`, { code: 'EXEC' });
 }

@@ -23,14 +23,10 @@ export function timestamp(micros: number): string {
 
 /** Names come from outside: one line each, no terminal controls. */
 function oneLine(text: string): string {
-  return (
-    text
-      .replace(/\s*\n\s*/g, ' ')
-      // eslint-disable-next-line no-control-regex -- these are the characters in question
-      .replace(
-        /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g,
-        (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
-      )
+  return text.replace(/\s*\n\s*/g, ' ').replace(
+    // eslint-disable-next-line no-control-regex -- these are the characters in question
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }
 

@@ -159,7 +159,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv = p
     words = read;
   }
   const [command, ...operands] = words;
-  const { execCmd, ...rest } = values;
+  const { execCmd: _asked, ...rest } = values;
   const settings: Settings = {
     ...rest,
     command: whichCommand(command),

@@ -42,7 +42,7 @@ export class Ghost implements Disposable {
     const type = this.entry.mode & S_IFMT;
     if (this.entry.chunks && this.entry.size === undefined)
       throw this.#bad('entries[0]: a file in chunks without a size');
-    if (![S_IFREG, S_IFDIR, S_IFIFO, S_IFCHR, S_IFBLK, S_IFLNK].includes(type as never))
+    if (![S_IFREG, S_IFDIR, S_IFIFO, S_IFCHR, S_IFBLK, S_IFLNK].includes(type))
       throw this.#bad(`entries[0].mode: 0${this.entry.mode.toString(8)} is no type of file`);
   }
 

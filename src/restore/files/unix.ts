@@ -49,7 +49,7 @@ export const unix: GroupMaker = (files, entries) => {
     files.slot(entry.id);
     if (paired.has(entry.id)) continue;
     const peer = usk.peer ? byIno.get(usk.peer) : undefined;
-    if (usk.peer && (peer?.usk!.peer !== usk.ino || peer.usk!.type !== usk.type))
+    if (usk.peer && (peer?.usk!.peer !== usk.ino || peer.usk.type !== usk.type))
       throw new CritError(
         `files.img: file ${entry.id}: unix socket ${usk.ino} is connected to ${usk.peer}, which is not in the images`,
         { code: 'UNSUPPORTED' },

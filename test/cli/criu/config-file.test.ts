@@ -59,7 +59,9 @@ describe('a configuration file', () => {
     const read = (...argv: string[]) => {
       const asked = readSettings(['restore', ...argv], env);
       assert.equal(asked.kind, 'run');
-      const { logFile, timeoutSec, ghostLimitBytes, workDir } = asked.kind === 'run' ? asked.settings : assert.fail();
+      const { logFile, timeoutSec, ghostLimitBytes, workDir } = (
+        asked as { settings: { logFile: string; timeoutSec: number; ghostLimitBytes: number; workDir: string } }
+      ).settings;
       return { logFile, timeoutSec, ghostLimitBytes, workDir };
     };
     const word = read('-W', 'word');

@@ -76,7 +76,7 @@ describe("CRIU's command line", () => {
 
   it('yields what stands before a mistake', () => {
     const given = getopt(['-V', '--nonsense'], {});
-    assert.equal(given.next().value && 'version', 'version');
+    assert.equal(given.next().done, false);
     assert.throws(() => given.next());
   });
 });
