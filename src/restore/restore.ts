@@ -1,27 +1,20 @@
-import { closeSync, existsSync, openSync, statSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { imageFileName } from '../image/catalogue.js';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import type { Stats } from '../image/stats.js';
 import { VMA } from '../image/vma-status.js';
 import { readStat } from '../kernel/stat-file.js';
-import { readImage, readImageIfPresent } from '../decode/image-reader.js';
 import type { ExecMapping } from '../task/arch/x86_64/gadgets.js';
-import { areaBytes, NARROW, WIDE, type Area, type RingShape } from '../task/area.js';
-import { findHole } from '../task/borrow.js';
+import { NARROW, WIDE } from '../task/area.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Ring } from '../task/ring.js';
 import { TaskDied } from '../task/remote-error.js';
-import { createArea, spawnPuppet } from '../task/stub.js';
+import { spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
-import { readRuns, readVmas } from './address-space.js';
 import { CLONE, Family, fork, FreePids } from './births.js';
-import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
+import type { RestoreOptions } from './context.js';
 import { registersOf, restoreTaskAttributes, restoreThreadAttributes, wasStopped } from './core.js';
-import { RestoreFiles } from './files/restore-files.js';
 import { settle, type FinalState } from './finish.js';
 import {
   adaptMemory,
@@ -34,7 +27,8 @@ import {
   type MemoryImage,
 } from './memory.js';
 import { SharedMemory } from './shared-memory.js';
-import { planBirths, readTree, TASK, type Birth, type TreeTask } from './tree.js';
+import { describe, Images, wantedNumbers, type Task } from './images.js';
+import { type Birth } from './tree.js';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
 const SIGCHLD = 17;
@@ -46,178 +40,9 @@ const ECHILD = 10;
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
 
-/** The images of one task. */
-class Task implements RestoreTask {
-  readonly pid: number;
-  readonly tree: TreeTask;
-  readonly entry: Messages['pstree_entry'];
-  readonly cores: readonly Messages['core_entry'][];
-  readonly ids: Messages['task_kobj_ids_entry'] | undefined;
-  parent: Task | undefined;
-  readonly children: Task[] = [];
-  puppet: Puppet | undefined;
-  /** Puppets of its threads, leader first. */
-  threads: Puppet[] = [];
-  memory: MemoryImage | undefined;
-
-  constructor(dir: string, tree: TreeTask, entry: Messages['pstree_entry'], leader: Messages['core_entry']) {
-    this.pid = tree.pid;
-    this.tree = tree;
-    this.entry = entry;
-    this.cores = tree.tids.map((tid) => {
-      if (tid === tree.pid) return leader;
-      const core = readImage(dir, 'CORE', tid).entries[0];
-      if (!core) throw new CritError(`${imageFileName('CORE', tid)}: the image has no entry`, { code: 'BAD_IMAGE' });
-      return core.message;
-    });
-    this.ids = readImageIfPresent(dir, 'IDS', tree.pid)?.entries[0]?.message;
-  }
-
-  batch(): Batch {
-    return this.puppet!.batch();
-  }
-}
-
 /** The restored tree. */
 export interface RestoreResult {
   rootPid: number;
-}
-
-/** Everything read and checked, before anything is started. */
-class Images {
-  readonly dir: string;
-  readonly tasks: Task[];
-  readonly root: Task;
-  readonly files: RestoreFiles;
-  readonly ctx: RestoreContext;
-  readonly births;
-
-  constructor(options: RestoreOptions, log: Log) {
-    const dir = options.imagesDir;
-    this.dir = dir;
-    if (!existsSync(path.join(dir, 'inventory.img')))
-      throw new CritError(
-        `${dir} has no inventory.img: ${existsSync(path.join(dir, 'pstree.img')) ? 'the dump that wrote it did not finish, the set is torn' : 'it is not an image directory'}`,
-        { code: 'NO_INVENTORY' },
-      );
-    const inventory = readImage(dir, 'INVENTORY').entries[0]?.message;
-    if (!inventory) throw new CritError(`${path.join(dir, 'inventory.img')} has no entry`, { code: 'BAD_IMAGE' });
-    const entries = readImage(dir, 'PSTREE').entries.map((e) => e.message);
-    const zombies = new Set<number>();
-    const cores: Messages['core_entry'][] = [];
-    for (const entry of entries) {
-      const pid = entry.pid;
-      const core = readImage(dir, 'CORE', pid).entries[0]?.message;
-      if (!core) throw new CritError(`${imageFileName('CORE', pid)}: the image has no entry`, { code: 'BAD_IMAGE' });
-      cores.push(core);
-      const state = core.tc?.task_state;
-      if (state === TASK.ZOMBIE || state === TASK.DEAD) zombies.add(pid);
-    }
-    const tree = readTree(entries, zombies);
-    this.tasks = tree.map((t, i) => new Task(dir, t, entries[i]!, cores[i]!));
-    const byPid = new Map(this.tasks.map((t) => [t.pid, t]));
-    for (const task of this.tasks) {
-      task.parent = byPid.get(task.tree.ppid);
-      task.parent?.children.push(task);
-    }
-    this.root = this.tasks.find((t) => !t.parent)!;
-    if (this.root.tree.zombie) throw new CritError('the root task of the images is a zombie', { code: 'BAD_IMAGE' });
-    this.#checkNamespaces(inventory);
-    if (!byPid.has(this.root.tree.sid) && !options.shellJob)
-      throw new CritError(
-        `task ${this.root.pid} belongs to session ${this.root.tree.sid}, which is not in the images: restore it as a shell job (--shell-job)`,
-        { code: 'SHELL_JOB' },
-      );
-    this.ctx = { options, log, tasks: this.tasks, root: this.root };
-    this.files = new RestoreFiles(this.ctx, dir);
-    for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);
-    this.births = planBirths(tree, (a, b) => {
-      const x = byPid.get(a)?.ids;
-      const y = byPid.get(b)?.ids;
-      return x !== undefined && y !== undefined && (x.files_id === y.files_id || x.fs_id === y.fs_id);
-    });
-  }
-
-  #memory(task: Task): MemoryImage {
-    const mm = readImage(this.dir, 'MM', task.pid).entries[0]?.message;
-    if (!mm) throw new CritError(`${imageFileName('MM', task.pid)} has no entry`, { code: 'BAD_IMAGE' });
-    const pagemap = readImage(this.dir, 'PAGEMAP', task.pid).entries;
-    const head = pagemap[0]?.message as unknown as Messages['pagemap_head'] | undefined;
-    const pagesId = head?.pages_id ?? task.pid;
-    const pagesFile = imageFileName('PAGES', pagesId);
-    let size: number;
-    try {
-      size = statSync(path.join(this.dir, pagesFile)).size;
-    } catch (error) {
-      throw new CritError(`${imageFileName('PAGEMAP', task.pid)} names ${pagesFile}, which is missing`, {
-        code: 'MISSING_IMAGE',
-        cause: error,
-      });
-    }
-    for (const vma of mm.vmas ?? [])
-      if (vma.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) this.files.addMapping(task.pid, vma);
-    this.files.addProgram(task.pid, mm.exe_file_id);
-    return {
-      mm,
-      vmas: readVmas(task.pid, mm.vmas ?? []),
-      runs: readRuns(
-        imageFileName('PAGEMAP', task.pid),
-        pagemap.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']),
-        size,
-        pagesFile,
-      ),
-      pagesFd: this.files.slotForPath(pagesFile),
-    };
-  }
-
-  #checkNamespaces(inventory: Messages['inventory_entry']): void {
-    const host = inventory.root_ids;
-    if (!host) return;
-    const names = { pid_ns_id: 'PID', net_ns_id: 'network', ipc_ns_id: 'IPC', uts_ns_id: 'UTS', mnt_ns_id: 'mount', user_ns_id: 'user', cgroup_ns_id: 'cgroup', time_ns_id: 'time' } as const; // prettier-ignore
-    for (const task of this.tasks)
-      for (const [field, name] of Object.entries(names)) {
-        const theirs = task.ids?.[field as keyof typeof names];
-        const ours = host[field as keyof typeof names];
-        if (theirs !== undefined && ours !== undefined && theirs !== ours)
-          throw new CritError(
-            `task ${task.pid} was in a ${name} namespace of its own: restoring that is not supported yet`,
-            { code: 'UNSUPPORTED' },
-          );
-      }
-  }
-
-  /** The rings that the tree needs, and a hole for them that every task's mappings leave free. */
-  area(): { area: Area; fd: number } {
-    const shapes: RingShape[] = [];
-    for (const birth of this.births.order) shapes.push(birth.helper || birth.task.zombie ? NARROW : WIDE);
-    for (const task of this.tasks) for (let i = 1; i < task.tree.tids.length; i++) shapes.push(NARROW);
-    for (let i = 0; i < this.births.groupHelpers.length; i++) shapes.push(NARROW);
-    shapes.push(WIDE); // an assistant that fills pages
-    const ranges = this.tasks.flatMap((task) => [...(task.memory?.vmas ?? [])]).sort((a, b) => a.start - b.start);
-    const size = areaBytes(shapes);
-    return createArea(findHole(ranges, size), size);
-  }
-}
-
-/** Prints what a restore would do (--dry-run): the plan is checked, nothing is started. */
-function describe(images: Images): string[] {
-  const lines: string[] = [];
-  for (const birth of images.births.order) {
-    const { task } = birth;
-    const what = birth.helper ? `helper ${task.pid || '(any pid)'}` : `${task.zombie ? 'zombie' : 'task'} ${task.pid}`;
-    const by = birth.forker
-      ? `forked by ${birth.forker.task.pid || 'a helper'}${birth.cloneParent ? ' as its sibling' : ''}`
-      : 'started by crit';
-    const memory = images.tasks.find((t) => t.pid === task.pid)?.memory;
-    const bytes = memory ? memory.runs.reduce((sum, run) => sum + run.end - run.start, 0) : 0;
-    lines.push(
-      `${what}: ${by}${birth.setsid ? ', begins session' : `, session ${task.sid}`}, group ${task.pgid}` +
-        (memory ? `, ${task.tids.length} thread(s), ${memory.vmas.length} mappings, ${bytes / 4096} pages` : ''),
-    );
-  }
-  for (const helper of images.births.groupHelpers)
-    lines.push(`helper ${helper.pgid}: holds the process group while tasks join it`);
-  return [...lines, ...images.files.describe()];
 }
 
 /** Brings a dumped tree back: all of it, or nothing. @throws CritError */
@@ -429,12 +254,6 @@ function inherits(images: Images, birth: Birth): boolean {
     birth.task.pgid === images.root.tree.pgid &&
     birth.task.pgid !== images.root.pid
   );
-}
-
-function wantedNumbers(tasks: readonly Task[]): Set<number> {
-  const wanted = new Set<number>();
-  for (const { tree } of tasks) for (const n of [...tree.tids, tree.pgid, tree.sid]) wanted.add(n);
-  return wanted;
 }
 
 /** Zombies end with the status that the images tell; their parents have not waited for them. */
