@@ -81,6 +81,9 @@ os.umask(0o27); signal.signal(signal.SIGUSR1, signal.SIG_IGN); signal.pthread_si
 print('up', flush=True); sys.stdin.read()`;
     const task = await child('python3', '-c', code);
     try {
+      // It has said 'up', and goes on to sleep in read(2).
+      for (let i = 0; i < 1000 && readStat(task.pid).state !== 'S'; i++)
+        await new Promise((resolve) => setTimeout(resolve, 10));
       const stat = readStat(task.pid);
       const status = readStatus(task.pid);
       assert.equal(stat.comm, ') Z \\ 1 (\n');
