@@ -19,6 +19,8 @@
 
 #include "../puppet/layout.h"
 
+extern "C" long crit_run_ops(void* ops, unsigned n);
+
 namespace {
 
 // A number, a bigint, a buffer (its address) or nothing (0).
@@ -110,6 +112,13 @@ Napi::Value RingWait(const Napi::CallbackInfo& info) {
   if (seen != want) syscall(SYS_futex, done, FUTEX_WAIT, seen, &timeout, nullptr, 0);
   __atomic_store_n(sleeps, 0, __ATOMIC_SEQ_CST);
   return Napi::Boolean::New(info.Env(), __atomic_load_n(done, __ATOMIC_ACQUIRE) == want);
+}
+
+// ringRun(buffer, ring offset): crit itself runs the ring's operations, on this thread; ptrace needs the attaching one
+Napi::Value RingRun(const Napi::CallbackInfo& info) {
+  auto* ops = *reinterpret_cast<void**>(RingWord(info, RING_OPS_PTR));
+  *RingWord(info, RING_FAILED) = crit_run_ops(ops, *RingWord(info, RING_NR_OPS));
+  return info.Env().Undefined();
 }
 
 struct Child {
@@ -243,6 +252,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("dropDeathWord", Napi::Function::New<DropDeathWord>(env));
   exports.Set("ringSubmit", Napi::Function::New<RingSubmit>(env));
   exports.Set("ringWait", Napi::Function::New<RingWait>(env));
+  exports.Set("ringRun", Napi::Function::New<RingRun>(env));
   exports.Set("catchSignal", Napi::Function::New<CatchSignal>(env));
   exports.Set("cpuid", Napi::Function::New<Cpuid>(env));
   exports.Set("spawnStub", Napi::Function::New<SpawnStub>(env));

@@ -15,6 +15,8 @@
 #define AREA_CODE_SIZE 4096
 /* The area header: the death word is the lock word of a robust mutex (40 bytes). */
 #define AREA_DEATH 4096
+/* Threads that run the blob beside the leader, which must not unmap the area under them (u32). */
+#define AREA_INSIDE 4352
 #define AREA_RINGS 8192
 
 #define RING_CMD 0
@@ -32,6 +34,7 @@
 #define RING_CURE_PTR 64
 #define RING_NR_CURE 72
 #define RING_STOP_IP 80
+#define RING_INSIDE_PTR 88
 #define RING_HEADER_SIZE 128
 
 #define OP_SIZE 64

@@ -9,7 +9,7 @@ import { credsOf } from './creds.js';
 import type { FrozenTask } from './freeze.js';
 import { askItimers } from './itimers.js';
 import { askPosixTimers } from './posix-timers.js';
-import { askSelf, askSettings, askThreadSelf, type ProcessSettings, type ThreadSelf } from './prctl.js';
+import { askSelf, askSettings, type ProcessSettings, type ThreadSelf } from './prctl.js';
 import { rlimitsOf } from './rlimits.js';
 import { robustListOf } from './robust-list.js';
 import { schedOf } from './sched.js';
@@ -21,42 +21,33 @@ const TASK_ALIVE = 1;
 const TASK_DEAD = 2;
 const TASK_STOPPED = 3;
 
-/** What one thread answered. */
-export interface ThreadParts {
-  self: ThreadSelf;
-}
-
-/** What the leader answered, for itself and for the process. */
-export interface CoreParts extends ThreadParts {
+/** What the process answered, each thread for itself, leader first. */
+export interface CoreParts {
+  self: ThreadSelf[];
   settings: ProcessSettings;
   sigactions: Messages['sa_entry'][];
   timers: Messages['task_timers_entry'];
 }
 
-/** Adds to the leader's batch everything that only the process itself can tell. Some 75 operations. */
+/** Asks the process everything that only it can tell. The leader's batch (some 75 operations) is the caller's to run. */
 export function askTask(task: DumpTask, b: Batch): () => CoreParts {
-  const self = askSelf(b);
+  const self = task.threads.map((_, i) => (i === 0 ? askSelf(b) : task.borrowed.inThread(i, askSelf)));
   const settings = askSettings(b);
   const sigactions = askSigactions(b);
   const itimers = askItimers(b);
   const posix = askPosixTimers(task.pid, task.tids, b);
   return () => ({
-    self: self(),
+    self: self.map((answer) => answer()),
     settings: settings(),
     sigactions: sigactions(),
     timers: { ...itimers(), posix: posix() },
   });
 }
 
-/** Asks a thread that is not the leader. 8 stops. */
-export function askThread(task: DumpTask, index: number): ThreadParts {
-  return { self: askThreadSelf(task.borrowed, task.threads[index]!) };
-}
-
 /** The core entries of a process, leader first. */
-export function buildCores(ctx: DumpContext, task: DumpTask, parts: readonly ThreadParts[]): Entry<'core_entry'>[] {
+export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): Entry<'core_entry'>[] {
   return task.threads.map((thread, i) => {
-    const { self } = parts[i]!;
+    const self = parts.self[i]!;
     const peeked = task.peeked[i]!;
     const entry: Entry<'core_entry'> = {
       mtype: X86_64,
@@ -64,6 +55,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: readonly Thr
       thread_core: {
         ...robustListOf(thread.tracee.tid),
         ...schedOf(thread.tracee.tid),
+        timer_slack_ns: self.timerSlackNs,
         ...(i > 0 && { blk_sigset: thread.sigmask }),
         sas: self.altstack,
         ...(self.pdeathSignal !== 0 && { pdeath_sig: self.pdeathSignal }),
@@ -73,7 +65,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: readonly Thr
         ...(peeked.rseq && { rseq_entry: peeked.rseq }),
       },
     };
-    if (i === 0) entry.tc = taskCore(ctx, task, parts[0] as CoreParts);
+    if (i === 0) entry.tc = taskCore(ctx, task, parts);
     return entry;
   });
 }

@@ -5,7 +5,7 @@ import { Stats } from '../image/stats.js';
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { readStatus } from '../kernel/status.js';
-import { askTask, askThread, buildCores, zombieCore } from './core.js';
+import { askTask, buildCores, zombieCore } from './core.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { DumpFiles } from './files/dump-files.js';
 import { FrozenTree } from './freeze.js';
@@ -128,11 +128,7 @@ function dumpTasks(
     return { core, mm };
   });
   for (const task of tasks) task.batch().run();
-  const cores = tasks.map((task, i) => {
-    const parts = answers[i]!.core();
-    const threads = task.threads.slice(1).map((_, k) => askThread(task, k + 1));
-    return buildCores(ctx, task, [parts, ...threads]);
-  });
+  const cores = tasks.map((task, i) => buildCores(ctx, task, answers[i]!.core()));
   const mms = tasks.map((task, i) => answers[i]!.mm(task.exeId, task.vmas));
   const memdump = ctx.stats.phase('memdump_time');
   for (const [i, task] of tasks.entries()) {

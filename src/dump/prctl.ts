@@ -2,7 +2,6 @@ import * as PR from '../kernel/prctl.js';
 import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/signal.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
-import type { Borrowed, BorrowedThread, ThreadAnswer } from '../task/borrow.js';
 
 /** What a thread alone can say about itself. */
 export interface ThreadSelf {
@@ -10,11 +9,8 @@ export interface ThreadSelf {
   altstack: Messages['thread_sas_entry'];
   pdeathSignal: number;
   securebits: number;
+  timerSlackNs: bigint;
 }
-
-const SS_DISABLE = 2;
-
-const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function altstackOf(view: DataView): Messages['thread_sas_entry'] {
   return {
@@ -24,9 +20,9 @@ function altstackOf(view: DataView): Messages['thread_sas_entry'] {
   };
 }
 
-/** The leader's answers: 4 operations of its batch. */
+/** 5 operations of the thread's batch. */
 export function askSelf(b: Batch): () => ThreadSelf {
-  b.reserve(4, SIGALTSTACK_BYTES + 64);
+  b.reserve(5, SIGALTSTACK_BYTES + 64);
   const stack = b.out(SIGALTSTACK_BYTES);
   const tid = b.out(8);
   const signal = b.out(4);
@@ -35,28 +31,14 @@ export function askSelf(b: Batch): () => ThreadSelf {
   b.call('prctl', PR.PR_GET_TID_ADDRESS, tid, 0, 0, 0);
   b.call('prctl', PR.PR_GET_PDEATHSIG, signal, 0, 0, 0);
   const bits = b.call('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0);
+  const slack = b.call('prctl', PR.PR_GET_TIMERSLACK, 0, 0, 0, 0);
   return () => ({
     clearTidAddress: tid.view.getBigUint64(0, true),
     altstack: altstackOf(stack.view),
     pdeathSignal: signal.view.getInt32(0, true),
     securebits: bits.value,
+    timerSlackNs: BigInt(slack.value),
   });
-}
-
-/** The same of another thread. 8 stops. */
-export function askThreadSelf(borrowed: Borrowed, thread: BorrowedThread): ThreadSelf {
-  const [stack, tid, signal, bits] = borrowed.ask(thread, [
-    ['sigaltstack', 0, 'out'],
-    ['prctl', PR.PR_GET_TID_ADDRESS, 'out', 0, 0, 0],
-    ['prctl', PR.PR_GET_PDEATHSIG, 'out', 0, 0, 0],
-    ['prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0],
-  ]) as [ThreadAnswer, ThreadAnswer, ThreadAnswer, ThreadAnswer];
-  return {
-    clearTidAddress: tid.result < 0 ? 0n : viewOf(tid.out).getBigUint64(0, true),
-    altstack: stack.result < 0 ? { ss_sp: 0n, ss_size: 0n, ss_flags: SS_DISABLE } : altstackOf(viewOf(stack.out)),
-    pdeathSignal: signal.result < 0 ? 0 : viewOf(signal.out).getInt32(0, true),
-    securebits: Math.max(0, bits.result),
-  };
 }
 
 /** Settings of the process as a whole. */

@@ -1,5 +1,8 @@
 import { openSync, closeSync } from 'node:fs';
-import { areaBytes, WIDE } from '../task/area.js';
+import { areaBytes, SLIM, WIDE } from '../task/area.js';
+import * as C from '../kernel/clone.js';
+import * as L from '../task/generated/layout.js';
+import { cloneInto } from '../task/snapshot.js';
 import { readMaps } from '../kernel/maps.js';
 import { readChildren } from '../kernel/tasks.js';
 import { findGadgets } from '../task/arch/x86_64/gadgets.js';
@@ -11,6 +14,8 @@ import { createArea, spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 
 const WALL = 0x40000000;
+const THREAD_FLAGS =
+  C.CLONE_VM | C.CLONE_FS | C.CLONE_FILES | C.CLONE_SIGHAND | C.CLONE_THREAD | C.CLONE_SYSVSEM;
 /** Somewhere far from where the kernel puts a static program, its stack and the vDSO. */
 const BASE = 0x1000_0000_0000;
 
@@ -19,7 +24,7 @@ const BASE = 0x1000_0000_0000;
  * the first time takes ten times as long, and that time must not fall into the stop of the real tree.
  */
 export function rehearse(perform: (pid: number) => void): void {
-  const { area, fd } = createArea(BASE, areaBytes([WIDE]));
+  const { area, fd } = createArea(BASE, areaBytes([WIDE, SLIM]));
   const nothing = openSync('/dev/null', 'r+');
   try {
     const puppet = spawnPuppet({
@@ -34,6 +39,10 @@ export function rehearse(perform: (pid: number) => void): void {
       const b = puppet.batch();
       b.call('close', 3);
       b.call('setsid');
+      // a second thread: threads take ways of their own
+      const ring = area.ring(SLIM);
+      ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
+      cloneInto(b, ring, THREAD_FLAGS);
       b.run();
       perform(puppet.tid);
     } finally {

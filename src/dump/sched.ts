@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { Messages } from '../image/generated/messages.js';
-import { readTimerSlackNs } from '../kernel/scalar-files.js';
 import {
   IOPRIO_CLASS_SHIFT,
   IOPRIO_WHO_PROCESS,
@@ -40,18 +39,7 @@ export function schedOf(tid: number): Partial<ThreadCore> {
   }
   const io = sysRaw('ioprio_get', IOPRIO_WHO_PROCESS, tid);
   if (io >= 0 && io >>> IOPRIO_CLASS_SHIFT !== 0) out.io_priority = io;
-  const slack = timerSlack(tid);
-  if (slack !== undefined) out.timer_slack_ns = slack;
   return out;
-}
-
-/** Of a thread: its directory exists although /proc does not list it. */
-function timerSlack(tid: number): bigint | undefined {
-  try {
-    return readTimerSlackNs(tid);
-  } catch {
-    return undefined; // needs CAP_SYS_NICE
-  }
 }
 
 const MASK_BYTES = 1024;

@@ -15,6 +15,8 @@ export interface Addon {
   dropDeathWord(buffer: ArrayBuffer, offset: number): number;
   ringSubmit(buffer: ArrayBuffer, offset: number): void;
   ringWait(buffer: ArrayBuffer, offset: number, spins: number, timeoutMs: number): boolean;
+  /** Runs a ring's operations in crit itself. */
+  ringRun(buffer: ArrayBuffer, offset: number): void;
   /** The instruction: eax, ebx, ecx, edx. */
   cpuid(leaf: number, subleaf: number): Uint32Array;
   catchSignal(signal: number, word: Int32Array | null): number;

@@ -16,6 +16,8 @@ export interface RingShape {
 export const WIDE: RingShape = { nrOps: 1008, arenaBytes: 192 * 1024 };
 /** For a thread's own few questions. */
 export const NARROW: RingShape = { nrOps: 64, arenaBytes: 16 * 1024 };
+/** For what only a thread can tell of itself; there may be thousands. */
+export const SLIM: RingShape = { nrOps: 16, arenaBytes: 2048 };
 
 const roundUp = (n: number, to: number) => Math.ceil(n / to) * to;
 
@@ -46,12 +48,15 @@ export class Area implements Disposable {
   #used = L.AREA_RINGS;
   #held = false;
 
-  /** Maps `fd` (a memfd, or a map_files link of a puppet) and lays the area out. */
-  constructor(fd: number, base: number, sizeBytes: number) {
+  /**
+   * Maps `fd` (a memfd, or a map_files link of a puppet) and lays the area out. Without a base, the area is for crit's
+   * own use where it is mapped.
+   */
+  constructor(fd: number, base: number | undefined, sizeBytes: number) {
     const buffer = addon().mapShared(fd, sizeBytes);
     if (typeof buffer === 'number') throw new SysError('mmap', -buffer, 'the control area');
     this.buffer = buffer;
-    this.base = base;
+    this.base = base ?? Number(addon().addressOf(buffer));
     this.sizeBytes = sizeBytes;
     this.u32 = new Uint32Array(buffer);
     this.bytes = new Uint8Array(buffer);

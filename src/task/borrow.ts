@@ -1,9 +1,10 @@
 import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { Area, areaBytes, WIDE, type RingShape } from './area.js';
+import { Area, areaBytes, SLIM, WIDE, type RingShape } from './area.js';
 import { buildFrame, frameBytes } from './arch/x86_64/sigframe.js';
 import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
 import * as L from './generated/layout.js';
+import type { Batch } from './batch.js';
 import { Puppet } from './puppet.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import { RemoteError } from './remote-error.js';
@@ -21,6 +22,11 @@ const STABLE_BYTES = 512;
 const ALL_SIGNALS = 0xffffffffffffffffn;
 const PROT_RWX = 7;
 const MAP_SHARED_ANON_FIXED_NOREPLACE = 0x100021;
+const ARGUMENTS = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9];
+/** linux/futex.h: wakes the first word's waiters after adding -1 to the second; FUTEX_OP(ADD, -1, EQ, 0) */
+const FUTEX_WAKE_OP = 5;
+const MINUS_ONE = 0x10fff000;
+const INT_MAX = 0x7fffffff;
 
 /** A mapping of the task, as much as borrowing needs to know. */
 export interface BorrowMapping {
@@ -70,8 +76,8 @@ export function findHole(ranges: readonly { start: number; end: number }[], size
 
 /**
  * A stopped process under crit's control: the control area is mapped into it and its leader runs the blob; its other
- * threads can be asked single calls. Everything is put back by `[Symbol.dispose]`; should crit die at any instant, every
- * thread heals by itself, in this order (a trial of other orders lost tasks):
+ * threads may run it too. Everything is put back by `[Symbol.dispose]`; should crit die at any instant, every thread
+ * heals by itself, in this order (a trial of other orders lost tasks):
  *
  * 1. Two signal frames are written below the red zone before anything else is changed: one that unmaps the area and
  *    returns into the other, which holds the thread's registers, FP state and signal mask.
@@ -81,12 +87,13 @@ export function findHole(ranges: readonly { start: number; end: number }[], size
  *    even a death between that call and the blob's start unmaps it.
  * 4. The blob waits on the death word too and leaves through the same frames.
  *
- * Threads other than the leader never run code of the area: the leader may unmap it at any time.
+ * The leader unmaps the area, so it must leave last: another thread is counted in before it enters the blob, and the
+ * first of its two frames counts it out again by FUTEX_WAKE_OP, made by code outside the area.
  *
  * A process with a thread whose stack pointer is not in a real stack (a goroutine, a coroutine), or without a
  * restorer, gets its frames in the area itself as soon as that is there: then a death of crit leaves the area mapped.
  *
- * Cost: 5 ptrace stops a process and 1 batch; 2 stops a call of another thread.
+ * Cost: 5 ptrace stops a process and 1 batch; 1 stop and 1 batch for each other thread that is used.
  */
 export class Borrowed implements Disposable {
   readonly pid: number;
@@ -99,6 +106,8 @@ export class Borrowed implements Disposable {
   readonly #scratch: number;
   readonly #frameRoom: number;
   readonly #roomy: boolean;
+  /** Those that run the blob beside the leader. */
+  readonly #others = new Set<BorrowedThread>();
   #released = false;
 
   private constructor(
@@ -128,7 +137,7 @@ export class Borrowed implements Disposable {
     mappings: readonly BorrowMapping[],
     spareRings: readonly RingShape[] = [],
   ): Borrowed {
-    const shapes = [WIDE, ...spareRings];
+    const shapes = [WIDE, ...spareRings, ...threads.slice(1).map(() => SLIM)];
     const gadgets = findGadgets(pid, executableMappings(mappings));
     if (!gadgets)
       throw new CritError(
@@ -141,7 +150,7 @@ export class Borrowed implements Disposable {
     const base = findHole(mappings, size);
     const main = threads[0]!;
     // 1, 2
-    if (gadgets.restorer !== undefined) writeFrames(main, gadgets, { base, size });
+    if (gadgets.restorer !== undefined) writeFrames(main, gadgets, ['munmap', base, size]);
     park(main, gadgets);
     let area: Area;
     try {
@@ -167,21 +176,26 @@ export class Borrowed implements Disposable {
 
   #start(): void {
     const main = this.threads[0]!;
-    const ring = this.#ring;
-    ring.set(L.RING_ON_DEATH, L.DEATH_LEAVE);
     const stackHome = main.home;
     if (!this.#roomy) this.#areaFrame(main, 0);
-    ring.set64(L.RING_LEAVE_SP, main.home! + 8);
+    this.#ring.set64(L.RING_INSIDE_PTR, this.area.base + L.AREA_INSIDE);
+    this.#enter(main, this.#ring);
+    if (!this.#roomy && stackHome !== undefined) putBack(main);
+  }
+
+  /** Lets a parked thread run the blob. */
+  #enter(thread: BorrowedThread, ring: Ring): void {
+    ring.set(L.RING_ON_DEATH, L.DEATH_LEAVE);
+    ring.set64(L.RING_LEAVE_SP, thread.home! + 8);
     ring.set64(L.RING_LEAVE_IP, this.#restorer);
-    const regs = main.regs.slice();
+    const regs = thread.regs.slice();
     regs[REG.ip] = BigInt(this.area.entry);
     regs[REG.sp] = BigInt(ring.stackTop);
     regs[REG.di] = BigInt(ring.address);
     regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
     regs[REG.flags] = regs[REG.flags]! & ~0x500n; // direction and trap flag
-    main.tracee.setRegs(regs);
-    main.tracee.cont();
-    if (!this.#roomy && stackHome !== undefined) putBack(main);
+    thread.tracee.setRegs(regs);
+    thread.tracee.cont();
   }
 
   get #restorer(): number {
@@ -205,24 +219,38 @@ export class Borrowed implements Disposable {
   }
 
   /**
-   * System calls in a thread other than the leader (the leader has the puppet). `out` in place of an argument stands
-   * for the address of 64 zeroed bytes that come back with the result. 2 stops a call.
+   * Has a thread other than the leader (which has the puppet) run one batch. It is filled before the thread enters the
+   * blob, so that it need not be woken for it.
+   * @returns waits for the batch and reads the answer
    */
-  ask(thread: BorrowedThread, calls: readonly (readonly [SyscallName, ...(number | 'out')[]])[]): ThreadAnswer[] {
-    const gadgets = this.#roomy ? this.#gadgets : { ...this.#gadgets, restorer: this.#restorer };
-    if (this.#roomy) writeFrames(thread, gadgets);
-    else this.#areaFrame(thread, this.threads.indexOf(thread));
-    park(thread, gadgets);
-    try {
-      return calls.map(([name, ...args]) => {
-        this.area.bytes.fill(0, this.#scratch, this.#scratch + 64);
-        const words = args.map((arg) => (arg === 'out' ? this.area.base + this.#scratch : arg));
-        const result = steppedCall(thread, gadgets, name, words);
-        return { result, out: this.area.bytes.slice(this.#scratch, this.#scratch + 64) };
-      });
-    } finally {
-      restoreThread(thread);
+  inThread<T>(index: number, ask: (b: Batch) => () => T): () => T {
+    const thread = this.threads[index]!;
+    if (index === 0 || this.#others.has(thread)) throw new RangeError(`thread ${index} runs the blob already`);
+    const ring = this.area.ring(SLIM);
+    ring.set(L.RING_SPIN, 0); // there is no next batch
+    const batch = new Puppet(ring, thread.tracee.tid, thread.tracee).batch();
+    const answer = ask(batch);
+    batch.submit();
+    if (this.#roomy) {
+      const inside = this.area.base + L.AREA_INSIDE;
+      writeFrames(thread, this.#gadgets, ['futex', inside, FUTEX_WAKE_OP, INT_MAX, 0, inside, MINUS_ONE]);
+      this.#countInside(1);
+      park(thread, this.#gadgets);
+    } else {
+      this.#areaFrame(thread, index);
+      park(thread, { ...this.#gadgets, restorer: this.#restorer });
     }
+    this.#others.add(thread);
+    this.#enter(thread, ring);
+    return () => {
+      batch.run();
+      return answer();
+    };
+  }
+
+  /** Without room on the stacks nobody unmaps the area, and nobody has to be waited for. */
+  #countInside(by: number): void {
+    if (this.#roomy) this.area.u32[L.AREA_INSIDE >>> 2]! += by;
   }
 
   /** Bytes of the area that no batch reuses, for what a cure must find: at most 512. */
@@ -259,9 +287,16 @@ export class Borrowed implements Disposable {
     if (this.#released) return;
     this.#released = true;
     const main = this.threads[0]!;
-    main.tracee.stop();
+    for (const thread of this.#others) thread.tracee.interrupt();
+    main.tracee.interrupt();
+    for (const thread of this.#others) {
+      thread.tracee.waitTrap();
+      restoreThread(thread);
+      this.#countInside(-1);
+    }
+    main.tracee.waitTrap();
     if (!this.#roomy && this.#gadgets.restorer !== undefined)
-      writeFrames(main, this.#gadgets, { base: this.area.base, size: this.area.sizeBytes });
+      writeFrames(main, this.#gadgets, ['munmap', this.area.base, this.area.sizeBytes]);
     park(main, this.#gadgets);
     steppedCall(main, this.#gadgets, 'munmap', [this.area.base, this.area.sizeBytes]);
     restoreThread(main);
@@ -281,12 +316,6 @@ export function executableMappings(mappings: readonly BorrowMapping[]): ExecMapp
     .map((m) => ({ start: m.start, end: m.end, key: m.key, vdso: m.name === '[vdso]' }));
 }
 
-/** What a thread answered: the result or -errno, and the bytes at 'out'. What it says is not trusted. */
-export interface ThreadAnswer {
-  result: number;
-  out: Uint8Array;
-}
-
 const hex = (n: number) => `0x${n.toString(16)}`;
 const roundPage = (n: number) => Math.ceil(n / PAGE) * PAGE;
 
@@ -304,8 +333,12 @@ function hasRoom(thread: BorrowedThread, mappings: readonly BorrowMapping[]): bo
   return low >= mapping.start && tls >= mapping.start && tls < mapping.end;
 }
 
-/** Writes the way home below the stack; with `unmap`, one that unmaps the area first (step 1). */
-function writeFrames(thread: BorrowedThread, gadgets: Gadgets, unmap?: { base: number; size: number }): void {
+/** Writes the way home below the stack (step 1): first a system call, then the thread's own state. */
+function writeFrames(
+  thread: BorrowedThread,
+  gadgets: Gadgets,
+  [name, ...args]: readonly [SyscallName, ...number[]],
+): void {
   const restorer = gadgets.restorer!;
   const top = Number(thread.regs[REG.sp]) - REDZONE;
   const back = buildFrame(top, {
@@ -314,20 +347,13 @@ function writeFrames(thread: BorrowedThread, gadgets: Gadgets, unmap?: { base: n
     mask: thread.sigmask,
     restorer,
   });
-  let { address, bytes } = back;
-  if (unmap) {
-    const regs = thread.regs.slice();
-    regs[REG.ip] = BigInt(gadgets.syscall);
-    regs[REG.ax] = BigInt(SYSCALLS.munmap);
-    regs[REG.di] = BigInt(unmap.base);
-    regs[REG.si] = BigInt(unmap.size);
-    regs[REG.sp] = BigInt(back.address);
-    const first = buildFrame(back.address - 8, { regs, mask: ALL_SIGNALS, restorer });
-    bytes = new Uint8Array(top - first.address);
-    bytes.set(first.bytes, 0);
-    bytes.set(back.bytes, back.address - first.address);
-    address = first.address;
-  }
+  const regs = callRegs(thread, gadgets, name, args);
+  regs[REG.sp] = BigInt(back.address);
+  const first = buildFrame(back.address - 8, { regs, mask: ALL_SIGNALS, restorer });
+  const { address } = first;
+  const bytes = new Uint8Array(top - address);
+  bytes.set(first.bytes, 0);
+  bytes.set(back.bytes, back.address - address);
   try {
     thread.saved = { address, bytes: readMemory(thread.tracee.tid, address, bytes.length) };
     writeMemory(thread.tracee.tid, address, bytes);
@@ -350,6 +376,18 @@ function park(thread: BorrowedThread, gadgets: Gadgets): void {
   thread.tracee.setSigmask(ALL_SIGNALS);
 }
 
+/** Registers with which a thread makes a system call through code that it has mapped anyway. */
+function callRegs(thread: BorrowedThread, gadgets: Gadgets, name: SyscallName, args: readonly number[]): Regs {
+  const regs = thread.regs.slice();
+  ARGUMENTS.forEach((reg, i) => {
+    regs[reg] = BigInt.asUintN(64, BigInt(args[i] ?? 0));
+  });
+  regs[REG.ax] = BigInt(SYSCALLS[name]);
+  regs[REG.ip] = BigInt(gadgets.syscall);
+  regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+  return regs;
+}
+
 /**
  * One system call in a parked thread, through code that the thread has mapped anyway; it returns onto the thread's way
  * home. Not PTRACE_SINGLESTEP: the trap flag would outlive the tracer. 2 stops.
@@ -357,15 +395,8 @@ function park(thread: BorrowedThread, gadgets: Gadgets): void {
  */
 function steppedCall(thread: BorrowedThread, gadgets: Gadgets, name: SyscallName, args: readonly number[]): number {
   const { tracee } = thread;
-  const regs = thread.regs.slice();
-  const order = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9];
-  order.forEach((reg, i) => {
-    regs[reg] = BigInt.asUintN(64, BigInt(args[i] ?? 0));
-  });
-  regs[REG.ax] = BigInt(SYSCALLS[name]);
-  regs[REG.ip] = BigInt(gadgets.syscall);
+  const regs = callRegs(thread, gadgets, name, args);
   if (thread.home !== undefined) regs[REG.sp] = BigInt(thread.home);
-  regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
   tracee.setRegs(regs);
   for (let stops = 0; stops < 2;) {
     sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);

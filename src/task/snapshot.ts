@@ -2,11 +2,21 @@ import { NARROW, WIDE } from './area.js';
 import type { Borrowed } from './borrow.js';
 import * as L from './generated/layout.js';
 import { Puppet } from './puppet.js';
-import { Batch } from './batch.js';
+import { Batch, type Ref } from './batch.js';
+import type { Ring } from './ring.js';
 
 const CLONE_VM = 0x100;
 const CLONE_ARGS_BYTES = 88;
 const WALL = 0x40000000;
+
+/** Adds a clone(2) whose child begins in a ring of its own, without a signal at its end. */
+export function cloneInto(b: Batch, ring: Ring, flags: number): Ref {
+  const words = new BigUint64Array(CLONE_ARGS_BYTES / 8);
+  words[0] = BigInt(flags);
+  words[5] = BigInt(ring.stackBase);
+  words[6] = BigInt(L.PUPPET_STACK_SIZE);
+  return b.tryCall('clone', new Uint8Array(words.buffer), CLONE_ARGS_BYTES, ring.address);
+}
 
 /** The rings that a snapshot needs besides the leader's own. */
 export const SNAPSHOT_RINGS = [NARROW, WIDE] as const;
@@ -27,24 +37,17 @@ export function snapshot(borrowed: Borrowed, keepFds: readonly number[]): Puppet
   const copy = borrowed.spareRing(WIDE);
   middle.set(L.RING_ON_DEATH, L.DEATH_EXIT);
   copy.set(L.RING_ON_DEATH, L.DEATH_EXIT);
-  const args = (flags: number, ring: typeof middle) => {
-    const words = new BigUint64Array(CLONE_ARGS_BYTES / 8);
-    words[0] = BigInt(flags);
-    words[5] = BigInt(ring.stackBase);
-    words[6] = BigInt(L.PUPPET_STACK_SIZE);
-    return new Uint8Array(words.buffer);
-  };
   // The intermediate finds its command waiting: nobody has to tell it anything.
   const prepared = new Batch(
     middle,
     () => borrowed.pid,
     () => undefined,
   );
-  prepared.tryCall('clone', args(0, copy), CLONE_ARGS_BYTES, copy.address);
+  cloneInto(prepared, copy, 0);
   prepared.call('exit', 0);
   prepared.submit();
   const b = borrowed.puppet.batch();
-  const child = b.tryCall('clone', args(CLONE_VM, middle), CLONE_ARGS_BYTES, middle.address);
+  const child = cloneInto(b, middle, CLONE_VM);
   b.tryCall('wait4', child, null, WALL, null);
   b.run();
   if (child.value < 0) return undefined;
