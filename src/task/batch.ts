@@ -40,24 +40,30 @@ export class Ref {
 export class Out {
   readonly address: number;
   readonly sizeBytes: number;
-  #bytes: Uint8Array | undefined;
+  /** A copy of what its piece of the batch used of the arena, and where this begins in it. */
+  #arena: ArrayBuffer | undefined;
+  #offset = 0;
   constructor(address: number, sizeBytes: number) {
     this.address = address;
     this.sizeBytes = sizeBytes;
   }
-  resolve(bytes: Uint8Array): void {
-    this.#bytes = bytes;
+  resolve(arena: ArrayBuffer, offset: number): void {
+    this.#arena = arena;
+    this.#offset = offset;
   }
   get done(): boolean {
-    return this.#bytes !== undefined;
+    return this.#arena !== undefined;
+  }
+  #copied(): ArrayBuffer {
+    if (!this.#arena) throw new Error('the batch of this buffer has not run');
+    return this.#arena;
   }
   /** What is there after the run. */
   get bytes(): Uint8Array {
-    if (!this.#bytes) throw new Error('the batch of this buffer has not run');
-    return this.#bytes;
+    return new Uint8Array(this.#copied(), this.#offset, this.sizeBytes);
   }
   get view(): DataView {
-    return new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    return new DataView(this.#copied(), this.#offset, this.sizeBytes);
   }
   /** The argument that is the int stored at `offset` when the operation runs. */
   int(offset = 0): Load {
@@ -251,9 +257,11 @@ export class Batch {
       const at = (opsOffset + i * L.OP_SIZE + L.OP_RESULT) >>> 2;
       refs[i]!.resolve((u32[at + 1]! | 0) * WORD + u32[at]!);
     }
-    for (const out of this.#outs) {
-      const at = out.address - area.base;
-      out.resolve(area.bytes.slice(at, at + out.sizeBytes));
+    if (this.#outs.length > 0) {
+      // one copy for all: a buffer of its own for each costs more than the calls
+      const from = this.ring.arenaOffset;
+      const arena = area.buffer.slice(from, from + this.#arena);
+      for (const out of this.#outs) out.resolve(arena, out.address - area.base - from);
     }
     const names = this.#names;
     const args = this.#args;

@@ -28,8 +28,8 @@ export interface FileKind {
   /**
    * The entry of files.img, less its type and id. Called once per description while the tree stands; what costs time or
    * needs all of the tree to be known is left to `files.whenKnown` and `files.finally`.
-   * @param fd crit's own descriptor of the description, closed after the call: looking must not change its state
+   * Looking (`files.use`) must not change the description's state.
    * @throws CritError UNSUPPORTED, by `unsupported()`
    */
-  describe(file: Description, fd: number, files: Files): Omit<FileEntry, 'type' | 'id'>;
+  describe(file: Description, files: Files): Omit<FileEntry, 'type' | 'id'>;
 }

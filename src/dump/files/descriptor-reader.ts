@@ -1,40 +1,110 @@
 import { closeSync } from 'node:fs';
 import { sysRaw, SysError, cString } from '../../native/sys.js';
-import { parseFdInfo, type FdInfo } from '../../kernel/fdinfo.js';
+import type { FownEntry } from '../../image/generated/messages.js';
+import { stringOfBytes } from '../../image/utf8.js';
+import { parseFdInfo, readFdInfo, type FdInfo } from '../../kernel/fdinfo.js';
+import { KCMP_FILE } from '../../kernel/kcmp.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
-import { O_DIRECTORY, O_PATH } from '../../kernel/open-flags.js';
+import { F_GETOWN_EX, F_GETSIG, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../kernel/open-flags.js';
+import { STAT_BYTES } from '../../kernel/stat.js';
+import { ownBatch } from '../../task/own.js';
+import { parseStat, readLink, type FileStat } from './file-stat.js';
+import { ownerOf } from './owner.js';
 
-let chunk = Buffer.alloc(1 << 16);
+/** Room for an fdinfo; longer ones (an epoll of many targets) are read on their own. */
+const INFO_BYTES = 512;
+const LINK_BYTES = 256;
+const OWNER_BYTES = 8;
 
-/** Looks at the descriptors of one process from outside: no stop, no batch; 5 system calls of crit's a descriptor. */
+/** What a descriptor is: the descriptor's own flag and the description's state. */
+export interface DescriptorInfo {
+  readonly fd: number;
+  readonly info: FdInfo;
+  /** It is the description that the other process has under this number. */
+  readonly inherited: boolean;
+}
+
+/** What a description refers to. */
+export interface DescriptorTarget {
+  /** As /proc/PID/fd/N spells it, seen from crit. */
+  readonly link: string;
+  readonly stat: FileStat;
+  readonly owner: FownEntry;
+}
+
+/**
+ * Looks at the descriptors of one process from outside: no stop, and no step into JavaScript for each call, of which a
+ * descriptor takes three to ten.
+ */
 export class DescriptorReader implements Disposable {
   readonly pid: number;
   readonly #pidfd: number;
   readonly #fdinfo: number;
+  readonly #fd: number;
 
   constructor(pid: number) {
     this.pid = pid;
     this.#pidfd = openPidfd(pid);
-    const dir = sysRaw('open', cString(`/proc/${pid}/fdinfo`), O_PATH | O_DIRECTORY);
-    if (dir < 0) throw new SysError('open', -dir, `of /proc/${pid}/fdinfo`);
-    this.#fdinfo = dir;
+    this.#fdinfo = openDirectory(`/proc/${pid}/fdinfo`);
+    this.#fd = openDirectory(`/proc/${pid}/fd`);
   }
 
-  /** fdinfo of a descriptor, and whether a file lock is held through it. */
-  info(fd: number): FdInfo {
-    const file = sysRaw('openat', this.#fdinfo, cString(String(fd)), 0);
-    if (file < 0) throw new SysError('openat', -file, `of /proc/${this.pid}/fdinfo/${fd}`);
-    let used = 0;
-    for (;;) {
-      const n = sysRaw('read', file, chunk.subarray(used), chunk.length - used);
-      if (n < 0) throw new SysError('read', -n, `of /proc/${this.pid}/fdinfo/${fd}`);
-      used += n;
-      // the kernel renders the whole text at once: a short read ends it
-      if (used < chunk.length) break;
-      chunk = Buffer.concat([chunk], chunk.length * 2);
-    }
-    sysRaw('close', file);
-    return parseFdInfo(chunk.toString('latin1', 0, used), `/proc/${this.pid}/fdinfo/${fd}`);
+  /** fdinfo of descriptors, each compared with the same number of another process. @throws SysError, ProcGone */
+  infos(fds: readonly number[], other?: number): DescriptorInfo[] {
+    const b = ownBatch();
+    const asked = fds.map((fd) => {
+      b.reserve(4, INFO_BYTES + 64);
+      const text = b.out(INFO_BYTES);
+      const file = b.tryCall('openat', this.#fdinfo, String(fd), O_CLOEXEC, 0);
+      const n = b.tryCall('read', file, text, INFO_BYTES);
+      b.tryCall('close', file);
+      const order = other === undefined ? undefined : b.tryCall('kcmp', other, this.pid, KCMP_FILE, fd, fd);
+      return { fd, text, n, order };
+    });
+    b.run();
+    return asked.map(({ fd, text, n, order }) => {
+      const source = `/proc/${this.pid}/fdinfo/${fd}`;
+      if (n.value < 0) throw new SysError('read', -n.value, `of ${source}`);
+      const { bytes } = text;
+      return {
+        fd,
+        // the kernel renders the whole text at once: a read that fills the buffer may not have been all
+        info:
+          n.value < INFO_BYTES
+            ? parseFdInfo(stringOfBytes(bytes, 0, n.value), source)
+            : readFdInfo(this.pid, fd),
+        inherited: order?.value === 0,
+      };
+    });
+  }
+
+  /** What descriptors refer to. @throws SysError */
+  targets(fds: readonly number[]): DescriptorTarget[] {
+    const b = ownBatch();
+    const asked = fds.map((fd) => {
+      b.reserve(6, STAT_BYTES + LINK_BYTES + OWNER_BYTES + 64);
+      const stat = b.out(STAT_BYTES);
+      const link = b.out(LINK_BYTES);
+      const owner = b.out(OWNER_BYTES);
+      const own = b.tryCall('pidfd_getfd', this.#pidfd, fd, 0);
+      const stated = b.tryCall('fstat', own, stat);
+      const length = b.tryCall('readlinkat', this.#fd, String(fd), link, LINK_BYTES);
+      const signal = b.tryCall('fcntl', own, F_GETSIG, 0);
+      const owned = b.tryCall('fcntl', own, F_GETOWN_EX, owner);
+      b.tryCall('close', own);
+      return { fd, own, stat, stated, link, length, signal, owner, owned };
+    });
+    b.run();
+    return asked.map(({ fd, own, stat, stated, link, length, signal, owner, owned }) => {
+      if (own.value < 0) throw new SysError('pidfd_getfd', -own.value, `of process ${this.pid}, descriptor ${fd}`);
+      if (stated.value < 0) throw new SysError('fstat', -stated.value, `of process ${this.pid}, descriptor ${fd}`);
+      const path = `/proc/${this.pid}/fd/${fd}`;
+      return {
+        stat: parseStat(stat.view),
+        link: length.value >= 0 && length.value < LINK_BYTES ? stringOfBytes(link.bytes, 0, length.value) : readLink(path),
+        owner: ownerOf(signal.value, owned.value, owner.view, (use) => this.use(fd, use)),
+      };
+    });
   }
 
   /** crit's own descriptor of the same description; the caller closes it. @throws SysError */
@@ -42,8 +112,25 @@ export class DescriptorReader implements Disposable {
     return takeFd(this.#pidfd, fd);
   }
 
+  /** crit's own descriptor of the same description, for as long as `work` takes. @throws SysError */
+  use<T>(fd: number, work: (own: number) => T): T {
+    const own = this.take(fd);
+    try {
+      return work(own);
+    } finally {
+      closeSync(own);
+    }
+  }
+
   [Symbol.dispose](): void {
     closeSync(this.#pidfd);
     closeSync(this.#fdinfo);
+    closeSync(this.#fd);
   }
+}
+
+function openDirectory(path: string): number {
+  const fd = sysRaw('open', cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) throw new SysError('open', -fd, `of ${path}`);
+  return fd;
 }

@@ -11,14 +11,14 @@ import { devMajor, devMinor, S_IFCHR, S_IFMT, S_IFREG } from '../../kernel/stat.
 import { sysRaw } from '../../native/sys.js';
 import type { DumpContext, DumpTask, OutEntry } from '../context.js';
 import type { Description } from './description.js';
-import { DescriptorReader } from './descriptor-reader.js';
-import { readLink, statFd, statPath, type FileStat } from './file-stat.js';
+import { DescriptorReader, type DescriptorTarget } from './descriptor-reader.js';
+import { readLink, statPath, type FileStat } from './file-stat.js';
 import type { Files } from './files.js';
 import { KernelOrder, sameObject } from './kernel-order.js';
 import { kindOf } from './kinds.js';
 import { memfdName, SharedMemoryObjects, shmemDev } from './memfd.js';
 import { Names, type OpenFile } from './names.js';
-import { NO_OWNER, readOwner } from './owner.js';
+import { NO_OWNER } from './owner.js';
 import { regularFile } from './regular-entry.js';
 import { unsupported } from './unsupported.js';
 
@@ -45,7 +45,8 @@ interface Context {
  * The descriptors of the tree, and its places in file systems. Everything is asked from outside, while the tree stands:
  * /proc, pidfd_getfd(2) and kcmp(2); only queues of unix sockets need a batch in the task.
  *
- * Cost: 7 system calls of crit's a descriptor, 1 kcmp and 3 calls for one that the parent process has too.
+ * Cost: 9 system calls of crit's a descriptor and log2(n) kcmp where n are alike; 4 for one that the parent process
+ * has too.
  */
 export class DumpFiles implements Disposable {
   readonly #ctx: DumpContext;
@@ -94,6 +95,7 @@ export class DumpFiles implements Disposable {
       addRegular: (file, flags, pos, fown) => this.#addRegular(file, flags, pos, fown),
       memfdInode: (name, stat, fd) => this.#memory.add(name, stat, fd),
       take: (file) => this.#reader(file.task.pid).take(file.fd),
+      use: (file, work) => this.#reader(file.task.pid).use(file.fd, work),
       tableOf: (file) => this.#tables.get(file.task.pid)!.byFd,
       descriptions: this.#descriptions,
       once: (key) => this.#once.has(key) || !this.#once.add(key),
@@ -139,13 +141,17 @@ export class DumpFiles implements Disposable {
     if (known) return;
     // what was inherited by fork mostly stands under the same number in the parent
     const parent = this.#tables.get(task.frozen.ppid);
-    for (const fd of readFds(pid)) {
-      const info = this.#reader(pid).info(fd);
+    const reader = this.#reader(pid);
+    const all = reader.infos(readFds(pid), parent?.pid);
+    for (const { fd, info } of all)
       if (info.lines.length > 0 && fdLocks(info).length > 0)
         throw unsupported({ task, fd, link: readLink(`/proc/${pid}/fd/${fd}`) }, 'a lock on a file');
-      let file = parent?.byFd.get(fd);
-      if (!file || sysRaw('kcmp', parent!.pid, pid, KCMP_FILE, fd, fd) !== 0) file = this.#describe(task, fd, info);
-      table.byFd.set(fd, file);
+    const isNew = all.filter(({ inherited }) => !inherited);
+    const targets = reader.targets(isNew.map(({ fd }) => fd));
+    isNew.forEach(({ fd, info }, i) => table.byFd.set(fd, this.#describe(task, fd, info, targets[i]!)));
+    for (const { fd, info, inherited } of all) {
+      if (inherited) table.byFd.set(fd, parent!.byFd.get(fd)!);
+      const file = table.byFd.get(fd)!;
       table.entries.push({
         id: file.id,
         flags: info.cloexec ? FD_CLOEXEC : 0,
@@ -161,44 +167,28 @@ export class DumpFiles implements Disposable {
   }
 
   /** The description behind a descriptor: one that is known, or a new one. */
-  #describe(task: DumpTask, fd: number, info: Description['info']): Description {
-    const own = this.#reader(task.pid).take(fd);
-    try {
-      const stat = statFd(own);
-      const key = `${stat.dev}:${stat.ino}:${info.pos}:${info.flags}`;
-      let alike = this.#byKey.get(key);
-      if (!alike)
-        this.#byKey.set(
-          key,
-          (alike = new KernelOrder<Description>((a, b) =>
-            sysRaw('kcmp', a.task.pid, b.task.pid, KCMP_FILE, a.fd, b.fd),
-          )),
-        );
-      const file: Description = {
-        id: this.#nextId,
-        task,
-        fd,
-        link: '',
-        stat,
-        info,
-        owner: NO_OWNER,
-      };
-      const known = alike.findOrAdd(file);
-      if (known) return known;
-      this.#nextId++;
-      const complete = file as { -readonly [K in keyof Description]: Description[K] };
-      complete.link = readLink(`/proc/self/fd/${own}`);
-      complete.owner = readOwner(own, info.flags);
-      const kind = kindOf(file);
-      this.#types.set(file, kind.type);
-      this.#descriptions.push(file);
-      const entry: FileEntry = { type: kind.type, id: file.id };
-      this.#files.push(entry);
-      Object.assign(entry, kind.describe(file, own, this.#sink));
-      return file;
-    } finally {
-      closeSync(own);
-    }
+  #describe(task: DumpTask, fd: number, info: Description['info'], target: DescriptorTarget): Description {
+    const { stat } = target;
+    const key = `${stat.dev}:${stat.ino}:${info.pos}:${info.flags}`;
+    let alike = this.#byKey.get(key);
+    if (!alike)
+      this.#byKey.set(
+        key,
+        (alike = new KernelOrder<Description>((a, b) =>
+          sysRaw('kcmp', a.task.pid, b.task.pid, KCMP_FILE, a.fd, b.fd),
+        )),
+      );
+    const file: Description = { id: this.#nextId, task, fd, info, ...target };
+    const known = alike.findOrAdd(file);
+    if (known) return known;
+    this.#nextId++;
+    const kind = kindOf(file);
+    this.#types.set(file, kind.type);
+    this.#descriptions.push(file);
+    const entry: FileEntry = { type: kind.type, id: file.id };
+    this.#files.push(entry);
+    Object.assign(entry, kind.describe(file, this.#sink));
+    return file;
   }
 
   #addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number {

@@ -8,7 +8,7 @@ import { noteData, pipeId } from './pipe.js';
 export const fifo: FileKind = {
   type: FdTypes.FIFO,
   matches: ({ link, stat, info }) => (stat.mode & S_IFMT) === S_IFIFO && link.startsWith('/') && !(info.flags & O_PATH),
-  describe: (file, _fd, files) => {
+  describe: (file, files) => {
     const regf = files.addRegular(
       {
         link: file.link,

@@ -22,7 +22,8 @@ export interface FileStat {
 
 const buffer = new DataView(new ArrayBuffer(STAT_BYTES));
 
-function parse(): FileStat {
+/** struct stat as the kernel writes it. */
+export function parseStat(buffer: DataView): FileStat {
   const u64 = (at: number) => buffer.getBigUint64(at, true);
   const u32 = (at: number) => buffer.getUint32(at, true);
   return {
@@ -44,7 +45,7 @@ function parse(): FileStat {
 export function statFd(fd: number): FileStat {
   const r = sysRaw('fstat', fd, buffer.buffer);
   if (r < 0) throw new SysError('fstat', -r, `of descriptor ${fd}`);
-  return parse();
+  return parseStat(buffer);
 }
 
 /** stat(2), or lstat(2), of a path: undefined when there is no such file. @throws SysError */
@@ -52,7 +53,7 @@ export function statPath(path: string, nofollow = false): FileStat | undefined {
   const r = sysRaw('newfstatat', AT_FDCWD, pathBytes(path), buffer.buffer, nofollow ? AT_SYMLINK_NOFOLLOW : 0);
   if (r === -2 || r === -20) return undefined;
   if (r < 0) throw new SysError('newfstatat', -r, `of ${path}`);
-  return parse();
+  return parseStat(buffer);
 }
 
 /** s_dev of the file system as the kernel counts devices: major << 20 | minor. */

@@ -23,6 +23,8 @@ export interface Files {
   memfdInode(name: string, stat: FileStat, fd: number): number;
   /** crit's own descriptor of a description; the caller closes it. */
   take(file: Description): number;
+  /** The same, closed after the call. */
+  use<T>(file: Description, work: (fd: number) => T): T;
   /** The descriptions of the table that a task has, by number. */
   tableOf(file: Description): ReadonlyMap<number, Description>;
   /** False for the first call with a key, true for later ones. */

@@ -34,7 +34,7 @@ export function memfdName(link: string): string {
 export const memfd: FileKind = {
   type: FdTypes.MEMFD,
   matches: ({ link, stat }) => stat.dev === shmemDev() || link.startsWith(PREFIX),
-  describe: (file, fd, files) => {
+  describe: (file, files) => {
     if (file.stat.dev !== shmemDev()) throw unsupported(file, 'a memfd of huge pages');
     return {
       memfd: {
@@ -42,7 +42,7 @@ export const memfd: FileKind = {
         flags: file.info.flags,
         pos: file.info.pos,
         fown: file.owner,
-        inode_id: files.memfdInode(memfdName(file.link), file.stat, fd),
+        inode_id: files.use(file, (fd) => files.memfdInode(memfdName(file.link), file.stat, fd)),
       },
     };
   },

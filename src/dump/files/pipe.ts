@@ -26,7 +26,7 @@ export const pipe: FileKind = {
   type: FdTypes.PIPE,
   matches: ({ link, stat, info }) =>
     (stat.mode & S_IFMT) === S_IFIFO && link.startsWith('pipe:[') && !(info.flags & O_PATH),
-  describe: (file, _fd, files) => {
+  describe: (file, files) => {
     noteData(file, files, 'PIPES_DATA');
     return { pipe: { id: file.id, pipe_id: pipeId(file), flags: file.info.flags, fown: file.owner } };
   },

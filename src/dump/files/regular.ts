@@ -16,7 +16,7 @@ export const regular: FileKind = {
     if (type === S_IFREG || type === S_IFDIR || type === S_IFLNK) return true;
     return (info.flags & O_PATH) !== 0 && HANDLES.has(type);
   },
-  describe: (file, _fd, files) => ({
+  describe: (file, files) => ({
     reg: regularEntry({
       id: file.id,
       name: files.nameOf(file.id, {

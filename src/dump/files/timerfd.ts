@@ -14,13 +14,14 @@ import { unsupported } from './unsupported.js';
 export const timerfd: FileKind = {
   type: FdTypes.TIMERFD,
   matches: ({ link }) => link === 'anon_inode:[timerfd]',
-  describe: (file, fd) => {
+  describe: (file, files) => {
     let told = timerFdInfo(file.info);
     if (!told) throw unsupported(file, 'a timerfd about which the kernel tells nothing');
-    if (isOverdue(told)) {
-      sysRaw('timerfd_gettime', fd, new Uint8Array(ITIMERSPEC_BYTES));
-      told = timerFdInfo(parseFdInfo(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))) ?? told;
-    }
+    if (isOverdue(told))
+      told = files.use(file, (fd) => {
+        sysRaw('timerfd_gettime', fd, new Uint8Array(ITIMERSPEC_BYTES));
+        return timerFdInfo(parseFdInfo(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))) ?? told!;
+      });
     return {
       tfd: {
         id: file.id,

@@ -32,7 +32,7 @@ function isTty(file: Description): boolean {
 export const tty: FileKind = {
   type: FdTypes.TTY,
   matches: (file) => (file.stat.mode & S_IFMT) === S_IFCHR && !(file.info.flags & O_PATH) && isTty(file),
-  describe: (file, fd, files) => {
+  describe: (file, files) => {
     const major = devMajor(file.stat.rdev);
     const minor = devMinor(file.stat.rdev);
     if (major === TTYAUX_MAJOR && minor === PTMX_MINOR) throw unsupported(file, 'the master of a pseudoterminal');
@@ -40,7 +40,7 @@ export const tty: FileKind = {
       throw unsupported(file, 'a terminal', "needs --shell-job, and to be the shell's own");
     const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
     const id = infoId(major, minor);
-    if (!files.once(`tty:${id}`)) files.put('TTY_INFO', { message: describeTerminal(file, fd, id, index) });
+    if (!files.once(`tty:${id}`)) files.put('TTY_INFO', { message: files.use(file, (fd) => describeTerminal(file, fd, id, index)) });
     const regf = files.addRegular(
       {
         link: file.link,

@@ -16,7 +16,6 @@ import {
 import type { UnixSocket } from '../../kernel/unix-diag.js';
 import { S_IFMT, S_IFSOCK } from '../../kernel/stat.js';
 import { O_PATH } from '../../kernel/open-flags.js';
-import { closeSync } from 'node:fs';
 import type { Description, FileKind } from './description.js';
 import type { Files } from './files.js';
 import { getOption, socketOptions } from './socket-options.js';
@@ -47,8 +46,8 @@ export const unix: FileKind = {
   type: FdTypes.UNIXSK,
   matches: ({ link, stat, info }) =>
     (stat.mode & S_IFMT) === S_IFSOCK && link.startsWith('socket:[') && !(info.flags & O_PATH),
-  describe: (file, fd, files) => {
-    const family = getOption(fd, SO_DOMAIN);
+  describe: (file, files) => {
+    const family = files.use(file, (fd) => getOption(fd, SO_DOMAIN));
     if (family !== AF_UNIX) throw unsupported(file, FAMILIES[family] ?? `a socket of family ${family}`);
     let list = lists.get(files);
     if (!list) lists.set(files, (list = readUnixSockets()));
@@ -64,7 +63,7 @@ export const unix: FileKind = {
     files.finally(() => {
       dumpQueue(file, socket, files);
     });
-    const opts = socketOptions(fd);
+    const opts = files.use(file, socketOptions);
     if (opts.so_passcred && socket.receiveQueue)
       throw unsupported(file, 'a unix socket with credentials in its queue (SO_PASSCRED)');
     const usk: UnixSkEntry = {
@@ -114,12 +113,7 @@ function checkPeer(
 }
 
 function dumpQueue(file: Description, socket: UnixSocket, files: Files): void {
-  const fd = files.take(file);
-  try {
-    const messages = peekQueue(file, fd, socket.type, socket.receiveQueue);
-    for (const data of messages)
-      files.put('SK_QUEUES', { message: { id_for: file.id, length: data.length }, extra: data });
-  } finally {
-    closeSync(fd);
-  }
+  const messages = files.use(file, (fd) => peekQueue(file, fd, socket.type, socket.receiveQueue));
+  for (const data of messages)
+    files.put('SK_QUEUES', { message: { id_for: file.id, length: data.length }, extra: data });
 }
