@@ -24,19 +24,23 @@ extern "C" long crit_run_ops(void* ops, unsigned n);
 namespace {
 
 // A number, a bigint, a buffer (its address) or nothing (0).
-uint64_t Word(const Napi::Value& value) {
-  if (value.IsNumber()) return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value());
-  if (value.IsTypedArray()) {
-    auto array = value.As<Napi::TypedArray>();
+uint64_t Word(napi_env env, napi_value value) {
+  int64_t number;
+  if (napi_get_value_int64(env, value, &number) == napi_ok) return number;  // mostly; asking for the type first costs more
+  Napi::Value other(env, value);
+  if (other.IsTypedArray()) {
+    auto array = other.As<Napi::TypedArray>();
     return reinterpret_cast<uint64_t>(static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset());
   }
-  if (value.IsArrayBuffer()) return reinterpret_cast<uint64_t>(value.As<Napi::ArrayBuffer>().Data());
-  if (value.IsBigInt()) {
+  if (other.IsArrayBuffer()) return reinterpret_cast<uint64_t>(other.As<Napi::ArrayBuffer>().Data());
+  if (other.IsBigInt()) {
     bool lossless;
-    return value.As<Napi::BigInt>().Uint64Value(&lossless);
+    return other.As<Napi::BigInt>().Uint64Value(&lossless);
   }
   return 0;
 }
+
+uint64_t Word(const Napi::Value& value) { return Word(value.Env(), value); }
 
 long Raw(long nr, const uint64_t* a) {
   long r = syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -46,7 +50,8 @@ long Raw(long nr, const uint64_t* a) {
 // syscall(nr, ...args) -> result or -errno. Addresses fit a double: user space has 47 bits.
 Napi::Value Syscall(const Napi::CallbackInfo& info) {
   uint64_t a[6] = {};
-  for (size_t i = 1; i < info.Length() && i < 7; i++) a[i - 1] = Word(info[i]);
+  size_t given = info.Length();
+  for (size_t i = 1; i < given && i < 7; i++) a[i - 1] = Word(info.Env(), info[i]);
   return Napi::Number::New(info.Env(), static_cast<double>(Raw(info[0].As<Napi::Number>().Int32Value(), a)));
 }
 

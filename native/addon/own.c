@@ -1,5 +1,5 @@
-/* The interpreter of batches for crit's own system calls (src/task/own.ts). */
-#include "../puppet/ops.h"
+/* The blob's interpreter for crit's own system calls (src/task/own.ts). */
+#include "../puppet/puppet.c"
 
 /* A clone into a ring is the blob's alone: here it would copy Node. */
 long arch_clone(unsigned long args, unsigned long size, unsigned long ring)

@@ -23,7 +23,7 @@ export function sequenceLength(bytes: Uint8Array, at: number, end: number): 0 | 
 
 /** A string of an image; every byte survives. */
 export function stringOfBytes(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let ascii = true;
   for (let i = start; ascii && i < end; i++) ascii = (bytes[i] ?? 0) < 0x80;
   if (ascii) return buffer.toString('latin1', start, end);

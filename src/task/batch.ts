@@ -1,5 +1,6 @@
 import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
 import * as L from './generated/layout.js';
+import { stringOfBytes } from '../image/utf8.js';
 import { RemoteError } from './remote-error.js';
 import type { Ring } from './ring.js';
 
@@ -18,17 +19,24 @@ export type OperationName = SyscallName | keyof typeof SPECIAL;
 export class Ref {
   /** Index in the current piece of the batch; -1 when that piece has run. */
   index: number;
-  #value: number | undefined;
-  constructor(index: number) {
+  /** What was asked, for an error's words. */
+  readonly name: OperationName;
+  readonly args: readonly Arg[];
+  readonly doing: string | undefined;
+  #value = NaN;
+  constructor(index: number, name: OperationName, args: readonly Arg[], doing: string | undefined) {
     this.index = index;
+    this.name = name;
+    this.args = args;
+    this.doing = doing;
   }
   /** The result; -errno of a `tryCall` that failed. @throws when the batch has not run */
   get value(): number {
-    if (this.#value === undefined) throw new Error('the batch of this result has not run');
+    if (!this.done) throw new Error('the batch of this result has not run');
     return this.#value;
   }
   get done(): boolean {
-    return this.#value !== undefined;
+    return !Number.isNaN(this.#value);
   }
   resolve(value: number): void {
     this.#value = value;
@@ -41,29 +49,33 @@ export class Out {
   readonly address: number;
   readonly sizeBytes: number;
   /** A copy of what its piece of the batch used of the arena, and where this begins in it. */
-  #arena: ArrayBuffer | undefined;
+  #arena: Buffer | undefined;
   #offset = 0;
   constructor(address: number, sizeBytes: number) {
     this.address = address;
     this.sizeBytes = sizeBytes;
   }
-  resolve(arena: ArrayBuffer, offset: number): void {
+  resolve(arena: Buffer, offset: number): void {
     this.#arena = arena;
     this.#offset = offset;
   }
   get done(): boolean {
     return this.#arena !== undefined;
   }
-  #copied(): ArrayBuffer {
+  #copied(): Buffer {
     if (!this.#arena) throw new Error('the batch of this buffer has not run');
     return this.#arena;
   }
   /** What is there after the run. */
   get bytes(): Uint8Array {
-    return new Uint8Array(this.#copied(), this.#offset, this.sizeBytes);
+    return new Uint8Array(this.#copied().buffer, this.#offset, this.sizeBytes);
   }
   get view(): DataView {
-    return new DataView(this.#copied(), this.#offset, this.sizeBytes);
+    return new DataView(this.#copied().buffer, this.#offset, this.sizeBytes);
+  }
+  /** Its first bytes as text (utf8.ts). */
+  text(sizeBytes: number): string {
+    return stringOfBytes(this.#copied(), this.#offset, this.#offset + Math.min(sizeBytes, this.sizeBytes));
   }
   /** The argument that is the int stored at `offset` when the operation runs. */
   int(offset = 0): Load {
@@ -90,6 +102,9 @@ export class Load {
 /** Strings and byte arrays are copied into the arena and passed by address. */
 export type Arg = number | bigint | Ref | Out | Load | string | Uint8Array | null;
 
+const NUMBERS: ReadonlyMap<OperationName, number> = new Map(
+  Object.entries({ ...SYSCALLS, ...SPECIAL }) as [OperationName, number][],
+);
 const WORD = 2 ** 32;
 const encoder = new TextEncoder();
 
@@ -117,10 +132,7 @@ export class Batch {
   #arena = 0;
   #refs: Ref[] = [];
   #outs: Out[] = [];
-  #names: OperationName[] = [];
-  #args: (readonly Arg[])[] = [];
   #doing: string | undefined;
-  #doings: (string | undefined)[] = [];
 
   constructor(ring: Ring, pid: () => number, run: () => void) {
     this.ring = ring;
@@ -179,7 +191,7 @@ export class Batch {
 
   #push(name: OperationName, ctl: number, args: readonly Arg[]): Ref {
     let need = 0;
-    for (const arg of args) need += arenaNeed(arg);
+    for (const arg of args) if (typeof arg !== 'number') need += arenaNeed(arg);
     this.reserve(1, need);
     const { area, opsOffset } = this.ring;
     const u32 = area.u32;
@@ -189,8 +201,14 @@ export class Batch {
       const word = at + (L.OP_ARGS >>> 2) + i * 2;
       const arg = args[i] ?? 0;
       let value: number;
-      if (typeof arg === 'number') value = arg;
-      else if (typeof arg === 'bigint') {
+      if (typeof arg === 'number') {
+        if (arg >= 0 && arg <= 0x7fffffff) {
+          u32[word] = arg;
+          u32[word + 1] = 0;
+          continue;
+        }
+        value = arg;
+      } else if (typeof arg === 'bigint') {
         u32[word] = Number(arg & 0xffffffffn);
         u32[word + 1] = Number((arg >> 32n) & 0xffffffffn);
         continue;
@@ -208,13 +226,10 @@ export class Batch {
       u32[word] = value >>> 0;
       u32[word + 1] = Math.floor(value / WORD) >>> 0;
     }
-    u32[at] = name in SPECIAL ? SPECIAL[name as keyof typeof SPECIAL] : SYSCALLS[name as SyscallName];
+    u32[at] = NUMBERS.get(name)!;
     u32[at + 1] = kinds;
-    const ref = new Ref(this.#count++);
+    const ref = new Ref(this.#count++, name, args, this.#doing);
     this.#refs.push(ref);
-    this.#names.push(name);
-    this.#args.push(args);
-    this.#doings.push(this.#doing);
     return ref;
   }
 
@@ -228,8 +243,10 @@ export class Batch {
     const at = this.ring.arenaOffset + this.#arena;
     const bytes = this.ring.area.bytes;
     if (typeof arg === 'string') {
-      const { written } = encoder.encodeInto(arg, bytes.subarray(at));
-      bytes[at + written] = 0;
+      let i = 0;
+      for (let unit; i < arg.length && (unit = arg.charCodeAt(i)) < 0x80; i++) bytes[at + i] = unit;
+      if (i < arg.length) i = encoder.encodeInto(arg, bytes.subarray(at)).written;
+      bytes[at + i] = 0;
     } else bytes.set(arg, at);
     this.#arena += arenaNeed(arg);
     return this.ring.area.base + at;
@@ -260,22 +277,16 @@ export class Batch {
     if (this.#outs.length > 0) {
       // one copy for all: a buffer of its own for each costs more than the calls
       const from = this.ring.arenaOffset;
-      const arena = area.buffer.slice(from, from + this.#arena);
+      const arena = Buffer.from(area.buffer.slice(from, from + this.#arena));
       for (const out of this.#outs) out.resolve(arena, out.address - area.base - from);
     }
-    const names = this.#names;
-    const args = this.#args;
-    const doings = this.#doings;
     this.#count = 0;
     this.#arena = 0;
     this.#refs = [];
     this.#outs = [];
-    this.#names = [];
-    this.#args = [];
-    this.#doings = [];
     if (failed < refs.length) {
-      const errno = -refs[failed]!.value;
-      throw new RemoteError(this.#pid(), names[failed]!, args[failed]!.map(show), errno, doings[failed]);
+      const { value, name, args, doing } = refs[failed]!;
+      throw new RemoteError(this.#pid(), name, args.map(show), -value, doing);
     }
   }
 }

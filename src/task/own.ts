@@ -7,8 +7,8 @@ import * as L from './generated/layout.js';
 import { Ring } from './ring.js';
 
 const MFD_CLOEXEC = 1;
-/** Wide enough that 300 descriptors or 100 threads are looked at in one piece. */
-const SHAPE: RingShape = { nrOps: 4096, arenaBytes: 1 << 20 };
+/** Wide enough that 100 descriptors are looked at in one piece. */
+const SHAPE: RingShape = { nrOps: 1024, arenaBytes: 128 << 10 };
 
 /** A ring that crit works off itself when it is submitted. */
 class OwnRing extends Ring {
@@ -23,8 +23,10 @@ class OwnRing extends Ring {
 let batch: Batch | undefined;
 
 /**
- * The batch of crit's own system calls: for thousands of small questions to the kernel, each of which would take a
- * multiple of its time if JavaScript asked it. Same rules as a puppet's batch; used for one purpose at a time.
+ * The batch of crit's own system calls: for many small questions to the kernel, each of which would take a multiple of
+ * its time if JavaScript asked it. Same rules as a puppet's batch; used for one purpose at a time. Calls that belong to
+ * crit's main thread (ptrace) may be in it. (Threads that worked it off meanwhile were slower on two processors: they
+ * take one from V8's compiler.)
  */
 export function ownBatch(): Batch {
   if (!batch) {
@@ -43,4 +45,24 @@ export function ownBatch(): Batch {
     }
   }
   return batch;
+}
+
+/** Things asked about in one piece: enough for the calls to be cheap, few enough for their answers to stay in cache. */
+const PART = 64;
+
+/**
+ * Asks about many things of one kind.
+ * @param ask adds the questions about one thing
+ * @returns the answers in order
+ */
+export function* askAll<Thing, Answer>(
+  things: readonly Thing[],
+  ask: (b: Batch, thing: Thing) => () => Answer,
+): Generator<Answer> {
+  const b = ownBatch();
+  for (let at = 0; at < things.length; at += PART) {
+    const answers = things.slice(at, at + PART).map((thing) => ask(b, thing));
+    b.run();
+    for (const answer of answers) yield answer();
+  }
 }

@@ -1,13 +1,13 @@
 import { closeSync } from 'node:fs';
 import { sysRaw, SysError, cString } from '../../native/sys.js';
 import type { FownEntry } from '../../image/generated/messages.js';
-import { stringOfBytes } from '../../image/utf8.js';
 import { parseFdInfo, readFdInfo, type FdInfo } from '../../kernel/fdinfo.js';
 import { KCMP_FILE } from '../../kernel/kcmp.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
 import { F_GETOWN_EX, F_GETSIG, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../kernel/open-flags.js';
 import { STAT_BYTES } from '../../kernel/stat.js';
-import { ownBatch } from '../../task/own.js';
+import type { Batch } from '../../task/batch.js';
+import { askAll, ownBatch } from '../../task/own.js';
 import { parseStat, readLink, type FileStat } from './file-stat.js';
 import { ownerOf } from './owner.js';
 
@@ -17,11 +17,13 @@ const LINK_BYTES = 256;
 const OWNER_BYTES = 8;
 
 /** What a descriptor is: the descriptor's own flag and the description's state. */
-export interface DescriptorInfo {
+export interface LookedAt {
   readonly fd: number;
   readonly info: FdInfo;
   /** It is the description that the other process has under this number. */
   readonly inherited: boolean;
+  /** @throws SysError */
+  readonly target: () => DescriptorTarget;
 }
 
 /** What a description refers to. */
@@ -34,7 +36,7 @@ export interface DescriptorTarget {
 
 /**
  * Looks at the descriptors of one process from outside: no stop, and no step into JavaScript for each call, of which a
- * descriptor takes three to ten.
+ * descriptor takes four to nine.
  */
 export class DescriptorReader implements Disposable {
   readonly pid: number;
@@ -49,62 +51,66 @@ export class DescriptorReader implements Disposable {
     this.#fd = openDirectory(`/proc/${pid}/fd`);
   }
 
-  /** fdinfo of descriptors, each compared with the same number of another process. @throws SysError, ProcGone */
-  infos(fds: readonly number[], other?: number): DescriptorInfo[] {
-    const b = ownBatch();
-    const asked = fds.map((fd) => {
-      b.reserve(4, INFO_BYTES + 64);
-      const text = b.out(INFO_BYTES);
-      const file = b.tryCall('openat', this.#fdinfo, String(fd), O_CLOEXEC, 0);
-      const n = b.tryCall('read', file, text, INFO_BYTES);
-      b.tryCall('close', file);
-      const order = other === undefined ? undefined : b.tryCall('kcmp', other, this.pid, KCMP_FILE, fd, fd);
-      return { fd, text, n, order };
-    });
-    b.run();
-    return asked.map(({ fd, text, n, order }) => {
-      const source = `/proc/${this.pid}/fdinfo/${fd}`;
-      if (n.value < 0) throw new SysError('read', -n.value, `of ${source}`);
-      const { bytes } = text;
-      return {
-        fd,
-        // the kernel renders the whole text at once: a read that fills the buffer may not have been all
-        info:
-          n.value < INFO_BYTES
-            ? parseFdInfo(stringOfBytes(bytes, 0, n.value), source)
-            : readFdInfo(this.pid, fd),
-        inherited: order?.value === 0,
+  /**
+   * Looks at descriptors, each compared with the same number of another process: where that is the same description,
+   * there is no need for its target.
+   * @throws SysError, ProcGone
+   */
+  look(fds: readonly number[], other: number | undefined): Generator<LookedAt> {
+    return askAll(fds, (b, fd) => {
+      const info = this.#askInfo(b, fd);
+      if (other === undefined) {
+        const target = this.#askTarget(b, fd);
+        return () => ({ fd, info: info(), inherited: false, target });
+      }
+      const order = b.tryCall('kcmp', other, this.pid, KCMP_FILE, fd, fd);
+      const target = () => {
+        const now = ownBatch();
+        const answer = this.#askTarget(now, fd);
+        now.run();
+        return answer();
       };
+      return () => ({ fd, info: info(), inherited: order.value === 0, target });
     });
   }
 
-  /** What descriptors refer to. @throws SysError */
-  targets(fds: readonly number[]): DescriptorTarget[] {
-    const b = ownBatch();
-    const asked = fds.map((fd) => {
-      b.reserve(6, STAT_BYTES + LINK_BYTES + OWNER_BYTES + 64);
-      const stat = b.out(STAT_BYTES);
-      const link = b.out(LINK_BYTES);
-      const owner = b.out(OWNER_BYTES);
-      const own = b.tryCall('pidfd_getfd', this.#pidfd, fd, 0);
-      const stated = b.tryCall('fstat', own, stat);
-      const length = b.tryCall('readlinkat', this.#fd, String(fd), link, LINK_BYTES);
-      const signal = b.tryCall('fcntl', own, F_GETSIG, 0);
-      const owned = b.tryCall('fcntl', own, F_GETOWN_EX, owner);
-      b.tryCall('close', own);
-      return { fd, own, stat, stated, link, length, signal, owner, owned };
-    });
-    b.run();
-    return asked.map(({ fd, own, stat, stated, link, length, signal, owner, owned }) => {
-      if (own.value < 0) throw new SysError('pidfd_getfd', -own.value, `of process ${this.pid}, descriptor ${fd}`);
-      if (stated.value < 0) throw new SysError('fstat', -stated.value, `of process ${this.pid}, descriptor ${fd}`);
+  #askInfo(b: Batch, fd: number): () => FdInfo {
+    b.reserve(3, INFO_BYTES + 64);
+    const text = b.out(INFO_BYTES);
+    const file = b.tryCall('openat', this.#fdinfo, String(fd), O_CLOEXEC, 0);
+    const n = b.tryCall('read', file, text, INFO_BYTES);
+    b.tryCall('close', file);
+    return () => {
+      const source = `/proc/${this.pid}/fdinfo/${fd}`;
+      if (n.value < 0) throw new SysError('read', -n.value, `of ${source}`);
+      // the kernel renders the whole text at once: only a read that fills the buffer may not have been all
+      if (n.value === INFO_BYTES) return readFdInfo(this.pid, fd);
+      return parseFdInfo(text.text(n.value), source);
+    };
+  }
+
+  #askTarget(b: Batch, fd: number): () => DescriptorTarget {
+    b.reserve(6, STAT_BYTES + LINK_BYTES + OWNER_BYTES + 64);
+    const stat = b.out(STAT_BYTES);
+    const link = b.out(LINK_BYTES);
+    const owner = b.out(OWNER_BYTES);
+    const own = b.tryCall('pidfd_getfd', this.#pidfd, fd, 0);
+    const stated = b.tryCall('fstat', own, stat);
+    const length = b.tryCall('readlinkat', this.#fd, String(fd), link, LINK_BYTES);
+    const signal = b.tryCall('fcntl', own, F_GETSIG, 0);
+    const owned = b.tryCall('fcntl', own, F_GETOWN_EX, owner);
+    b.tryCall('close', own);
+    return () => {
       const path = `/proc/${this.pid}/fd/${fd}`;
+      if (own.value < 0) throw new SysError('pidfd_getfd', -own.value, `of ${path}`);
+      if (stated.value < 0) throw new SysError('fstat', -stated.value, `of ${path}`);
+      const whole = length.value >= 0 && length.value < LINK_BYTES;
       return {
         stat: parseStat(stat.view),
-        link: length.value >= 0 && length.value < LINK_BYTES ? stringOfBytes(link.bytes, 0, length.value) : readLink(path),
+        link: whole ? link.text(length.value) : readLink(path),
         owner: ownerOf(signal.value, owned.value, owner.view, (use) => this.use(fd, use)),
       };
-    });
+    };
   }
 
   /** crit's own descriptor of the same description; the caller closes it. @throws SysError */

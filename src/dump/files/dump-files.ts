@@ -142,16 +142,11 @@ export class DumpFiles implements Disposable {
     // what was inherited by fork mostly stands under the same number in the parent
     const parent = this.#tables.get(task.frozen.ppid);
     const reader = this.#reader(pid);
-    const all = reader.infos(readFds(pid), parent?.pid);
-    for (const { fd, info } of all)
+    for (const { fd, info, inherited, target } of reader.look(readFds(pid), parent?.pid)) {
       if (info.lines.length > 0 && fdLocks(info).length > 0)
         throw unsupported({ task, fd, link: readLink(`/proc/${pid}/fd/${fd}`) }, 'a lock on a file');
-    const isNew = all.filter(({ inherited }) => !inherited);
-    const targets = reader.targets(isNew.map(({ fd }) => fd));
-    isNew.forEach(({ fd, info }, i) => table.byFd.set(fd, this.#describe(task, fd, info, targets[i]!)));
-    for (const { fd, info, inherited } of all) {
-      if (inherited) table.byFd.set(fd, parent!.byFd.get(fd)!);
-      const file = table.byFd.get(fd)!;
+      const file = inherited ? parent!.byFd.get(fd)! : this.#describe(task, fd, info, target());
+      table.byFd.set(fd, file);
       table.entries.push({
         id: file.id,
         flags: info.cloexec ? FD_CLOEXEC : 0,
