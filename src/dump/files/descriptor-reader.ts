@@ -8,7 +8,7 @@ import { F_GETOWN_EX, F_GETSIG, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../ker
 import { STAT_BYTES } from '../../kernel/stat.js';
 import type { Batch } from '../../task/batch.js';
 import { askAll, ownBatch } from '../../task/own.js';
-import { parseStat, readLink, type FileStat } from './file-stat.js';
+import { readLink, StatRecord, type FileStat } from './file-stat.js';
 import { ownerOf } from './owner.js';
 
 /** Room for an fdinfo; longer ones (an epoll of many targets) are read on their own. */
@@ -106,7 +106,7 @@ export class DescriptorReader implements Disposable {
       if (stated.value < 0) throw new SysError('fstat', -stated.value, `of ${path}`);
       const whole = length.value >= 0 && length.value < LINK_BYTES;
       return {
-        stat: parseStat(stat.view),
+        stat: new StatRecord(stat.view),
         link: whole ? link.text(length.value) : readLink(path),
         owner: ownerOf(signal.value, owned.value, owner.view, (use) => this.use(fd, use)),
       };

@@ -6,54 +6,82 @@ import { bytesOfString, stringOfBytes } from '../../image/utf8.js';
 /** struct stat (stat(2)), the part that dumps need. */
 export interface FileStat {
   /** As userland sees it; unique together with `ino`. */
-  dev: bigint;
-  ino: bigint;
-  nlink: number;
-  mode: number;
-  uid: number;
-  gid: number;
-  rdev: bigint;
-  sizeBytes: bigint;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly nlink: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev: bigint;
+  readonly sizeBytes: bigint;
   /** Of 512 bytes. */
-  blocks: bigint;
-  atime: { sec: bigint; nsec: bigint };
-  mtime: { sec: bigint; nsec: bigint };
+  readonly blocks: bigint;
+  readonly atime: { sec: bigint; nsec: bigint };
+  readonly mtime: { sec: bigint; nsec: bigint };
 }
 
-const buffer = new DataView(new ArrayBuffer(STAT_BYTES));
-
-/** struct stat as the kernel writes it. */
-export function parseStat(buffer: DataView): FileStat {
-  const u64 = (at: number) => buffer.getBigUint64(at, true);
-  const u32 = (at: number) => buffer.getUint32(at, true);
-  return {
-    dev: u64(STAT.dev),
-    ino: u64(STAT.ino),
-    nlink: Number(u64(STAT.nlink)),
-    mode: u32(STAT.mode),
-    uid: u32(STAT.uid),
-    gid: u32(STAT.gid),
-    rdev: u64(STAT.rdev),
-    sizeBytes: u64(STAT.size),
-    blocks: u64(STAT.blocks),
-    atime: { sec: buffer.getBigInt64(STAT.atime, true), nsec: u64(STAT.atime + 8) },
-    mtime: { sec: buffer.getBigInt64(STAT.mtime, true), nsec: u64(STAT.mtime + 8) },
-  };
+/** struct stat as the kernel wrote it. Of thousands few fields are ever looked at: they are read when they are. */
+export class StatRecord implements FileStat {
+  readonly #record: DataView;
+  constructor(record: DataView) {
+    this.#record = record;
+  }
+  #u64(at: number): bigint {
+    return this.#record.getBigUint64(at, true);
+  }
+  #time(at: number): { sec: bigint; nsec: bigint } {
+    return { sec: this.#record.getBigInt64(at, true), nsec: this.#u64(at + 8) };
+  }
+  get dev(): bigint {
+    return this.#u64(STAT.dev);
+  }
+  get ino(): bigint {
+    return this.#u64(STAT.ino);
+  }
+  get nlink(): number {
+    return Number(this.#u64(STAT.nlink));
+  }
+  get mode(): number {
+    return this.#record.getUint32(STAT.mode, true);
+  }
+  get uid(): number {
+    return this.#record.getUint32(STAT.uid, true);
+  }
+  get gid(): number {
+    return this.#record.getUint32(STAT.gid, true);
+  }
+  get rdev(): bigint {
+    return this.#u64(STAT.rdev);
+  }
+  get sizeBytes(): bigint {
+    return this.#u64(STAT.size);
+  }
+  get blocks(): bigint {
+    return this.#u64(STAT.blocks);
+  }
+  get atime(): { sec: bigint; nsec: bigint } {
+    return this.#time(STAT.atime);
+  }
+  get mtime(): { sec: bigint; nsec: bigint } {
+    return this.#time(STAT.mtime);
+  }
 }
 
 /** fstat(2) of a descriptor of crit's. @throws SysError */
 export function statFd(fd: number): FileStat {
-  const r = sysRaw('fstat', fd, buffer.buffer);
+  const buffer = new ArrayBuffer(STAT_BYTES);
+  const r = sysRaw('fstat', fd, buffer);
   if (r < 0) throw new SysError('fstat', -r, `of descriptor ${fd}`);
-  return parseStat(buffer);
+  return new StatRecord(new DataView(buffer));
 }
 
 /** stat(2), or lstat(2), of a path: undefined when there is no such file. @throws SysError */
 export function statPath(path: string, nofollow = false): FileStat | undefined {
-  const r = sysRaw('newfstatat', AT_FDCWD, pathBytes(path), buffer.buffer, nofollow ? AT_SYMLINK_NOFOLLOW : 0);
+  const buffer = new ArrayBuffer(STAT_BYTES);
+  const r = sysRaw('newfstatat', AT_FDCWD, pathBytes(path), buffer, nofollow ? AT_SYMLINK_NOFOLLOW : 0);
   if (r === -2 || r === -20) return undefined;
   if (r < 0) throw new SysError('newfstatat', -r, `of ${path}`);
-  return parseStat(buffer);
+  return new StatRecord(new DataView(buffer));
 }
 
 /** s_dev of the file system as the kernel counts devices: major << 20 | minor. */

@@ -16,17 +16,20 @@ export class KernelOrder<T> {
   /** The item that is the same object, or undefined and the new one is added. */
   findOrAdd(item: T): T | undefined {
     let low = 0;
-    let high = this.#items.length;
+    const items = this.#items;
+    let high = items.length;
     while (low < high) {
       const mid = (low + high) >> 1;
-      const other = this.#items[mid]!;
+      const other = items[mid]!;
       const order = this.#compare(item, other);
       if (order === 0) return other;
       if (order === 1) high = mid;
       else if (order === 2) low = mid + 1;
       else throw new CritError(`kcmp: unexpected answer ${order}`, { code: 'KCMP' });
     }
-    this.#items.splice(low, 0, item);
+    // faster than splice(), which makes an array of nothing each time
+    for (let i = items.length; i > low; i--) items[i] = items[i - 1]!;
+    items[low] = item;
     return undefined;
   }
 }
