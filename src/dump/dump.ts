@@ -128,9 +128,10 @@ function dumpTasks(
     return { core, mm };
   });
   for (const task of tasks) task.batch().run();
+  const memdump = ctx.stats.phase('memdump_time');
+  for (const task of tasks) pages.begin(task);
   const cores = tasks.map((task, i) => buildCores(ctx, task, answers[i]!.core()));
   const mms = tasks.map((task, i) => answers[i]!.mm(task.exeId, task.vmas));
-  const memdump = ctx.stats.phase('memdump_time');
   for (const [i, task] of tasks.entries()) {
     ctx.stats.progress('processes dumped', i, tasks.length);
     pages.take(task);

@@ -11,6 +11,9 @@ const PROT_READ = 1;
 /** Bytes moved in one piece: larger and smaller pieces measured slower. */
 const PIECE = 1 << 20;
 
+/** From here on pages are written by the task itself, or its copy: bringing a descriptor into it pays. */
+export const INSIDE_BYTES = 4 << 20;
+
 /** Pages that go into the image, in pagemap order, and how to reach them. */
 export interface PageRun {
   address: number;
@@ -100,39 +103,6 @@ export function* pieces(runs: readonly PageRun[]): Generator<PageRun & { offset:
 }
 
 let outside: Buffer | undefined;
-let pool: Buffer | undefined;
-let poolUsed = 0;
-const POOL_BYTES = 4 << 20;
-
-/** Touches the memory that pages will be read into: its page faults must not fall into the stop. */
-export function warmBuffers(): void {
-  outside ??= Buffer.alloc(PIECE, 1);
-  pool ??= Buffer.alloc(POOL_BYTES, 1);
-  poolUsed = 0;
-}
-
-/** Room for a small task's pages, warm as far as there is some. */
-export function holdingBuffer(sizeBytes: number): Buffer {
-  if (!pool || poolUsed + sizeBytes > POOL_BYTES) return Buffer.allocUnsafeSlow(sizeBytes);
-  poolUsed += sizeBytes;
-  return pool.subarray(poolUsed - sizeBytes, poolUsed);
-}
-
-/**
- * Reads the runs of a small task into `into`, one after the other, if the task could read them all itself.
- * @returns false when it could not: nothing is promised of `into` then
- */
-export function readAtOnce(pid: number, runs: readonly PageRun[], into: Buffer): boolean {
-  if (!runs.every((run) => run.readable)) return false;
-  let done = 0;
-  for (let i = 0; i < runs.length; i += 1024) {
-    const part = runs.slice(i, i + 1024);
-    const size = part.reduce((sum, run) => sum + run.sizeBytes, 0);
-    if (readRanges(pid, part, into.subarray(done, done + size)) !== size) return false;
-    done += size;
-  }
-  return true;
-}
 
 /**
  * Copies runs from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for

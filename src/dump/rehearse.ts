@@ -7,7 +7,6 @@ import { readMaps } from '../kernel/maps.js';
 import { readChildren } from '../kernel/tasks.js';
 import { findGadgets } from '../task/arch/x86_64/gadgets.js';
 import { executableMappings } from '../task/borrow.js';
-import { warmBuffers } from './pages.js';
 import { borrowMapping } from './task.js';
 import { lookAtMappedFiles } from './vmas.js';
 import { createArea, spawnPuppet } from '../task/stub.js';
@@ -58,7 +57,6 @@ export function rehearse(perform: (pid: number) => void): void {
 
 /** What can be looked up while the tree still runs: the instructions that borrowing needs, once a library. */
 export function lookAhead(pid: number): void {
-  warmBuffers();
   const visit = (at: number, depth: number) => {
     try {
       const maps = readMaps(at);

@@ -7,12 +7,10 @@ import { snapshot } from '../task/snapshot.js';
 import type { DumpContext } from './context.js';
 import type { ImageSink } from './image-sink.js';
 import { PageScanner } from './page-scan.js';
-import { writeFromInside } from './pages-inside.js';
-import { collectRuns, copyFromOutside, holdingBuffer, readAtOnce, writeAll, type PageRun } from './pages.js';
+import { copyToRoom, writeFromInside } from './pages-inside.js';
+import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, type PageRun } from './pages.js';
 import type { Task } from './task.js';
 
-/** From here on pages are written by the task itself: bringing a descriptor into it pays. */
-const INSIDE_BYTES = 4 << 20;
 /** How much of small tasks is held back until the tree runs again, all together. */
 const HELD_BYTES = 16 << 20;
 const PR_GET_CHILD_SUBREAPER = 37;
@@ -23,8 +21,8 @@ export function bytesOf(runs: readonly PageRun[]): number {
 }
 
 /**
- * Takes the pages of stopped tasks. Those of small tasks are read into memory and written by `finish`, when the tree
- * runs again. Large tasks write theirs from inside; one that is to run on is copied by fork instead, what the fork
+ * Takes the pages of stopped tasks. Those of small tasks are copied into memory, by themselves and while crit does other
+ * things if they can, and written by `finish`, when the tree runs again. Large tasks write theirs from inside; one that is to run on is copied by fork instead, what the fork
  * does not carry is written at once, and `finish` writes the rest out of the copy.
  */
 export class TaskPages implements Disposable {
@@ -38,7 +36,8 @@ export class TaskPages implements Disposable {
     this.#images = images;
   }
 
-  take(task: Task): void {
+  /** Finds a task's pages. Until `take`, the batch of its leader belongs to the copy. */
+  begin(task: Task): void {
     this.#tasks.push(task);
     using scanner = new PageScanner(task.pid);
     task.runs = collectRuns(scanner, task.vmas);
@@ -46,12 +45,20 @@ export class TaskPages implements Disposable {
     const size = bytesOf(task.runs);
     this.#ctx.stats.add('pages_scanned', size / PAGE_SIZE);
     this.#ctx.stats.add('pages_written', size / PAGE_SIZE);
-    if (size < INSIDE_BYTES && this.#held + size <= HELD_BYTES) {
-      const bytes = holdingBuffer(size);
-      if (!readAtOnce(task.pid, task.runs, bytes))
-        copyFromOutside(task.pid, task.runs, (piece, offset) => bytes.set(piece, offset));
+    task.held = size < INSIDE_BYTES && this.#held + size <= HELD_BYTES;
+    if (!task.held) return;
+    this.#held += size;
+    task.copied = copyToRoom(task.borrowed, task.runs, size);
+  }
+
+  take(task: Task): void {
+    const size = bytesOf(task.runs);
+    if (task.held) {
+      task.bytes = task.copied?.();
+      if (task.bytes) return;
+      const bytes = Buffer.allocUnsafeSlow(size);
+      copyFromOutside(task.pid, task.runs, (piece, offset) => bytes.set(piece, offset));
       task.bytes = bytes;
-      this.#held += size;
       return;
     }
     const fd = this.#open(task);

@@ -6,7 +6,7 @@ import type { Puppet } from '../task/puppet.js';
 import { SNAPSHOT_RINGS } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
-import type { PageRun } from './pages.js';
+import { INSIDE_BYTES, type PageRun } from './pages.js';
 import { peekThread, type PeekedThread } from './peek.js';
 import type { DumpVma } from './vmas.js';
 
@@ -24,7 +24,9 @@ export class Task implements DumpTask {
   exeId = 0;
   runs: PageRun[] = [];
   pagesId = 0;
-  /** The pages of a small task, until they are written. */
+  /** The pages of a small task are held in memory until they are written; `copied` waits for the task's own copy. */
+  held = false;
+  copied: (() => Buffer | undefined) | undefined;
   bytes: Buffer | undefined;
   /** A copy of a large task that its pages are written from while it runs on, and its descriptor of the pages image. */
   copy: Puppet | undefined;
@@ -39,12 +41,10 @@ export class Task implements DumpTask {
     this.peeked = this.threads.map((thread, i) => peekThread(frozen.pid, thread, i === 0));
     this.status = this.peeked[0]!.status;
     this.maps = readMaps(frozen.pid);
-    this.borrowed = Borrowed.of(
-      frozen.pid,
-      this.threads,
-      this.maps.map(borrowMapping),
-      leaveRunning ? SNAPSHOT_RINGS : [],
-    );
+    this.borrowed = Borrowed.of(frozen.pid, this.threads, this.maps.map(borrowMapping), {
+      rings: leaveRunning ? SNAPSHOT_RINGS : [],
+      roomBytes: INSIDE_BYTES,
+    });
   }
 
   get puppet(): Puppet {

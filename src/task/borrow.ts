@@ -21,7 +21,9 @@ const PAGE = 4096;
 const STABLE_BYTES = 512;
 const ALL_SIGNALS = 0xffffffffffffffffn;
 const PROT_RWX = 7;
-const MAP_SHARED_ANON_FIXED_NOREPLACE = 0x100021;
+/** MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE */
+const MAP_AREA = 0x104021;
+const ENOMEM = 12;
 const ARGUMENTS = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9];
 /** linux/futex.h: wakes the first word's waiters after adding -1 to the second; FUTEX_OP(ADD, -1, EQ, 0) */
 const FUTEX_WAKE_OP = 5;
@@ -37,6 +39,14 @@ export interface BorrowMapping {
   shared: boolean;
   key: string;
   name: string;
+}
+
+/** What else the area of a borrowed process is to hold. */
+export interface BorrowSpace {
+  /** For a snapshot child. */
+  rings?: readonly RingShape[];
+  /** For what the process copies for crit, bytes; less, or nothing, where its limits forbid more. */
+  roomBytes?: number;
 }
 
 /** One thread of a borrowed process: what it was, so that it becomes that again. */
@@ -106,6 +116,7 @@ export class Borrowed implements Disposable {
   readonly #scratch: number;
   readonly #frameRoom: number;
   readonly #roomy: boolean;
+  readonly #roomBytes: number;
   /** Those that run the blob beside the leader. */
   readonly #others = new Set<BorrowedThread>();
   #released = false;
@@ -118,6 +129,7 @@ export class Borrowed implements Disposable {
     roomy: boolean,
     ring: Ring,
     scratch: number,
+    roomBytes: number,
   ) {
     this.pid = pid;
     this.area = area;
@@ -126,6 +138,7 @@ export class Borrowed implements Disposable {
     this.#roomy = roomy;
     this.#ring = ring;
     this.#scratch = scratch;
+    this.#roomBytes = roomBytes;
     this.#frameRoom = this.#scratch + PAGE;
     this.puppet = new Puppet(ring, pid, threads[0]!.tracee);
   }
@@ -135,9 +148,9 @@ export class Borrowed implements Disposable {
     pid: number,
     threads: readonly BorrowedThread[],
     mappings: readonly BorrowMapping[],
-    spareRings: readonly RingShape[] = [],
+    space: BorrowSpace = {},
   ): Borrowed {
-    const shapes = [WIDE, ...spareRings, ...threads.slice(1).map(() => SLIM)];
+    const shapes = [WIDE, ...(space.rings ?? []), ...threads.slice(1).map(() => SLIM)];
     const gadgets = findGadgets(pid, executableMappings(mappings));
     if (!gadgets)
       throw new CritError(
@@ -146,7 +159,8 @@ export class Borrowed implements Disposable {
       );
     const roomy = gadgets.restorer !== undefined && threads.every((t) => hasRoom(t, mappings));
     const framesInArea = roomy ? 0 : threads.reduce((sum, t) => sum + roundPage(frameBytes(t.xstate) + 64), 0);
-    const size = areaBytes(shapes) + PAGE + framesInArea;
+    let roomBytes = roundPage(space.roomBytes ?? 0);
+    let size = areaBytes(shapes) + PAGE + framesInArea + roomBytes;
     const base = findHole(mappings, size);
     const main = threads[0]!;
     // 1, 2
@@ -155,7 +169,13 @@ export class Borrowed implements Disposable {
     let area: Area;
     try {
       // 3
-      const mapped = steppedCall(main, gadgets, 'mmap', [base, size, PROT_RWX, MAP_SHARED_ANON_FIXED_NOREPLACE, -1, 0]);
+      const map = () => steppedCall(main, gadgets, 'mmap', [base, size, PROT_RWX, MAP_AREA, -1, 0]);
+      let mapped = map();
+      if (mapped === -ENOMEM && roomBytes > 0) {
+        size -= roomBytes;
+        roomBytes = 0;
+        mapped = map();
+      }
       if (mapped !== base) throw new RemoteError(pid, 'mmap', [hex(base), String(size)], mapped < 0 ? -mapped : 17);
       const fd = openSync(`/proc/${pid}/map_files/${base.toString(16)}-${(base + size).toString(16)}`, 'r+');
       try {
@@ -169,7 +189,7 @@ export class Borrowed implements Disposable {
       throw error;
     }
     const ring = area.ring(WIDE);
-    const borrowed = new Borrowed(pid, area, threads, gadgets, roomy, ring, areaBytes(shapes));
+    const borrowed = new Borrowed(pid, area, threads, gadgets, roomy, ring, areaBytes(shapes), roomBytes);
     borrowed.#start();
     return borrowed;
   }
@@ -258,6 +278,12 @@ export class Borrowed implements Disposable {
     if (sizeBytes > STABLE_BYTES) throw new RangeError(`${sizeBytes} stable bytes do not fit`);
     const at = this.#scratch + PAGE / 2;
     return { address: this.area.base + at, view: new DataView(this.area.buffer, at, sizeBytes) };
+  }
+
+  /** Room in the area: an address in the process, the same bytes here. */
+  get room(): { address: number; bytes: Buffer } {
+    const at = this.area.sizeBytes - this.#roomBytes;
+    return { address: this.area.base + at, bytes: Buffer.from(this.area.buffer, at, this.#roomBytes) };
   }
 
   /** A further ring in the area, for a snapshot child. */
