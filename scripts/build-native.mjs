@@ -101,6 +101,7 @@ run('ld', [
   stub,
 ]);
 run('strip', ['-s', stub]);
+run(cc, ['-O1', '-pthread', path.join(root, 'native/rehearsal/rehearsal.c'), '-o', path.join(out, 'rehearsal')]);
 console.log(`blob: ${size} of ${BLOB_BUDGET_BYTES} bytes`);
 
 if (!process.argv.includes('--puppet-only')) {
