@@ -10,6 +10,8 @@ import { Tracee, type Stop } from '../task/tracee.js';
 
 const EVENT_STOP = 128;
 const SIGTRAP = 5;
+/** How often a thread is asked whether it stands before crit goes to sleep in between: together a millisecond or so. */
+const YIELDS = 1000;
 /** include/linux/sched.h */
 const PF_KTHREAD = 0x200000;
 /** TRACESYSGOOD marks syscall stops; a filtered task must not filter crit's calls. */
@@ -59,7 +61,7 @@ export class FrozenTree {
     this.#task(root);
     // A task that was seized late may have forked meanwhile: look again until nothing new shows up.
     for (let i = 0; i < this.tasks.length; i++) this.#children(this.tasks[i]!);
-    for (let grew = true; grew;) {
+    for (let grew = this.tasks.length > 1; grew;) {
       grew = false;
       for (const task of [...this.tasks]) grew = this.#children(task) || grew;
     }
@@ -211,7 +213,9 @@ export class FrozenTree {
           `task ${thread.tid} could not be stopped in time (state ${stateOf(thread.tid)}): see --timeout`,
           { code: 'TIMEOUT' },
         );
-      if (round > 50) sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
+      // it may wait for this processor
+      if (round < YIELDS) sysRaw('sched_yield');
+      else sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
     }
   }
 

@@ -28,18 +28,28 @@ export function rootIds(): Ids {
   return ids as unknown as Ids;
 }
 
+/** crit's own links of /proc/self/ns; undefined for what this kernel has not. */
+const own = new Map<string, string | undefined>();
+
+function ownNamespace(name: string): string | undefined {
+  if (!own.has(name)) own.set(name, linkOf('self', name));
+  return own.get(name);
+}
+
+function linkOf(pid: number | 'self', name: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/${name}`);
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws CritError UNSUPPORTED when the process is in a namespace of its own */
 export function checkNamespaces(pid: number): void {
   for (const [name, , , label] of NAMESPACES) {
-    let theirs: string;
-    let ours: string;
-    try {
-      theirs = readlinkSync(`/proc/${pid}/ns/${name}`);
-      ours = readlinkSync(`/proc/self/ns/${name}`);
-    } catch {
-      continue;
-    }
-    if (theirs !== ours)
+    const theirs = linkOf(pid, name);
+    const ours = ownNamespace(name);
+    if (theirs !== undefined && ours !== undefined && theirs !== ours)
       throw new CritError(`process ${pid} is in a ${label} namespace of its own (${theirs}): not supported yet`, {
         code: 'UNSUPPORTED',
       });

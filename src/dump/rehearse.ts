@@ -1,3 +1,4 @@
+import v8 from 'node:v8';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { errnoName } from '../kernel/errno.js';
@@ -21,6 +22,8 @@ const READY_MS = 200;
  * the first time takes ten times as long, and that time must not fall into the stop of the real tree.
  */
 export function rehearse(perform: (pid: number) => void): void {
+  // Otherwise only what has run some ten times begins to remember the shapes of the objects that it meets.
+  v8.setFlagsFromString('--no-lazy-feedback-allocation');
   const nothing = openSync('/dev/null', 'r+');
   const program = openSync(nativeFile('puppet/rehearsal'), 'r');
   try {
