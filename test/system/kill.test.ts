@@ -10,6 +10,9 @@ import { Subject } from './round-trip.js';
 /** How many instants of a dump and of a restore crit is killed at. */
 const INSTANTS = Number(process.env['CRIT_KILLS'] ?? 300);
 
+/** Most of a dump is start-up: so many of its few milliseconds of stop besides. */
+const IN_THE_STOP = Math.ceil(INSTANTS / 2);
+
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function workDir(): { dir: string } & Disposable {
@@ -76,6 +79,37 @@ test(`a process that is being dumped runs on unchanged when crit is killed, at $
     assert.deepEqual(stateOf(victim.pid), before, `killed after ${((ms * i) / INSTANTS).toFixed(2)} ms`);
   }
   assert.ok(hits > INSTANTS / 2, `only ${hits} of ${INSTANTS} runs were still going`);
+});
+
+test(`the same at ${IN_THE_STOP} instants while it stands still`, async () => {
+  await using victim = await Victim.start(program('counter'));
+  using work = workDir();
+  const args = ['dump', '-t', String(victim.pid), '-D', work.dir, '-R', '-o', 'dump.log', '-v3'];
+  await killed(args, 10_000);
+  const frozenMs =
+    Number(/frozen_time: (\d+) us/.exec(readFileSync(path.join(work.dir, 'dump.log'), 'utf8'))![1]) / 1000;
+  const before = stateOf(victim.pid);
+  const isTraced = () => !/TracerPid:\s+0\n/.test(readFileSync(`/proc/${victim.pid}/status`, 'utf8'));
+  let hits = 0;
+  for (let i = 0; i < IN_THE_STOP; i++) {
+    const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
+    const exit = new Promise((resolve) => child.once('exit', resolve));
+    // not to be late by a turn of the event loop
+    const until = performance.now() + 5000;
+    while (!isTraced() && performance.now() < until);
+    const instant = performance.now() + (2 * frozenMs * i) / IN_THE_STOP;
+    while (performance.now() < instant);
+    if (isTraced()) hits++;
+    child.kill('SIGKILL');
+    await exit;
+    await runs(victim.pid);
+    assert.deepEqual(
+      stateOf(victim.pid),
+      before,
+      `killed ${((2 * frozenMs * i) / IN_THE_STOP).toFixed(2)} ms into the stop`,
+    );
+  }
+  assert.ok(hits > IN_THE_STOP / 5, `only ${hits} of ${IN_THE_STOP} dumps were killed in the stop`);
 });
 
 test(`a restore that is killed leaves no task behind, at ${INSTANTS} instants`, async () => {
