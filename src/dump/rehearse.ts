@@ -32,7 +32,8 @@ export function rehearse(perform: (pid: number) => void): void {
     try {
       const until = Date.now() + READY_MS;
       while (!existsSync(`/proc/${pid}/fd/${READY_FD}`)) {
-        if (Date.now() > until) throw new CritError(`the process to rehearse on (pid ${pid}) does not start`, { code: 'TIMEOUT' });
+        if (Date.now() > until)
+          throw new CritError(`the process to rehearse on (pid ${pid}) does not start`, { code: 'TIMEOUT' });
         sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
       }
       perform(pid);

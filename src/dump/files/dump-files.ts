@@ -169,9 +169,7 @@ export class DumpFiles implements Disposable {
     if (!alike)
       this.#byKey.set(
         key,
-        (alike = new KernelOrder<Description>((a, b) =>
-          sysRaw('kcmp', a.task.pid, b.task.pid, KCMP_FILE, a.fd, b.fd),
-        )),
+        (alike = new KernelOrder<Description>((a, b) => sysRaw('kcmp', a.task.pid, b.task.pid, KCMP_FILE, a.fd, b.fd))),
       );
     const file: Description = { id: this.#nextId, task, fd, info, ...target };
     const known = alike.findOrAdd(file);

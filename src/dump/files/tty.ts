@@ -40,7 +40,8 @@ export const tty: FileKind = {
       throw unsupported(file, 'a terminal', "needs --shell-job, and to be the shell's own");
     const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
     const id = infoId(major, minor);
-    if (!files.once(`tty:${id}`)) files.put('TTY_INFO', { message: files.use(file, (fd) => describeTerminal(file, fd, id, index)) });
+    if (!files.once(`tty:${id}`))
+      files.put('TTY_INFO', { message: files.use(file, (fd) => describeTerminal(file, fd, id, index)) });
     const regf = files.addRegular(
       {
         link: file.link,
