@@ -146,26 +146,27 @@ export class Family {
   setGroups(order: readonly Birth[], helpers: readonly GroupHelper[], inherits: (birth: Birth) => boolean): void {
     const tasks = order.filter((birth) => !birth.adopted);
     const batchOf = (birth: Birth) => this.puppets.get(birth)!.batch();
-    const all = (step: (birth: Birth) => void) => {
-      for (const birth of tasks) step(birth);
-      for (const birth of tasks) batchOf(birth).run();
-    };
-    all((birth) => {
+    for (const birth of tasks) {
       if (birth.task.pgid === birth.task.pid && !birth.setsid) batchOf(birth).call('setpgid', 0, 0);
       batchOf(birth).submit();
-    });
+    }
+    for (const birth of tasks) batchOf(birth).run();
     for (const { pgid, owner } of helpers) {
       const parent = this.puppets.get(order.find((birth) => birth.task === owner)!)!;
       const puppet = fork(parent, this.#area.ring(NARROW), pgid, 0);
       puppet.must('setpgid', 0, 0);
       this.#groupHelpers.push({ puppet, owner: parent });
     }
-    all((birth) => {
-      const { task } = birth;
-      if (task.pgid === task.pid || birth.helper || inherits(birth)) return;
-      batchOf(birth).doing(`joining process group ${task.pgid}`).call('setpgid', 0, task.pgid);
-      batchOf(birth).doing(undefined).submit();
-    });
+    for (const birth of tasks) {
+      const { pid, pgid } = birth.task;
+      if (pgid === pid || birth.helper || inherits(birth)) continue;
+      batchOf(birth).doing(`joining process group ${pgid}`).call('setpgid', 0, pgid);
+      batchOf(birth).doing(undefined);
+    }
+    // A helper's group lasts until it ends; any other can wait for what its members are told next.
+    if (helpers.length === 0) return;
+    for (const birth of tasks) batchOf(birth).submit();
+    for (const birth of tasks) batchOf(birth).run();
   }
 
   /** The helpers' end. */

@@ -4,13 +4,21 @@ import * as PR from '../kernel/prctl.js';
 import { SIGSTOP } from '../kernel/signal.js';
 import { readStatus } from '../kernel/status.js';
 import { sysRaw } from '../native/sys.js';
+import type { Area } from '../task/area.js';
 import type { Batch } from '../task/batch.js';
 import type { RestoreTask } from './context.js';
 import { restoreCreds, type CredsNow } from './creds.js';
 import { restoreItimers } from './itimers.js';
 import { restorePending, signalsOfQueue } from './pending-signals.js';
 import { createPosixTimers, PosixTimerStarter, posixTimersOf } from './posix-timers.js';
-import { restoreDumpable, restorePersonality, restoreProcFiles, restoreSettings } from './process-settings.js';
+import {
+  restoreDumpable,
+  restorePersonality,
+  restoreProcFiles,
+  restoreSettings,
+  procNow,
+  type ProcNow,
+} from './process-settings.js';
 import { restoreRlimits } from './rlimits.js';
 import { restoreSched } from './sched.js';
 import { restoreSigactions } from './sigactions.js';
@@ -19,8 +27,28 @@ import { restoreRseq, restoreThreadSettings } from './thread-settings.js';
 
 export { registersOf, type Registers } from './arch/x86_64/registers.js';
 
-/** What the puppets of a task have, read before any of them is changed. */
-const beginnings = new WeakMap<RestoreTask, CredsNow>();
+/** What all puppets of a restore have before the first is changed: they are forked from one. */
+interface Beginning extends ProcNow {
+  creds: CredsNow;
+}
+const beginnings = new WeakMap<Area, Beginning>();
+
+function beginningOf({ puppet }: RestoreTask): Beginning {
+  const { area } = puppet!.ring;
+  let beginning = beginnings.get(area);
+  if (!beginning) {
+    beginning = {
+      creds: {
+        status: readStatus(puppet!.tid),
+        // exec has cleared what keeps capabilities over a change of ids
+        securebits: sysRaw('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0) & ~PR.SECBIT_KEEP_CAPS,
+      },
+      ...procNow(puppet!.tid),
+    };
+    beginnings.set(area, beginning);
+  }
+  return beginning;
+}
 
 /** Whether a process is to be stopped again: it stood in a job-control stop, or a SIGSTOP was on its way. */
 export function wasStopped(task: RestoreTask): boolean {
@@ -44,14 +72,10 @@ function coreOf(task: RestoreTask): Messages['core_entry'] & { tc: Messages['tas
 export function restoreTaskAttributes(task: RestoreTask, b: Batch): void {
   const { tc } = coreOf(task);
   const tid = task.puppet!.tid;
-  beginnings.set(task, {
-    status: readStatus(tid),
-    // exec has cleared what keeps capabilities over a change of ids
-    securebits: sysRaw('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0) & ~PR.SECBIT_KEEP_CAPS,
-  });
+  const beginning = beginningOf(task);
   restoreSigactions(task.pid, b, tc.sigactions);
   restoreSettings(b, tc, task.memory?.mm);
-  restoreProcFiles(tid, b, tc);
+  restoreProcFiles(tid, b, tc, beginning);
   createPosixTimers(task.pid, b, posixTimersOf(tc.timers, task.entry.threads ?? []));
 }
 
@@ -90,7 +114,7 @@ export function restoreThreadAttributes(task: RestoreTask, index: number, b: Bat
     if (tc.timers) restoreItimers(b, tc.timers);
     restoreRlimits(tid, b, tc.rlimits?.rlimits ?? []);
   }
-  if (thread.creds) restoreCreds(b, thread.creds, beginnings.get(task)!);
+  if (thread.creds) restoreCreds(b, thread.creds, beginningOf(task).creds);
   if (thread.pdeath_sig) b.call('prctl', PR.PR_SET_PDEATHSIG, thread.pdeath_sig, 0, 0, 0);
   if (leader) restoreDumpable(b, task.memory?.mm.dumpable);
 }

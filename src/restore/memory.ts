@@ -126,7 +126,7 @@ function fill(b: Batch, operation: 'read' | 'compare', fd: number, all: readonly
       b.call('vector', 295 /* preadv */, fd, bytes, n, runs[i]!.offset);
     } else {
       b.reserve(1, bytes.length + SCRATCH_BYTES);
-      const scratch = b.out(SCRATCH_BYTES);
+      const scratch = b.scratch(SCRATCH_BYTES);
       b.call('cowFill', fd, bytes, n, runs[i]!.offset, scratch, SCRATCH_BYTES);
     }
     i += n;

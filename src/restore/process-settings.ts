@@ -20,13 +20,28 @@ export function restoreSettings(b: Batch, tc: TaskCore, mm: Messages['mm_entry']
 /** A login id that was never set (proc_pid_loginuid(5)). */
 const NO_LOGIN = 0xffff_ffff;
 
+/** What files of /proc tell of a task before anything is set; undefined for what this kernel has not. */
+export interface ProcNow {
+  oomScoreAdj: number | undefined;
+  coredumpFilter: number | undefined;
+  loginUid: number | undefined;
+}
+
+export function procNow(pid: number): ProcNow {
+  return {
+    oomScoreAdj: unless(() => readOomScoreAdj(pid)),
+    coredumpFilter: unless(() => readCoredumpFilter(pid)),
+    loginUid: unless(() => readLoginUid(pid)),
+  };
+}
+
 /** What is set through files of /proc. The task may have none in its root: crit writes what it may write for it. */
-export function restoreProcFiles(pid: number, b: Batch, tc: TaskCore): void {
-  restoreOomScore(pid, tc.oom_score_adj);
-  if (tc.coredump_filter !== undefined && unless(() => readCoredumpFilter(pid)) !== tc.coredump_filter)
+export function restoreProcFiles(pid: number, b: Batch, tc: TaskCore, now: ProcNow): void {
+  if (now.oomScoreAdj !== tc.oom_score_adj) restoreOomScore(pid, tc.oom_score_adj);
+  if (tc.coredump_filter !== undefined && now.coredumpFilter !== tc.coredump_filter)
     writeFileSync(`/proc/${pid}/coredump_filter`, `0x${tc.coredump_filter.toString(16)}`);
   const { loginuid } = tc;
-  if (loginuid === undefined || loginuid === NO_LOGIN || unless(() => readLoginUid(pid)) === loginuid) return;
+  if (loginuid === undefined || loginuid === NO_LOGIN || now.loginUid === loginuid) return;
   // only the task itself may, once, with CAP_AUDIT_CONTROL
   const text = String(loginuid);
   b.reserve(3, 64);
@@ -37,7 +52,7 @@ export function restoreProcFiles(pid: number, b: Batch, tc: TaskCore): void {
 }
 
 function restoreOomScore(pid: number, wanted: number | undefined): void {
-  if (wanted === undefined || unless(() => readOomScoreAdj(pid)) === wanted) return;
+  if (wanted === undefined) return;
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, String(wanted));
   } catch (error) {

@@ -26,6 +26,7 @@ import {
   type MemoryContext,
   type MemoryImage,
 } from './memory.js';
+import { defaultSigactions } from './sigactions.js';
 import { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from './tree.js';
@@ -136,6 +137,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       images.files.fs(task, b);
       flushSigchld(b);
       restoreTaskAttributes(task, b);
+      if (task.threads.length === 1) restoreThreadAttributes(task, 0, b);
     });
     for (const task of alive)
       task.threads.slice(1).forEach((thread, i) => {
@@ -144,7 +146,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       });
     for (const task of alive) for (const thread of task.threads.slice(1)) thread.batch().run();
     all((task, b) => {
-      restoreThreadAttributes(task, 0, b);
+      if (task.threads.length > 1) restoreThreadAttributes(task, 0, b);
     });
     options.action('post-restore');
     const finals = alive.map(finalStates);
@@ -203,6 +205,7 @@ function openEverything(images: Images, root: Puppet, memory: MemoryContext, sha
   b.call('prlimit64', 0, RLIMIT_NOFILE, null, limit);
   b.call('prlimit64', 0, RLIMIT_NOFILE, withSoftAtHard(b, limit), null);
   b.call('umask', 0);
+  defaultSigactions(b);
   b.run();
   // The images' directory is descriptor 4 (see spawnPuppet); the area's own, 3, is no longer needed.
   b.call('close', 3);

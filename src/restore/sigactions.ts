@@ -1,13 +1,32 @@
 import { CritError } from '../image/errors.js';
-import { NSIG, SIGACTION, SIGACTION_BYTES, SIGKILL, SIGSET_BYTES, SIGSTOP, signalName } from '../kernel/signal.js';
+import {
+  NSIG,
+  SIGACTION,
+  SIGACTION_BYTES,
+  SIGCHLD,
+  SIGKILL,
+  SIGSET_BYTES,
+  SIGSTOP,
+  signalName,
+} from '../kernel/signal.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 
 /** Signals with an action, in the order of the images. */
 const SIGNALS = Array.from({ length: NSIG }, (_, i) => i + 1).filter((s) => s !== SIGKILL && s !== SIGSTOP);
 
+/** Every action the default, in the root and thereby in all that it forks: an ignored signal of crit's survives exec. */
+export function defaultSigactions(b: Batch): void {
+  for (const signal of SIGNALS) b.call('rt_sigaction', signal, new Uint8Array(SIGACTION_BYTES), null, SIGSET_BYTES);
+}
+
+/** What `defaultSigactions` has left, for the one signal that is otherwise while a restore goes on. */
+function isDefault(signal: number, { sigaction, flags, restorer, mask }: Messages['sa_entry']): boolean {
+  return signal !== SIGCHLD && (sigaction | flags | restorer | mask) === 0n;
+}
+
 /**
- * rt_sigaction(2) of every signal: also those with the default, because an ignored signal of crit's would survive. To be
+ * rt_sigaction(2) of every signal that has not its default. To be
  * done before pending signals come: setting an action that ignores a signal throws away what is pending of it.
  */
 export function restoreSigactions(pid: number, b: Batch, entries: readonly Messages['sa_entry'][] = []): void {
@@ -21,6 +40,7 @@ export function restoreSigactions(pid: number, b: Batch, entries: readonly Messa
       throw new CritError(`process ${pid}: the action of ${signalName(signal)} belongs to 32-bit code: not supported`, {
         code: 'UNSUPPORTED',
       });
+    if (isDefault(signal, entry)) return;
     const action = new DataView(new ArrayBuffer(SIGACTION_BYTES));
     action.setBigUint64(SIGACTION.handler, entry.sigaction, true);
     action.setBigUint64(SIGACTION.flags, entry.flags, true);

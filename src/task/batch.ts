@@ -184,6 +184,15 @@ export class Batch {
     return out;
   }
 
+  /** Address of bytes of the arena that operations of this piece may use among themselves; nothing comes back. */
+  scratch(sizeBytes: number): number {
+    const need = (sizeBytes + 15) & ~15;
+    this.reserve(0, need);
+    const at = this.ring.arenaOffset + this.#arena;
+    this.#arena += need;
+    return this.ring.area.base + at;
+  }
+
   /** A copy of `bytes` in the arena. */
   bytes(bytes: Uint8Array): Out {
     return this.out(bytes.length, bytes);
@@ -276,8 +285,9 @@ export class Batch {
     }
     if (this.#outs.length > 0) {
       // one copy for all: a buffer of its own for each costs more than the calls
-      const from = this.ring.arenaOffset;
-      const arena = Buffer.from(area.buffer.slice(from, from + this.#arena));
+      const from = this.#outs[0]!.address - area.base;
+      const last = this.#outs.at(-1)!;
+      const arena = Buffer.from(area.buffer.slice(from, last.address - area.base + last.sizeBytes));
       for (const out of this.#outs) out.resolve(arena, out.address - area.base - from);
     }
     this.#count = 0;
