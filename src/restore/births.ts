@@ -3,6 +3,7 @@ import * as P from '../kernel/ptrace.js';
 import { CritError } from '../image/errors.js';
 import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE, type Area } from '../task/area.js';
+import type { Batch, Ref } from '../task/batch.js';
 import { Puppet } from '../task/puppet.js';
 import { RemoteError } from '../task/remote-error.js';
 import { pidInUse, pidTooLarge } from '../task/stub.js';
@@ -33,43 +34,44 @@ export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.P
 
 /** Makes one puppet fork another (or a thread of its own) with a chosen pid. 1 batch and 1 ptrace call. */
 export function fork(from: Puppet, ring: Ring, pid: number, flags: number): Puppet {
+  const until = Date.now() + PID_WAIT_MS;
+  for (;;) {
+    const b = from.batch();
+    const made = addClone(b, ring, pid, flags);
+    b.run();
+    if (made.value === -EEXIST && Date.now() < until) {
+      sysRaw('nanosleep', new BigInt64Array([0n, 5_000_000n]), null);
+      continue;
+    }
+    return cloned(made.value, from, ring, pid, flags);
+  }
+}
+
+/** Adds a clone with a number of our choice, whose child begins in a ring of its own. */
+function addClone(b: Batch, ring: Ring, pid: number, flags: number): Ref {
   // a ring may have had a puppet before, which left without an answer
   ring.set(L.RING_CMD, 0);
   ring.set(L.RING_DONE, 0);
   ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
-  const thread = (flags & CLONE.THREAD) !== 0;
-  const until = Date.now() + PID_WAIT_MS;
-  for (;;) {
-    const b = from.batch();
-    b.reserve(1, CLONE_ARGS_BYTES + 64);
-    const tid = b.bytes(new Uint8Array(Int32Array.of(pid).buffer));
-    const args = new BigUint64Array(CLONE_ARGS_BYTES / 8);
-    args[0] = BigInt(flags);
-    args[4] = thread || flags & CLONE.PARENT ? 0n : BigInt(SIGCHLD);
-    args[5] = BigInt(ring.stackBase);
-    args[6] = BigInt(L.PUPPET_STACK_SIZE);
-    args[8] = BigInt(tid.address);
-    args[9] = 1n;
-    const made = b.tryCall('clone', new Uint8Array(args.buffer), CLONE_ARGS_BYTES, ring.address);
-    b.run();
-    if (made.value === -EEXIST) {
-      if (Date.now() < until) {
-        sysRaw('nanosleep', new BigInt64Array([0n, 5_000_000n]), null);
-        continue;
-      }
-      throw pidInUse(pid);
-    }
-    if (made.value === -22 && !(flags & CLONE.THREAD)) throw pidTooLarge(pid);
-    if (made.value < 0)
-      throw new RemoteError(
-        from.tid,
-        'clone3',
-        [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`],
-        -made.value,
-        'forking',
-      );
-    return new Puppet(ring, pid, Tracee.seize(pid, TRACE_OPTIONS));
-  }
+  b.reserve(1, CLONE_ARGS_BYTES + 64);
+  const tid = b.bytes(new Uint8Array(Int32Array.of(pid).buffer));
+  const args = new BigUint64Array(CLONE_ARGS_BYTES / 8);
+  args[0] = BigInt(flags);
+  args[4] = flags & (CLONE.THREAD | CLONE.PARENT) ? 0n : BigInt(SIGCHLD);
+  args[5] = BigInt(ring.stackBase);
+  args[6] = BigInt(L.PUPPET_STACK_SIZE);
+  args[8] = BigInt(tid.address);
+  args[9] = 1n;
+  return b.tryCall('clone', new Uint8Array(args.buffer), CLONE_ARGS_BYTES, ring.address);
+}
+
+/** Takes the child of a clone over. @throws CritError PID_IN_USE, PID_TOO_LARGE */
+function cloned(result: number, from: Puppet, ring: Ring, pid: number, flags: number): Puppet {
+  if (result === -EEXIST) throw pidInUse(pid);
+  if (result === -22 && !(flags & CLONE.THREAD)) throw pidTooLarge(pid);
+  if (result < 0)
+    throw new RemoteError(from.tid, 'clone3', [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`], -result, 'forking');
+  return new Puppet(ring, pid, Tracee.seize(pid, TRACE_OPTIONS));
 }
 
 /** A number that no task of the tree wants and nobody has. */
@@ -98,6 +100,19 @@ export interface BirthHooks {
   subreaper(birth: Birth): boolean;
 }
 
+/** A child that is being forked. */
+interface Clone {
+  birth: Birth;
+  forker: Puppet;
+  ring: Ring;
+  pid: number;
+  flags: number;
+  made: Ref;
+}
+
+/** So many children are forked while the ones before them are raised. */
+const AT_A_TIME = 16;
+
 /** Everybody who was born, and how the helpers end. */
 export class Family {
   readonly puppets = new Map<Birth, Puppet>();
@@ -118,20 +133,63 @@ export class Family {
     this.puppets.set(birth, puppet);
     if (this.#hooks.subreaper(birth)) puppet.batch().call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (!birth.helper) this.#hooks.born(birth, puppet);
-    for (const child of birth.before) this.#bear(child);
+    this.#bear(birth.before);
     if (birth.setsid) puppet.batch().call('setsid');
     puppet.batch().submit();
-    for (const child of birth.after) this.#bear(child);
+    this.#bear(birth.after);
     if (birth.adopted) this.#end(puppet, this.puppets.get(birth.forker!)!);
     else if (birth.helper) this.#helpers.push({ puppet, parent: birth.forker! });
   }
 
-  #bear(birth: Birth): void {
+  /** Forks children, some at a time: while the next ones are being forked, those that are there are raised. */
+  #bear(children: readonly Birth[]): void {
+    let forking: Clone[] = [];
+    try {
+      for (let at = 0; at < children.length || forking.length > 0; at += AT_A_TIME) {
+        const there = this.#adopt(forking.splice(0));
+        forking = children.slice(at, at + AT_A_TIME).map((birth) => this.#clone(birth));
+        for (const { forker } of forking) forker.batch().submit();
+        for (const [birth, puppet] of there) this.raise(birth, puppet);
+      }
+    } catch (error) {
+      // They must be known, or nobody would end them.
+      try {
+        this.#adopt(forking);
+      } catch {
+        // the first error counts
+      }
+      throw error;
+    }
+  }
+
+  #clone(birth: Birth): Clone {
     const forker = this.puppets.get(birth.forker!)!;
     const ring = this.#area.ring(birth.helper || birth.task.zombie ? NARROW : WIDE);
     const flags = this.#hooks.shareFlags(birth) | (birth.cloneParent ? CLONE.PARENT : 0);
     const pid = birth.task.pid || this.#pids.take();
-    this.raise(birth, fork(forker, ring, pid, flags));
+    return { birth, forker, ring, pid, flags, made: addClone(forker.batch(), ring, pid, flags) };
+  }
+
+  #adopt(clones: readonly Clone[]): [Birth, Puppet][] {
+    for (const { forker } of clones) forker.batch().run();
+    const taken: Clone[] = [];
+    let failure: unknown;
+    const adopt = (clone: Clone, make: () => Puppet): void => {
+      try {
+        this.puppets.set(clone.birth, make());
+      } catch (error) {
+        failure ??= error;
+      }
+    };
+    for (const clone of clones) {
+      const { made, forker, ring, pid, flags } = clone;
+      if (made.value === -EEXIST) taken.push(clone);
+      else adopt(clone, () => cloned(made.value, forker, ring, pid, flags));
+    }
+    // numbers that a dying process still has
+    for (const clone of taken) adopt(clone, () => fork(clone.forker, clone.ring, clone.pid, clone.flags));
+    if (failure !== undefined) throw failure as Error;
+    return clones.map(({ birth }) => [birth, this.puppets.get(birth)!]);
   }
 
   /** A puppet ends and its parent reaps it. */
