@@ -94,12 +94,7 @@ export function openImageReader<T extends ImageType = ImageType>(
 
 /** Reads a whole image of a directory. @throws ImageError NO_IMAGE when it is not there, and as openImageReader */
 export function readImage<T extends ImageType>(dir: string, type: T, id?: number | bigint | string): Image<T> {
-  return readImageOf(path.join(dir, imageFileName(type, id)), type);
-}
-
-/** Reads a whole image. @throws as openImageReader */
-export function readImageOf<T extends ImageType>(source: Source, type: T): Image<T> {
-  const reader = openImageReader(source, { type });
+  const reader = openImageReader(path.join(dir, imageFileName(type, id)), { type });
   try {
     const entries = [...reader];
     return { type, ...(reader.header ? { header: reader.header } : {}), entries };

@@ -5,6 +5,7 @@ import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { VMA } from '../image/vma-status.js';
+import { readImage, readImageIfPresent } from '../decode/image-reader.js';
 import { areaBytes, NARROW, WIDE, type Area, type RingShape } from '../task/area.js';
 import { findHole } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
@@ -12,7 +13,6 @@ import type { Puppet } from '../task/puppet.js';
 import { createArea } from '../task/stub.js';
 import { readRuns, readVmas } from './address-space.js';
 import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
-import { ImageSet } from './image-set.js';
 import { RestoreFiles } from './files/restore-files.js';
 import { type MemoryImage } from './memory.js';
 import { planBirths, readTree, TASK, type TreeTask } from './tree.js';
@@ -31,26 +31,23 @@ export class Task implements RestoreTask {
   threads: Puppet[] = [];
   memory: MemoryImage | undefined;
 
-  constructor(set: ImageSet, tree: TreeTask, entry: Messages['pstree_entry'], leader: Messages['core_entry']) {
+  constructor(dir: string, tree: TreeTask, entry: Messages['pstree_entry'], leader: Messages['core_entry']) {
     this.pid = tree.pid;
     this.tree = tree;
     this.entry = entry;
     this.cores = tree.tids.map((tid) => {
       if (tid === tree.pid) return leader;
-      const core = set.read('CORE', tid).entries[0];
+      const core = readImage(dir, 'CORE', tid).entries[0];
       if (!core) throw new CritError(`${imageFileName('CORE', tid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       return core.message;
     });
-    this.ids = set.readIfPresent('IDS', tree.pid)?.entries[0]?.message;
+    this.ids = readImageIfPresent(dir, 'IDS', tree.pid)?.entries[0]?.message;
   }
 
   batch(): Batch {
     return this.puppet!.batch();
   }
 }
-
-/** Images that each task has. */
-const OF_A_TASK = ['CORE', 'IDS', 'MM', 'PAGEMAP', 'FS'] as const;
 
 /** Everything read and checked, before anything is started. */
 export class Images {
@@ -60,7 +57,6 @@ export class Images {
   readonly files: RestoreFiles;
   readonly ctx: RestoreContext;
   readonly births;
-  readonly #set: ImageSet;
 
   constructor(options: RestoreOptions, log: Log) {
     const dir = options.imagesDir;
@@ -70,24 +66,21 @@ export class Images {
         `${dir} has no inventory.img: ${existsSync(path.join(dir, 'pstree.img')) ? 'the dump that wrote it did not finish, the set is torn' : 'it is not an image directory'}`,
         { code: 'NO_INVENTORY' },
       );
-    const set = new ImageSet(dir);
-    this.#set = set;
-    const inventory = set.read('INVENTORY').entries[0]?.message;
+    const inventory = readImage(dir, 'INVENTORY').entries[0]?.message;
     if (!inventory) throw new CritError(`${path.join(dir, 'inventory.img')} has no entry`, { code: 'BAD_IMAGE' });
-    const entries = set.read('PSTREE').entries.map((e) => e.message);
-    set.readAhead(entries.flatMap(({ pid }) => OF_A_TASK.map((type) => [type, pid] as const)));
+    const entries = readImage(dir, 'PSTREE').entries.map((e) => e.message);
     const zombies = new Set<number>();
     const cores: Messages['core_entry'][] = [];
     for (const entry of entries) {
       const pid = entry.pid;
-      const core = set.read('CORE', pid).entries[0]?.message;
+      const core = readImage(dir, 'CORE', pid).entries[0]?.message;
       if (!core) throw new CritError(`${imageFileName('CORE', pid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       cores.push(core);
       const state = core.tc?.task_state;
       if (state === TASK.ZOMBIE || state === TASK.DEAD) zombies.add(pid);
     }
     const tree = readTree(entries, zombies);
-    this.tasks = tree.map((t, i) => new Task(set, t, entries[i]!, cores[i]!));
+    this.tasks = tree.map((t, i) => new Task(dir, t, entries[i]!, cores[i]!));
     const byPid = new Map(this.tasks.map((t) => [t.pid, t]));
     for (const task of this.tasks) {
       task.parent = byPid.get(task.tree.ppid);
@@ -102,7 +95,7 @@ export class Images {
         { code: 'SHELL_JOB' },
       );
     this.ctx = { options, log, tasks: this.tasks, root: this.root };
-    this.files = new RestoreFiles(this.ctx, set);
+    this.files = new RestoreFiles(this.ctx, dir);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);
     this.births = planBirths(tree, (a, b) => {
       const x = byPid.get(a)?.ids;
@@ -112,9 +105,9 @@ export class Images {
   }
 
   #memory(task: Task): MemoryImage {
-    const mm = this.#set.read('MM', task.pid).entries[0]?.message;
+    const mm = readImage(this.dir, 'MM', task.pid).entries[0]?.message;
     if (!mm) throw new CritError(`${imageFileName('MM', task.pid)} has no entry`, { code: 'BAD_IMAGE' });
-    const pagemap = this.#set.read('PAGEMAP', task.pid).entries;
+    const pagemap = readImage(this.dir, 'PAGEMAP', task.pid).entries;
     const head = pagemap[0]?.message as unknown as Messages['pagemap_head'] | undefined;
     const pagesId = head?.pages_id ?? task.pid;
     const pagesFile = imageFileName('PAGES', pagesId);

@@ -1,7 +1,7 @@
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
-import type { ImageSet } from '../image-set.js';
+import { readImage, readImageIfPresent } from '../../decode/image-reader.js';
 import type { RestoreTask } from '../context.js';
 import { TASK } from '../tree.js';
 
@@ -50,13 +50,8 @@ export class FileImages {
   /** Ids that descriptors refer to. */
   readonly used = new Set<number>();
 
-  readonly #set: ImageSet;
-
-  constructor(set: ImageSet, tasks: readonly RestoreTask[]) {
-    this.#set = set;
-    this.dir = set.dir;
-    const tables = new Set(tasks.flatMap((task) => task.ids?.files_id ?? []));
-    set.readAhead([...tables].map((id) => ['FDINFO', id]));
+  constructor(dir: string, tasks: readonly RestoreTask[]) {
+    this.dir = dir;
     this.#readFiles();
     for (const task of tasks) {
       const state = task.cores[0]?.tc?.task_state;
@@ -69,7 +64,7 @@ export class FileImages {
 
   #readFiles(): void {
     const name = imageFileName('FILES');
-    this.#set.read('FILES').entries.forEach(({ message: entry }, i) => {
+    readImage(this.dir, 'FILES').entries.forEach(({ message: entry }, i) => {
       const field = FIELD[entry.type];
       if (field && entry[field] === undefined)
         throw bad(name, `entries[${i}]: its type is ${typeName(entry.type)}, but there is no ${field}`);
@@ -88,7 +83,7 @@ export class FileImages {
     }
     const name = imageFileName('FDINFO', id);
     const byFd = new Map<number, FdinfoEntry>();
-    const entries = this.#set.read('FDINFO', id).entries.map(({ message: entry }, i) => {
+    const entries = readImage(this.dir, 'FDINFO', id).entries.map(({ message: entry }, i) => {
       if (entry.fd > 0x3fffffff) throw bad(name, `entries[${i}].fd: ${entry.fd} is no descriptor number`);
       if (byFd.has(entry.fd)) throw bad(name, `entries[${i}].fd: ${entry.fd} is there twice`);
       const file = this.byId.get(entry.id);
@@ -106,7 +101,7 @@ export class FileImages {
 
   #readFs(task: RestoreTask): void {
     const name = imageFileName('FS', task.pid);
-    const entry = this.#set.read('FS', task.pid).entries[0]?.message;
+    const entry = readImage(this.dir, 'FS', task.pid).entries[0]?.message;
     if (!entry) throw bad(name, 'there is no entry');
     this.regular(entry.cwd_id, `${name}: entries[0].cwd_id`);
     this.regular(entry.root_id, `${name}: entries[0].root_id`);
@@ -115,7 +110,7 @@ export class FileImages {
 
   #readRemaps(): void {
     const name = imageFileName('REMAP_FPATH');
-    this.#set.readIfPresent('REMAP_FPATH')?.entries.forEach(({ message: entry }, i) => {
+    readImageIfPresent(this.dir, 'REMAP_FPATH')?.entries.forEach(({ message: entry }, i) => {
       this.regular(entry.orig_id, `${name}: entries[${i}].orig_id`);
       let type = entry.remap_type;
       let target = entry.remap_id;

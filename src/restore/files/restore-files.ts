@@ -8,7 +8,6 @@ import { VMA } from '../../image/vma-status.js';
 import { sys } from '../../native/sys.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
 import type { Batch } from '../../task/batch.js';
-import type { ImageSet } from '../image-set.js';
 import type { RestoreContext, RestoreTask } from '../context.js';
 import { FileImages, typeName, type Table } from './file-images.js';
 import type { FileGroup, Files } from './group.js';
@@ -42,9 +41,9 @@ export class RestoreFiles {
    * Reads and checks everything that the images tell about files, and that the files are there. Nothing is started.
    * @throws CritError naming the image and entry, or the file that is missing or differs
    */
-  constructor(ctx: RestoreContext, set: ImageSet) {
+  constructor(ctx: RestoreContext, dir: string) {
     this.#ctx = ctx;
-    this.#images = new FileImages(set, ctx.tasks);
+    this.#images = new FileImages(dir, ctx.tasks);
     this.#slots = new Slots(this.#numbers(), limit());
     this.#names = new Names(this.#images, ctx.log);
     const files: Files = {
