@@ -62,6 +62,11 @@ export class ImageScanner {
       this.#start = 0;
     }
     while (this.#filled < count) {
+      // what a file gained after it was opened does not count
+      if (this.left() === this.#filled - this.#start) {
+        this.#ended = true;
+        break;
+      }
       if (this.#filled === reader.buf.length) {
         // The announced size is not believed beyond what has come.
         const grown = new Uint8Array(Math.min(Math.max(count, WINDOW), reader.buf.length * 2));
