@@ -10,6 +10,8 @@ python3:python3
 ld:binutils
 script:bsdutils
 ip:iproute2
+rsyslogd:rsyslog
+mkfs.ext2:e2fsprogs
 '
 
 missing=()

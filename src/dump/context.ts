@@ -61,8 +61,8 @@ export interface DumpContext {
   nextPagesId(): number;
   /** Writes one whole image (0600). */
   write(type: ImageType, id: number | undefined, entries: Iterable<OutEntry>): void;
-  /** Path of an image file in the directory, for those that are filled by other means (pages, ghost content). */
-  imagePath(type: ImageType, id?: number): string;
+  /** A new image that is filled by other means (pages). @throws CritError CANNOT_WRITE */
+  createImage(type: ImageType, id?: number): { fd: number; file: string };
 }
 
 export type Entry<K extends keyof Messages> = Messages[K];

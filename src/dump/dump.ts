@@ -59,7 +59,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     tasks,
     stats,
     nextPagesId: () => images.nextPagesId(),
-    imagePath: (type, id) => images.path(type, id),
+    createImage: (type, id) => images.create(type, id),
     // Files are made when the tree runs again, if it is to.
     write: (type, id, entries) => {
       held.push(() => {

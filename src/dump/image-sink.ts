@@ -1,14 +1,14 @@
-import { unlinkSync } from 'node:fs';
+import { openSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { encodeMessage } from '../encode/encode-message.js';
-import { writeImage } from '../encode/image-writer.js';
+import { createImageFile, writeImage } from '../encode/image-writer.js';
 import { describeType, imageFileName, type ImageType } from '../image/catalogue.js';
 import type { OutEntry } from './context.js';
 
 /** Where the images of a dump go. */
 export interface ImageSink {
-  /** The path of an image that is filled by other means. */
-  path(type: ImageType, id?: number): string;
+  /** A new image that is filled by other means. @throws CritError CANNOT_WRITE */
+  create(type: ImageType, id?: number): { fd: number; file: string };
   write(type: ImageType, id: number | undefined, entries: Iterable<OutEntry>): void;
   nextPagesId(): number;
   /** The dump failed: no part of it stays. */
@@ -31,14 +31,19 @@ export class ImagesOnDisk implements ImageSink {
     }
   }
 
-  path(type: ImageType, id?: number): string {
+  #path(type: ImageType, id?: number): string {
     const file = path.join(this.dir, imageFileName(type, id));
     this.#made.add(file);
     return file;
   }
 
+  create(type: ImageType, id?: number): { fd: number; file: string } {
+    const file = this.#path(type, id);
+    return { fd: createImageFile(file), file };
+  }
+
   write(type: ImageType, id: number | undefined, entries: Iterable<OutEntry>): void {
-    this.path(type, id);
+    this.#path(type, id);
     writeImage(this.dir, type, id, entries as never);
   }
 
@@ -58,8 +63,8 @@ export class ImagesOnDisk implements ImageSink {
 
 /** Takes everything and keeps nothing: for the rehearsal. */
 export class Nowhere implements ImageSink {
-  path(): string {
-    return '/dev/null';
+  create(): { fd: number; file: string } {
+    return { fd: openSync('/dev/null', 'w'), file: '/dev/null' };
   }
   write(type: ImageType, _id: number | undefined, entries: readonly OutEntry[]): void {
     const { message } = describeType(type);

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { cannotWrite } from '../encode/image-writer.js';
 import { PAGE_SIZE, PE } from '../image/vma-status.js';
 import { VMA } from '../image/vma-status.js';
 import { readRanges, type Range } from '../task/remote-memory.js';
@@ -171,4 +172,14 @@ export function copyFromOutside(
 /** write(2) of everything at an offset. @throws the error of node:fs (ENOSPC, EIO) */
 export function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+}
+
+/** Says of which image it is that crit, or a task for it, could not write. @throws CritError CANNOT_WRITE */
+export function writing(file: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    const { syscall } = error as { syscall?: string };
+    throw syscall === 'write' || syscall === 'vector' ? cannotWrite(file, error) : error;
+  }
 }

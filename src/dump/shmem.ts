@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { PAGE_SIZE, PE } from '../image/vma-status.js';
 import { sysRaw } from '../native/sys.js';
-import { pagemapOf, writeAll, type PageRun } from './pages.js';
+import { pagemapOf, writeAll, writing, type PageRun } from './pages.js';
 import type { DumpContext } from './context.js';
 
 const SEEK_DATA = 3;
@@ -25,7 +25,7 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
     at = end;
   }
   const pagesId = ctx.nextPagesId();
-  const out = openSync(ctx.imagePath('PAGES', pagesId), 'w', 0o600);
+  const { fd: out, file } = ctx.createImage('PAGES', pagesId);
   const buffer = Buffer.allocUnsafeSlow(PIECE);
   try {
     let offset = 0;
@@ -35,7 +35,9 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
         const got = readSync(fd, buffer, 0, want, run.address + done);
         // the last page of an object may be partial
         if (got < want) buffer.fill(0, got, want);
-        writeAll(out, buffer.subarray(0, want), offset);
+        writing(file, () => {
+          writeAll(out, buffer.subarray(0, want), offset);
+        });
         offset += want;
         done += want;
         ctx.stats.add('shpages_written', want / PAGE_SIZE);

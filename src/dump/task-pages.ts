@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { readStat } from '../kernel/stat-file.js';
 import { sysRaw } from '../native/sys.js';
@@ -8,7 +8,7 @@ import type { DumpContext } from './context.js';
 import type { ImageSink } from './image-sink.js';
 import { PageScanner } from './page-scan.js';
 import { copyToRoom, writeFromInside } from './pages-inside.js';
-import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, type PageRun } from './pages.js';
+import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, writing, type PageRun } from './pages.js';
 import type { Task } from './task.js';
 
 /** How much of small tasks is held back until the tree runs again, all together. */
@@ -61,9 +61,12 @@ export class TaskPages implements Disposable {
       task.bytes = bytes;
       return;
     }
-    const fd = this.#open(task);
+    const { fd, file } = this.#images.create('PAGES', task.pagesId);
+    task.pagesFile = file;
     const toFile = (piece: Uint8Array, offset: number) => {
-      writeAll(fd, piece, offset);
+      writing(file, () => {
+        writeAll(fd, piece, offset);
+      });
     };
     try {
       const remote = size < INSIDE_BYTES ? undefined : this.#give(task, fd);
@@ -78,7 +81,9 @@ export class TaskPages implements Disposable {
           task.copyFd = remote;
         } else {
           copyFromOutside(task.pid, task.runs, toFile, (run) => !run.readable);
-          writeFromInside(task.puppet, remote, task.runs, undefined, this.#report(task, size));
+          writing(file, () => {
+            writeFromInside(task.puppet, remote, task.runs, undefined, this.#report(task, size));
+          });
         }
       } finally {
         // Also after a failure (the disk is full, say): nothing stays behind in the task.
@@ -93,10 +98,6 @@ export class TaskPages implements Disposable {
     return (done) => {
       this.#ctx.stats.progress(`memory of process ${task.pid}`, done, sizeBytes);
     };
-  }
-
-  #open(task: Task): number {
-    return openSync(this.#images.path('PAGES', task.pagesId), 'w', 0o600);
   }
 
   /** @returns undefined when the task's table has no room: the slower way needs none */
@@ -114,17 +115,22 @@ export class TaskPages implements Disposable {
   /** Writes what was held back and what the copies have. */
   finish(): void {
     for (const task of this.#tasks) {
-      if (task.bytes) {
-        const fd = this.#open(task);
+      const { bytes, copy } = task;
+      if (bytes) {
+        const { fd, file } = this.#images.create('PAGES', task.pagesId);
         try {
-          writeAll(fd, task.bytes, 0);
+          writing(file, () => {
+            writeAll(fd, bytes, 0);
+          });
         } finally {
           closeSync(fd);
         }
         task.bytes = undefined;
       }
-      if (!task.copy) continue;
-      writeFromInside(task.copy, task.copyFd, task.runs, byCopy, this.#report(task, bytesOf(task.runs)));
+      if (!copy) continue;
+      writing(task.pagesFile, () => {
+        writeFromInside(copy, task.copyFd, task.runs, byCopy, this.#report(task, bytesOf(task.runs)));
+      });
       endCopy(task);
     }
   }

@@ -31,6 +31,7 @@ export class Task implements DumpTask {
   /** A copy of a large task that its pages are written from while it runs on, and its descriptor of the pages image. */
   copy: Puppet | undefined;
   copyFd = -1;
+  pagesFile = '';
 
   /** Takes a frozen process over. */
   constructor(frozen: FrozenTask, leaveRunning: boolean) {

@@ -16,18 +16,7 @@ export class ImageWriter {
   constructor(file: string, type: ImageType, header?: Header) {
     this.file = file;
     this.#encoder = new ImageEncoder(type, { header, file });
-    // Images hold a process's memory and secrets: nobody but the owner reads them. A file that is there is replaced, so
-    // that its mode or a link to elsewhere does not matter.
-    try {
-      unlinkSync(file);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw cannotWrite(file, error);
-    }
-    try {
-      this.#fd = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-    } catch (error) {
-      throw cannotWrite(file, error);
-    }
+    this.#fd = createImageFile(file);
   }
 
   /** Appends an entry. @throws ImageError BAD_JSON with the path of what does not fit the type; CritError CANNOT_WRITE */
@@ -66,7 +55,26 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
-const cannotWrite = (file: string, cause: unknown): CritError =>
+/**
+ * Makes an image file for writing. Images hold a process's memory and secrets: nobody but the owner reads them. A file
+ * that is there is replaced, so that its mode or a link to elsewhere does not matter.
+ * @returns its descriptor @throws CritError CANNOT_WRITE
+ */
+export function createImageFile(file: string): number {
+  try {
+    unlinkSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw cannotWrite(file, error);
+  }
+  try {
+    return openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  } catch (error) {
+    throw cannotWrite(file, error);
+  }
+}
+
+/** @param cause an error with the code of what the kernel said (ENOSPC, EIO) */
+export const cannotWrite = (file: string, cause: unknown): CritError =>
   new CritError(`${file}: cannot be written (${(cause as NodeJS.ErrnoException).code ?? String(cause)})`, {
     code: 'CANNOT_WRITE',
     cause,

@@ -159,6 +159,53 @@ test('a full disk leaves the process running and no image behind', async () => {
   subject.passed();
 });
 
+/** Mounts a file system whose disk says I/O error at the first write: a loop device on a file that cannot grow. */
+function mountFailing(dir: string, backing: string): Disposable {
+  const script = [
+    'mkdir -p "$2" && mount -t tmpfs -o size=12m none "$2" && truncate -s 64m "$2/disk"',
+    'mkfs.ext2 -q -m 0 "$2/disk" && mount -o loop,sync "$2/disk" "$1"',
+    'dd if=/dev/zero of="$2/fill" bs=1M 2>/dev/null || true',
+  ];
+  const done = spawnSync('bash', ['-ec', script.join('\n'), 'mount', dir, backing], { encoding: 'utf8' });
+  assert.equal(done.status, 0, done.stderr);
+  return {
+    [Symbol.dispose]: () => {
+      for (const place of [dir, backing]) assert.equal(spawnSync('umount', [place]).status, 0);
+    },
+  };
+}
+
+test(
+  'an I/O error leaves the process running and no set behind',
+  { skip: existsSync('/dev/loop-control') ? false : 'no loop devices here' },
+  async () => {
+    await using large = new Subject('python3', [
+      '-u',
+      '-c',
+      'import time\nx = b"x" * (16 << 20)\nprint("ready")\nwhile True: time.sleep(0.01)',
+    ]);
+    await large.says('ready');
+    await using small = new Subject('sleep', ['1000']);
+    for (const subject of [large, small]) {
+      const before = stateOf(subject.pid);
+      for (const options of [[], ['-R']]) {
+        using _ = mountFailing(subject.images, path.join(subject.dir, 'backing'));
+        refused(
+          crit('dump', '-t', String(subject.pid), '-D', subject.images, '-o', '/dev/null', ...options),
+          /pages-1\.img: cannot be written \(EIO\)/,
+        );
+        assert.deepEqual(stateOf(subject.pid), before);
+        assert.deepEqual(
+          readdirSync(subject.images).filter((name) => name.endsWith('.img')),
+          [],
+        );
+      }
+      assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /TracerPid:\s+0/);
+      subject.passed();
+    }
+  },
+);
+
 class Scratch implements Disposable {
   readonly path = `${process.env['TMPDIR'] ?? '/tmp'}/crit-scratch-${process.pid}-${Math.random().toString(36).slice(2)}`;
   constructor() {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { crit, sleep, Subject } from './round-trip.js';
@@ -146,24 +146,32 @@ time.sleep(1000)
 });
 
 test(
-  'a redis server without sockets saves its data after the restore',
-  { skip: has('redis-server') ? false : 'no redis-server here' },
+  'a log service (rsyslogd) follows its input from where it was, and ends when it is told to',
+  { skip: has('rsyslogd') ? false : 'no rsyslogd here' },
   async () => {
-    await using subject = new Subject('redis-server', [
-      '--port',
-      '0',
-      '--save',
-      '',
-      '--hz',
-      '50',
-      '--dbfilename',
-      'x.rdb',
-    ]);
-    await subject.says('Ready to accept connections');
+    const start = [
+      'cat > conf <<END',
+      'global(workDirectory="$PWD")',
+      'module(load="imfile" mode="polling" pollingInterval="1")',
+      'input(type="imfile" file="$PWD/in" tag="app")',
+      'action(type="omfile" file="$PWD/out")',
+      'END',
+      'echo first > in',
+      'exec rsyslogd -n -iNONE -f "$PWD/conf"',
+    ];
+    await using subject = new Subject('bash', ['-c', start.join('\n')]);
+    await subject.says('app first');
     await subject.dump();
     subject.restore();
+    appendFileSync(path.join(subject.dir, 'in'), 'second\n');
+    await subject.says('app second');
+    appendFileSync(path.join(subject.dir, 'in'), 'third\n');
+    await subject.says('app third');
     process.kill(subject.pid, 'SIGTERM');
-    await subject.says('bye bye');
+    const runs = () => existsSync(`/proc/${subject.pid}/exe`);
+    for (let i = 0; i < 500 && runs(); i++) await sleep(10);
+    assert.ok(!runs(), 'it ends when it is told to');
+    assert.equal(subject.output.match(/app (first|second|third)\n/g)?.length, 3, subject.output);
     subject.passed();
   },
 );
