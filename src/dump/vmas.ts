@@ -98,6 +98,10 @@ export function describeVmas(
     } else if (map.shared && map.devMajor === 0 && map.path.startsWith('/SYSV')) {
       // its inode is the segment's id, which may be 0
       throw new CritError(`${where}: System V shared memory is not supported yet`, { code: 'UNSUPPORTED' });
+    } else if (map.shared && map.path.startsWith('/anon_hugepage')) {
+      throw new CritError(`${where}: shared memory of huge pages (MAP_HUGETLB) is not supported yet`, {
+        code: 'UNSUPPORTED',
+      });
     } else if (map.inode !== 0n && !map.path.startsWith('/anon_hugepage')) {
       if (map.path.startsWith('/[aio]'))
         throw new CritError(`${where}: an AIO context is not supported yet`, { code: 'UNSUPPORTED' });
