@@ -2,12 +2,14 @@ import v8 from 'node:v8';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { errnoName } from '../kernel/errno.js';
+import { readFds } from '../kernel/fd-links.js';
 import { readMaps } from '../kernel/maps.js';
 import { readChildren } from '../kernel/tasks.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { sysRaw } from '../native/sys.js';
 import { findGadgets } from '../task/arch/x86_64/gadgets.js';
 import { executableMappings } from '../task/borrow.js';
+import { DescriptorReader } from './files/descriptor-reader.js';
 import { borrowMapping } from './task.js';
 import { lookAtMappedFiles } from './vmas.js';
 
@@ -47,6 +49,9 @@ export function rehearse(perform: (pid: number) => void): void {
   }
 }
 
+/** So many descriptors are worth the compiler's time before the stop. */
+const MANY_FDS = 256;
+
 /** What can be looked up while the tree still runs: the instructions that borrowing needs, once a library. */
 export function lookAhead(pid: number): void {
   const visit = (at: number, depth: number) => {
@@ -54,6 +59,11 @@ export function lookAhead(pid: number): void {
       const maps = readMaps(at);
       findGadgets(at, executableMappings(maps.map(borrowMapping)));
       lookAtMappedFiles(at, maps);
+      const fds = readFds(at);
+      if (fds.length >= MANY_FDS) {
+        using reader = new DescriptorReader(at);
+        for (const { target } of reader.look(fds.slice(0, MANY_FDS), undefined)) target();
+      }
       if (depth < 64) for (const child of readChildren(at)) visit(child, depth + 1);
     } catch {
       // it ended, or will be refused when it is stopped
