@@ -7,6 +7,9 @@ import { emptyRecord, itemText, nextRecord, survey, wireItems } from './wire-rec
 
 export type Message = Record<string, unknown>;
 
+/** Images are full of zeros, and making a bigint is a call into the runtime. */
+const small = (lo: number): bigint => (lo === 0 ? 0n : BigInt(lo));
+
 /** The number in r.lo and r.hi as the kind's JavaScript type. */
 function numberOf(r: WireReader, field: FieldDef): unknown {
   const { lo, hi } = r;
@@ -24,9 +27,9 @@ function numberOf(r: WireReader, field: FieldDef): unknown {
     case KIND.int64:
     case KIND.sint64:
     case KIND.sfixed64:
-      return hi === 0 ? BigInt(lo) : (BigInt(hi | 0) << 32n) | BigInt(lo);
+      return hi === 0 ? small(lo) : (BigInt(hi | 0) << 32n) | BigInt(lo);
     default:
-      return hi === 0 ? BigInt(lo) : (BigInt(hi) << 32n) | BigInt(lo);
+      return hi === 0 ? small(lo) : (BigInt(hi) << 32n) | BigInt(lo);
   }
 }
 
