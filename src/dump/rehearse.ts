@@ -6,7 +6,7 @@ import { readFds } from '../kernel/fd-links.js';
 import { readMaps } from '../kernel/maps.js';
 import { readChildren } from '../kernel/tasks.js';
 import { addon, nativeFile } from '../native/addon.js';
-import { sysRaw } from '../native/sys.js';
+import { sys, sysRaw } from '../native/sys.js';
 import { findGadgets } from '../task/arch/x86_64/gadgets.js';
 import { executableMappings } from '../task/borrow.js';
 import { DescriptorReader } from './files/descriptor-reader.js';
@@ -15,7 +15,7 @@ import { lookAtMappedFiles } from './vmas.js';
 
 const WALL = 0x40000000;
 /** The last descriptor that the program opens. */
-const READY_FD = 6;
+const READY_FD = 5;
 /** It starts in a millisecond or two. */
 const READY_MS = 200;
 
@@ -28,8 +28,9 @@ export function rehearse(perform: (pid: number) => void): void {
   v8.setFlagsFromString('--no-lazy-feedback-allocation');
   const nothing = openSync('/dev/null', 'r+');
   const program = openSync(nativeFile('puppet/rehearsal'), 'r');
+  const self = sys('pidfd_open', process.pid, 0);
   try {
-    const pid = addon().spawnStub(program, nothing, Int32Array.of(nothing, nothing, nothing), new Int32Array(), 0);
+    const pid = addon().spawnStub(program, self, Int32Array.of(nothing, nothing, nothing), new Int32Array(), 0);
     if (pid < 0) throw new CritError(`no process to rehearse on: ${errnoName(-pid)}`, { code: errnoName(-pid) });
     try {
       const until = Date.now() + READY_MS;
@@ -46,6 +47,7 @@ export function rehearse(perform: (pid: number) => void): void {
   } finally {
     closeSync(nothing);
     closeSync(program);
+    closeSync(self);
   }
 }
 

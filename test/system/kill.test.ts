@@ -65,6 +65,25 @@ async function runs(pid: number): Promise<void> {
   assert.fail(`process ${pid} does not run: ${/State:.*/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![0]}`);
 }
 
+/** Processes of crit's own that outlived it. */
+function leftOver(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const [, comm, state, ppid] = /\((.*)\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!;
+        return comm === 'rehearsal' && state !== 'Z' && ppid === '1' ? [pid] : [];
+      } catch {
+        return []; // it ended
+      }
+    });
+}
+
+async function leavesNothing(): Promise<void> {
+  for (let i = 0; i < 100 && leftOver().length > 0; i++) await sleep(20);
+  assert.deepEqual(leftOver(), []);
+}
+
 test(`a process that is being dumped runs on unchanged when crit is killed, at ${INSTANTS} instants`, async () => {
   await using victim = await Victim.start(program('counter'));
   using work = workDir();
@@ -79,6 +98,7 @@ test(`a process that is being dumped runs on unchanged when crit is killed, at $
     assert.deepEqual(stateOf(victim.pid), before, `killed after ${((ms * i) / INSTANTS).toFixed(2)} ms`);
   }
   assert.ok(hits > INSTANTS / 2, `only ${hits} of ${INSTANTS} runs were still going`);
+  await leavesNothing();
 });
 
 test(`the same at ${IN_THE_STOP} instants while it stands still`, async () => {
