@@ -1,7 +1,9 @@
 // Bundles the command into dist/cli.cjs and fills V8's code cache for it. Called by scripts/build.mjs.
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -25,6 +27,9 @@ export async function bundle() {
     bundle: true,
     platform: 'node',
     target: 'node20',
+    // import() of Node's own modules would need a module loader, which a script has not.
+    supported: { 'dynamic-import': false },
+    charset: 'ascii',
     // CommonJS: Node reads one file and starts no ESM loader. Dynamic imports become lazily run parts of it.
     format: 'cjs',
     minifySyntax: true,
@@ -32,19 +37,18 @@ export async function bundle() {
     legalComments: 'eof',
     logLevel: 'warning',
     define: {
-      'import.meta.url': '__critUrl',
+      'import.meta.url': '__crit.url',
       'import.meta.dirname': '__dirname',
       'import.meta.filename': '__filename',
     },
-    banner: { js: 'const __critUrl=require("node:url").pathToFileURL(__filename).href;' },
+    banner: { js: 'const __crit={get url(){return require("node:url").pathToFileURL(__filename).href}};' },
   });
-  const cache = path.join(root, 'dist/cli.cache');
-  rmSync(cache, { force: true });
+  for (const name of ['cli', 'dump', 'restore']) rmSync(path.join(root, `dist/${name}.cache`), { force: true });
   for (const args of WARM_UP) {
     const { status, stderr } = run(args);
     if (status !== 0) throw new Error(`bin/crit ${args.join(' ')} ended with ${status}: ${stderr}`);
   }
-  warmEngines();
+  await warmEngines();
 }
 
 /** @param {string[]} args */
@@ -54,10 +58,10 @@ function run(args) {
 }
 
 /**
- * Dumps and restores a sleeping process of its own: what that compiles need not be compiled while a real process is
- * stopped. Where it cannot be done (another system, no root), the engines only start slower.
+ * Dumps and restores processes of its own: what that compiles need not be compiled while a real process is stopped.
+ * Where it cannot be done (another system, no root), the engines only start slower.
  */
-function warmEngines() {
+async function warmEngines() {
   if (
     process.platform !== 'linux' ||
     process.getuid?.() !== 0 ||
@@ -65,14 +69,24 @@ function warmEngines() {
   )
     return;
   const dir = mkdtempSync(path.join(tmpdir(), 'crit-build-'));
-  const { pid } = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+  // in a session of its own, which is ended by its number, restored or not
+  const shell = spawn('/bin/sh', ['-c', 'sleep 60 | cat; :'], { cwd: '/', detached: true, stdio: 'ignore' });
+  const ended = once(shell, 'exit');
   try {
-    if (run(['dump', '-t', String(pid), '-D', dir, '-R', '-o', 'log']).status !== 0) return;
-    if (pid) process.kill(pid, 'SIGKILL');
-    // this process does not wait for its child before it returns to its event loop: the pid stays in use
-    run(['restore', '-d', '-D', dir, '-o', 'log', '--dry-run']);
+    await once(shell, 'spawn');
+    // the shell has started what it is to start
+    await setTimeout(100);
+    const images = ['-D', dir, '-o', 'log', '-v0'];
+    run(['dump', '-t', String(shell.pid), '-R', ...images]);
+    if (run(['dump', '-t', String(shell.pid), ...images]).status !== 0) return;
+    await ended;
+    run(['restore', '-d', ...images]);
   } finally {
-    if (pid && existsSync(`/proc/${pid}/exe`)) process.kill(pid, 'SIGKILL');
+    try {
+      if (shell.pid) process.kill(-shell.pid, 'SIGKILL');
+    } catch {
+      // it did not come back
+    }
     rmSync(dir, { recursive: true, force: true });
   }
 }

@@ -1,6 +1,7 @@
 // Thin bindings: one function, one kernel call. TypeScript (src/native) validates, this code assumes.
 // Errors come back as negative errno numbers; no sentences are made here.
 #include <cpuid.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
@@ -229,6 +230,14 @@ Napi::Value Cpuid(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// setV8Flag(text) -> whether it could be asked. v8::V8::SetFlagsFromString(const char*), looked up by its name so that
+// the addon stays one of N-API and loads in any Node.
+Napi::Value SetV8Flag(const Napi::CallbackInfo& info) {
+  auto set = reinterpret_cast<void (*)(const char*)>(dlsym(RTLD_DEFAULT, "_ZN2v82V818SetFlagsFromStringEPKc"));
+  if (set) set(info[0].As<Napi::String>().Utf8Value().c_str());
+  return Napi::Boolean::New(info.Env(), set != nullptr);
+}
+
 volatile int32_t* caught;
 
 void OnCaught(int signal) { __atomic_store_n(caught, signal, __ATOMIC_SEQ_CST); }
@@ -258,6 +267,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("ringSubmit", Napi::Function::New<RingSubmit>(env));
   exports.Set("ringWait", Napi::Function::New<RingWait>(env));
   exports.Set("ringRun", Napi::Function::New<RingRun>(env));
+  exports.Set("setV8Flag", Napi::Function::New<SetV8Flag>(env));
   exports.Set("catchSignal", Napi::Function::New<CatchSignal>(env));
   exports.Set("cpuid", Napi::Function::New<Cpuid>(env));
   exports.Set("spawnStub", Napi::Function::New<SpawnStub>(env));

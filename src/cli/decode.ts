@@ -1,6 +1,6 @@
-import { isatty } from 'node:tty';
 import { flag, value, type Command } from './command.js';
 import { printDocument } from './print-document.js';
+import { isTerminal } from './terminal.js';
 import { UsageError } from './usage-error.js';
 
 export const decode: Command = {
@@ -27,7 +27,7 @@ export const decode: Command = {
   ],
   run: async (args) => {
     const input = value(args, 'in');
-    if (input === undefined && isatty(0)) {
+    if (input === undefined && (await isTerminal(0))) {
       throw new UsageError("decode: no image: name one with -i, or pipe one in; see 'crit decode --help'");
     }
     return printDocument(input, value(args, 'out'), {

@@ -1,8 +1,8 @@
-import { isatty } from 'node:tty';
 import { openJsonImage } from '../encode/encode-json.js';
 import { isRawType } from '../decode/raw/recognise.js';
 import { value, type Command } from './command.js';
 import { openSink } from './sink.js';
+import { isTerminal } from './terminal.js';
 import { UsageError } from './usage-error.js';
 
 export const encode: Command = {
@@ -25,10 +25,10 @@ export const encode: Command = {
   ],
   run: async (args) => {
     const input = value(args, 'in');
-    if (input === undefined && isatty(0)) {
+    if (input === undefined && (await isTerminal(0))) {
       throw new UsageError("encode: no JSON: name a file with -i, or pipe one in; see 'crit encode --help'");
     }
-    if (value(args, 'out') === undefined && isatty(1)) {
+    if (value(args, 'out') === undefined && (await isTerminal(1))) {
       throw new UsageError('encode: an image is no text for a terminal: name a file with -o, or redirect');
     }
     const name = input === undefined || input === '-' ? 'standard input' : input;

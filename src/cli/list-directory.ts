@@ -29,7 +29,7 @@ export async function listDirectory(dir: string, json: boolean): Promise<number>
   if (images.length === 0) throw new CritError(`${dir}: there is no image in this directory`, { code: 'NO_IMAGE' });
   const sink = openSink(undefined);
   if (json) sink.write(jsonView(images));
-  else if (!onTerminal()) sink.write(plain(images));
+  else if (!(await onTerminal())) sink.write(plain(images));
   else {
     const table = await drawTable({
       head: HEAD,

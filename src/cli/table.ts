@@ -1,5 +1,5 @@
-import { isatty } from 'node:tty';
 import type { ChalkInstance } from 'chalk';
+import { isTerminal } from './terminal.js';
 
 /** A view drawn for a terminal: chalk and cli-table3 are loaded for that alone. */
 export interface TableView {
@@ -12,7 +12,7 @@ export interface TableView {
 }
 
 /** Whether a person looks at what is printed. */
-export const onTerminal = (): boolean => isatty(1);
+export const onTerminal = (): Promise<boolean> => isTerminal(1);
 
 /** Draws a table without frame lines, as wide as its content. */
 export async function drawTable(view: TableView): Promise<string> {

@@ -39,7 +39,7 @@ export const x: Command = {
     if (!view) return 1;
     const sink = openSink(undefined);
     if (flag(args, 'json')) sink.write(jsonView(view.data));
-    else sink.write(onTerminal() ? await view.terminal() : view.plain());
+    else sink.write((await onTerminal()) ? await view.terminal() : view.plain());
     sink.commit();
     return 0;
   },

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import { Stats } from '../image/stats.js';
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { readStatus } from '../kernel/status.js';
+import { randomUuid } from '../kernel/system-files.js';
 import { askTask, buildCores, zombieCore } from './core.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { DumpFiles } from './files/dump-files.js';
@@ -196,7 +196,7 @@ function writeInventory(images: ImageSink): void {
     ns_per_id: true,
     lsmtype: 0,
     network_lock_method: 0,
-    dump_criu_run_id: randomUUID(),
+    dump_criu_run_id: randomUuid(),
   };
   images.write('INVENTORY', undefined, [{ message: entry }]);
 }

@@ -1,4 +1,3 @@
-import v8 from 'node:v8';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { errnoName } from '../kernel/errno.js';
@@ -25,7 +24,7 @@ const READY_MS = 200;
  */
 export function rehearse(perform: (pid: number) => void): void {
   // Otherwise only what has run some ten times begins to remember the shapes of the objects that it meets.
-  v8.setFlagsFromString('--no-lazy-feedback-allocation');
+  addon().setV8Flag('--no-lazy-feedback-allocation');
   const nothing = openSync('/dev/null', 'r+');
   const program = openSync(nativeFile('puppet/rehearsal'), 'r');
   const self = sys('pidfd_open', process.pid, 0);

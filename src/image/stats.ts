@@ -1,3 +1,4 @@
+import { nowMs } from './clock.js';
 import type { Messages } from './generated/messages.js';
 
 type TimeField = 'freezing_time' | 'frozen_time' | 'memdump_time' | 'memwrite_time' | 'forking_time' | 'restore_time';
@@ -37,7 +38,7 @@ export interface StatsListener {
 /** uint32 is what the images have room for: 71 minutes. */
 const UINT32_MAX = 0xffff_ffff;
 
-const nowMicros = (): number => Math.floor(performance.now() * 1000);
+const nowMicros = (): number => Math.floor(nowMs() * 1000);
 
 /**
  * How long the parts of a dump or restore took (microseconds, of a monotonic clock) and how much they moved. A phase may

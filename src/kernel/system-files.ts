@@ -30,6 +30,11 @@ export function bootId(): string | undefined {
   return readSysctl('kernel.random.boot_id');
 }
 
+/** A new random UUID of the kernel's (random(4)). */
+export function randomUuid(): string {
+  return readFileSync('/proc/sys/kernel/random/uuid', 'utf8').trim();
+}
+
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim();

@@ -1,19 +1,26 @@
-import { spawnSync } from 'node:child_process';
+import type { spawnSync } from 'node:child_process';
 import { CritError } from '../../image/errors.js';
 import type { Log } from '../../image/log.js';
 
 /** The restored tasks are there already: nothing can be taken back for a script that fails. */
 const TOO_LATE: ReadonlySet<string> = new Set(['pre-resume', 'post-resume']);
 
+/** What the scripts are run with; loaded only when there are any. */
+export async function spawner(scripts: readonly string[]): Promise<typeof spawnSync | undefined> {
+  return scripts.length > 0 ? (await import('node:child_process')).spawnSync : undefined;
+}
+
 /**
  * What runs the action scripts at a moment of a dump or restore. A script finds the moment in CRTOOLS_SCRIPT_ACTION, the
  * images in CRTOOLS_IMAGE_DIR and the root task's pid, where it is known, in CRTOOLS_INIT_PID.
  * @param scripts in the order in which they run
+ * @param spawn what `spawner` gave for them
  * @param rootPid the root task's pid, when there is a root task
  * @param checkpoint throws when the run is given up
  */
 export function actionScripts(
   scripts: readonly string[],
+  spawn: typeof spawnSync | undefined,
   imagesDir: string,
   rootPid: (action: string) => number | undefined,
   log: Log,
@@ -22,7 +29,7 @@ export function actionScripts(
   return (action) => {
     log.debug(`Running ${action} scripts`);
     if (!TOO_LATE.has(action)) checkpoint();
-    if (scripts.length === 0) return;
+    if (!spawn) return;
     const pid = rootPid(action);
     const env = {
       ...process.env,
@@ -32,7 +39,7 @@ export function actionScripts(
     };
     const failures: string[] = [];
     for (const script of scripts) {
-      const { error, status, signal } = spawnSync(script, [], { env, stdio: 'inherit' });
+      const { error, status, signal } = spawn(script, [], { env, stdio: 'inherit' });
       if (error) failures.push(`action script ${script} cannot be run at ${action}: ${error.message}`);
       else if (signal) failures.push(`action script ${script} was ended by ${signal} at ${action}`);
       else if (status !== 0) failures.push(`action script ${script} ended with status ${status ?? '?'} at ${action}`);

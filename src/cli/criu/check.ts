@@ -61,7 +61,7 @@ async function show(rows: readonly Row[]): Promise<void> {
     row.since,
     row.required ? `${row.what} (required)` : row.what,
   ]);
-  if (onTerminal()) {
+  if (await onTerminal()) {
     const table = await drawTable({
       head: ['feature', 'here', 'since', 'for'],
       rows: cells,

@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import os from 'node:os';
+import { nowMs } from '../../image/clock.js';
 import { CritError } from '../../image/errors.js';
 import type { Log } from '../../image/log.js';
 import { CRIU_VERSION, packageVersion } from '../package-version.js';
@@ -40,7 +41,7 @@ export class LogFile implements Log, Disposable {
   readonly #fd: number;
   readonly #name: string;
   readonly #room: string;
-  readonly #start = performance.now();
+  readonly #start = nowMs();
   readonly #warned = new Set<string>();
   #text = '';
   #broken = false;
@@ -90,7 +91,7 @@ export class LogFile implements Log, Disposable {
 
   #write(level: number, line: string): void {
     if (level > this.#level) return;
-    const prefix = this.#level >= INFO ? `${timestamp((performance.now() - this.#start) * 1000)}) ` : '';
+    const prefix = this.#level >= INFO ? `${timestamp((nowMs() - this.#start) * 1000)}) ` : '';
     this.#text += `${prefix}${line}\n`;
     if (this.#text.length > BUFFER_CHARS) this.flush();
   }

@@ -1,4 +1,4 @@
-import { isatty } from 'node:tty';
+import { nowMs } from '../../image/clock.js';
 import { warn, writeAll } from '../stdout.js';
 
 /** Short work needs no progress, and the line needs not change faster than one can read. Milliseconds. */
@@ -9,15 +9,20 @@ const CLEAR = '\r\x1b[K';
 
 /** One line on a terminal that tells how far long work is; nothing anywhere else. */
 export class Progress implements Disposable {
-  readonly #on = isatty(2);
-  readonly #start = performance.now();
+  readonly #on: boolean;
+  readonly #start = nowMs();
   #next = FIRST_MS;
   #shown = false;
+
+  /** @param on whether standard error is a terminal */
+  constructor(on: boolean) {
+    this.#on = on;
+  }
 
   /** `done` of `total`, in bytes or in pieces. */
   show(what: string, done: number, total: number): void {
     if (!this.#on || total <= 0) return;
-    const elapsed = performance.now() - this.#start;
+    const elapsed = nowMs() - this.#start;
     if (elapsed < this.#next) return;
     this.#next = elapsed + EVERY_MS;
     this.#shown = true;

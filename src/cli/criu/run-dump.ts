@@ -1,7 +1,8 @@
 import { dump } from '../../dump/dump.js';
+import { nowMs } from '../../image/clock.js';
 import { checkTarget } from '../../dump/target.js';
 import { UsageError } from '../usage-error.js';
-import { actionScripts } from './action-scripts.js';
+import { actionScripts, spawner } from './action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from './directories.js';
 import { checkPrivileges } from './privileges.js';
 import { runEngine } from './run-engine.js';
@@ -9,15 +10,16 @@ import type { Settings } from './settings.js';
 import { writeStats } from './stats-file.js';
 
 /** `crit dump`. @returns the exit status */
-export function runDump(settings: Settings, warnings: readonly string[]): number {
+export async function runDump(settings: Settings, warnings: readonly string[]): Promise<number> {
   const pid = settings.tree;
   if (pid === undefined) throw new UsageError('dump needs -t PID');
   const imagesDir = imagesDirectory(settings.imagesDir, 'write');
   enterWorkDirectory(settings.workDir ?? imagesDir);
+  const spawn = await spawner(settings.scripts);
   return runEngine('dump', settings, warnings, ({ log, stats }) => {
     checkPrivileges();
     checkTarget(pid);
-    const whole = performance.now();
+    const whole = nowMs();
     dump(
       {
         pid,
@@ -31,6 +33,7 @@ export function runDump(settings: Settings, warnings: readonly string[]): number
         timeoutSec: settings.timeoutSec,
         action: actionScripts(
           settings.scripts,
+          spawn,
           imagesDir,
           () => pid,
           log,
@@ -43,7 +46,7 @@ export function runDump(settings: Settings, warnings: readonly string[]): number
       stats,
     );
     writeStats('dump', stats, settings.displayStats, log);
-    log.info(`the whole dump: ${Math.round((performance.now() - whole) * 1000)} us`);
+    log.info(`the whole dump: ${Math.round((nowMs() - whole) * 1000)} us`);
     log.info('Dumping finished successfully');
   });
 }

@@ -1,5 +1,6 @@
 import { CritError } from '../../image/errors.js';
 import { Stats } from '../../image/stats.js';
+import { isTerminal } from '../terminal.js';
 import { ReaderGone } from '../stdout.js';
 import { errorStack, errorText } from './error-text.js';
 import { Interrupts } from './interrupts.js';
@@ -18,17 +19,18 @@ export interface Run {
  * in the log.
  * @returns the exit status, 0 or 1
  */
-export function runEngine(
+export async function runEngine(
   kind: 'dump' | 'restore',
   settings: Settings,
   warnings: readonly string[],
   body: (run: Run) => void,
-): number {
+): Promise<number> {
+  const onTerminal = await isTerminal(2);
   using log = new LogFile(settings.logFile, settings.verbosity, `src/${kind}`);
   try {
     for (const warning of warnings) log.warn(warning);
     using interrupts = new Interrupts();
-    using progress = new Progress();
+    using progress = new Progress(onTerminal);
     const stats = new Stats({
       ended: (name, micros) => {
         progress.clear();

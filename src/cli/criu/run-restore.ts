@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
+import { nowMs } from '../../image/clock.js';
 import type { Log } from '../../image/log.js';
 import { ERRNO } from '../../kernel/errno.js';
 import { __WALL } from '../../kernel/wait.js';
@@ -7,7 +8,7 @@ import { sysRaw } from '../../native/sys.js';
 import { readImage } from '../../decode/image-reader.js';
 import { restore } from '../../restore/restore.js';
 import { warn } from '../stdout.js';
-import { actionScripts } from './action-scripts.js';
+import { actionScripts, spawner } from './action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from './directories.js';
 import { errorText } from './error-text.js';
 import { becomeCommand, checkCommand } from './exec-command.js';
@@ -44,16 +45,17 @@ function waitForTasks(): void {
 }
 
 /** `crit restore`. @returns the exit status; does not return when --exec-cmd succeeds */
-export function runRestore(settings: Settings, warnings: readonly string[]): number {
+export async function runRestore(settings: Settings, warnings: readonly string[]): Promise<number> {
   const imagesDir = imagesDirectory(settings.imagesDir, 'read');
   enterWorkDirectory(settings.workDir ?? imagesDir);
-  const status = runEngine('restore', settings, warnings, ({ log, stats }) => {
+  const spawn = await spawner(settings.scripts);
+  const status = await runEngine('restore', settings, warnings, ({ log, stats }) => {
     if (!settings.dryRun) {
       checkPrivileges();
       checkPidfile(settings.pidfile);
       if (settings.execCmd) checkCommand(settings.execCmd);
     }
-    const whole = performance.now();
+    const whole = nowMs();
     restore(
       {
         imagesDir,
@@ -66,7 +68,7 @@ export function runRestore(settings: Settings, warnings: readonly string[]): num
         evasiveDevices: settings.evasiveDevices,
         execCmd: settings.execCmd,
         dryRun: settings.dryRun,
-        action: actionScripts(settings.scripts, imagesDir, rootPid(imagesDir, log), log, () => {
+        action: actionScripts(settings.scripts, spawn, imagesDir, rootPid(imagesDir, log), log, () => {
           stats.checkpoint();
         }),
       },
@@ -75,7 +77,7 @@ export function runRestore(settings: Settings, warnings: readonly string[]): num
     );
     if (settings.dryRun) return;
     writeStats('restore', stats, settings.displayStats, log);
-    log.info(`the whole restore: ${Math.round((performance.now() - whole) * 1000)} us`);
+    log.info(`the whole restore: ${Math.round((nowMs() - whole) * 1000)} us`);
   });
   if (status !== 0 || settings.dryRun) return status;
   if (settings.execCmd) {
