@@ -8,6 +8,7 @@ import { randomUuid } from '../kernel/system-files.js';
 import { askTask, buildCores, zombieCore } from './core.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { DumpFiles } from './files/dump-files.js';
+import { FdRanks } from './files/fd-ranks.js';
 import { FrozenTree } from './freeze.js';
 import { checkNamespaces, checkUnshared, rootIds } from './ids.js';
 import { ImagesOnDisk, Nowhere, type ImageSink } from './image-sink.js';
@@ -41,16 +42,16 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
         shellJob: true,
         action: () => undefined,
       };
-      perform(play, new Nowhere(), quiet, new Stats());
+      perform(play, new Nowhere(), quiet, new Stats(), new FdRanks());
     });
   } catch (error) {
     log.debug(`the rehearsal failed, the stop may take longer: ${String(error)}`);
   }
-  lookAhead(options.pid);
-  perform(options, new ImagesOnDisk(options.imagesDir), log, stats);
+  const ranks = lookAhead(options.pid);
+  perform(options, new ImagesOnDisk(options.imagesDir), log, stats, ranks);
 }
 
-function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats): void {
+function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats, ranks: FdRanks): void {
   const tasks: Task[] = [];
   const held: (() => void)[] = [];
   const ctx: DumpContext = {
@@ -71,7 +72,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   const tree = FrozenTree.freeze(options.pid, log, options.timeoutSec);
   freezing.end();
   const frozen = stats.phase('frozen_time');
-  using files = new DumpFiles(ctx);
+  using files = new DumpFiles(ctx, ranks);
   let done = false;
   let released = false;
   const release = () => {

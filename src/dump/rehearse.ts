@@ -9,6 +9,7 @@ import { sys, sysRaw } from '../native/sys.js';
 import { findGadgets } from '../task/arch/x86_64/gadgets.js';
 import { executableMappings } from '../task/borrow.js';
 import { DescriptorReader } from './files/descriptor-reader.js';
+import { FdRanks } from './files/fd-ranks.js';
 import { borrowMapping } from './task.js';
 import { lookAtMappedFiles } from './vmas.js';
 
@@ -52,18 +53,25 @@ export function rehearse(perform: (pid: number) => void): void {
 
 /** So many descriptors are worth the compiler's time before the stop. */
 const MANY_FDS = 256;
+/** So many are worth being compared before it. */
+const SOME_FDS = 32;
 
-/** What can be looked up while the tree still runs: the instructions that borrowing needs, once a library. */
-export function lookAhead(pid: number): void {
+/**
+ * What can be looked up while the tree still runs: the instructions that borrowing needs, once a library, and the
+ * order of many descriptors.
+ */
+export function lookAhead(pid: number): FdRanks {
+  const ranks = new FdRanks();
   const visit = (at: number, depth: number) => {
     try {
       const maps = readMaps(at);
       findGadgets(at, executableMappings(maps.map(borrowMapping)));
       lookAtMappedFiles(at, maps);
       const fds = readFds(at);
-      if (fds.length >= MANY_FDS) {
+      if (fds.length >= SOME_FDS) {
         using reader = new DescriptorReader(at);
-        for (const { target } of reader.look(fds.slice(0, MANY_FDS), undefined)) target();
+        ranks.add(reader, fds);
+        if (fds.length >= MANY_FDS) for (const { target } of reader.look(fds.slice(0, MANY_FDS), undefined)) target();
       }
       if (depth < 64) for (const child of readChildren(at)) visit(child, depth + 1);
     } catch {
@@ -71,4 +79,10 @@ export function lookAhead(pid: number): void {
     }
   };
   visit(pid, 0);
+  try {
+    ranks.compare();
+  } catch {
+    // a descriptor was closed: the stop takes longer
+  }
+  return ranks;
 }

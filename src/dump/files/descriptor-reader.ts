@@ -74,6 +74,19 @@ export class DescriptorReader implements Disposable {
     });
   }
 
+  /** The files of descriptors of a process that runs, those that are still there: a key each, of device and inode. */
+  *inodes(fds: readonly number[]): Generator<{ fd: number; inode: string }> {
+    const answers = askAll(fds, (b, fd) => {
+      b.reserve(3, STAT_BYTES + 64);
+      const stat = b.out(STAT_BYTES);
+      const own = b.tryCall('pidfd_getfd', this.#pidfd, fd, 0);
+      const stated = b.tryCall('fstat', own, stat);
+      b.tryCall('close', own);
+      return () => ({ fd, stat: stated.value < 0 ? undefined : new StatRecord(stat.view) });
+    });
+    for (const { fd, stat } of answers) if (stat) yield { fd, inode: `${stat.dev}:${stat.ino}` };
+  }
+
   #askInfo(b: Batch, fd: number): () => FdInfo {
     b.reserve(3, INFO_BYTES + 64);
     const text = b.out(INFO_BYTES);

@@ -11,6 +11,7 @@ import { devMajor, devMinor, S_IFCHR, S_IFMT, S_IFREG } from '../../kernel/stat.
 import { sysRaw } from '../../native/sys.js';
 import type { DumpContext, DumpTask, OutEntry } from '../context.js';
 import type { Description } from './description.js';
+import type { FdRanks } from './fd-ranks.js';
 import { DescriptorReader, type DescriptorTarget } from './descriptor-reader.js';
 import { readLink, statPath, type FileStat } from './file-stat.js';
 import type { Files } from './files.js';
@@ -45,11 +46,13 @@ interface Context {
  * The descriptors of the tree, and its places in file systems. Everything is asked from outside, while the tree stands:
  * /proc, pidfd_getfd(2) and kcmp(2); only queues of unix sockets need a batch in the task.
  *
- * Cost: 9 system calls of crit's a descriptor and log2(n) kcmp where n are alike; 4 for one that the parent process
+ * Cost: 9 system calls of crit's a descriptor and two kcmp where many are alike, which were
+ * sorted before the stop (log2(n) kcmp where they were not); 4 calls for one that the parent process
  * has too.
  */
 export class DumpFiles implements Disposable {
   readonly #ctx: DumpContext;
+  readonly #fdRanks: FdRanks;
   #nextId = 1;
   readonly #files: FileEntry[] = [];
   readonly #images = new Map<ImageType, OutEntry[]>();
@@ -69,8 +72,10 @@ export class DumpFiles implements Disposable {
   readonly #finally: (() => void)[] = [];
   readonly #sink: Files;
 
-  constructor(ctx: DumpContext) {
+  /** @param ranks what is known of the order of descriptors */
+  constructor(ctx: DumpContext, ranks: FdRanks) {
     this.#ctx = ctx;
+    this.#fdRanks = ranks;
     const newId = () => this.#nextId++;
     const add = (entry: FileEntry) => {
       this.#files.push(entry);
@@ -172,7 +177,7 @@ export class DumpFiles implements Disposable {
         (alike = new KernelOrder<Description>((a, b) => sysRaw('kcmp', a.task.pid, b.task.pid, KCMP_FILE, a.fd, b.fd))),
       );
     const file: Description = { id: this.#nextId, task, fd, info, ...target };
-    const known = alike.findOrAdd(file);
+    const known = alike.findOrAdd(file, this.#fdRanks.of(task.pid, fd));
     if (known) return known;
     this.#nextId++;
     const kind = kindOf(file);
