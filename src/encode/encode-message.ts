@@ -19,6 +19,8 @@ const SIGNED_64: readonly [bigint, bigint] = [-0x8000000000000000n, 0x7fffffffff
 
 /** Checks that a value is an integer that the field can hold. */
 export function checkInteger(field: FieldDef, value: unknown, place: EncodePlace): number | bigint {
+  // What fits every kind, as most do: comparing with a bigint is a call into the runtime.
+  if (typeof value === 'number' && value >= 0 && value <= 0x7fffffff && Number.isInteger(value)) return value;
   if (typeof value !== 'bigint' && !(typeof value === 'number' && Number.isInteger(value))) {
     place.fail(`expected an integer, got ${described(value)}`);
   }
@@ -31,6 +33,9 @@ export function checkInteger(field: FieldDef, value: unknown, place: EncodePlace
   return value;
 }
 
+/** Takes a bigint apart without making others. */
+const WORD = new DataView(new ArrayBuffer(8));
+
 function writeInteger(w: WireWriter, field: FieldDef, value: number | bigint): void {
   let lo: number;
   let hi: number;
@@ -38,9 +43,9 @@ function writeInteger(w: WireWriter, field: FieldDef, value: number | bigint): v
     lo = value;
     hi = 0;
   } else {
-    const bits = BigInt.asUintN(64, BigInt(value));
-    lo = Number(bits & 0xffffffffn);
-    hi = Number(bits >> 32n);
+    WORD.setBigUint64(0, BigInt(value), true);
+    lo = WORD.getUint32(0, true);
+    hi = WORD.getUint32(4, true);
   }
   switch (field.kind) {
     case KIND.sint32: {
