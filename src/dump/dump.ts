@@ -154,8 +154,9 @@ function writeTasks(
   ids: readonly object[],
 ): void {
   const pstree: Messages['pstree_entry'][] = [];
+  const places = new Map(tasks.map((task, i) => [task.pid, i]));
   for (const task of tree.tasks) {
-    const index = tasks.findIndex((t) => t.pid === task.pid);
+    const index = places.get(task.pid) ?? -1;
     pstree.push({
       pid: task.pid,
       ppid: task.pid === ctx.options.pid ? 0 : task.ppid,

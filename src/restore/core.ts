@@ -112,7 +112,7 @@ export function restoreThreadAttributes(task: RestoreTask, index: number, b: Bat
 
   if (leader) {
     if (tc.timers) restoreItimers(b, tc.timers);
-    restoreRlimits(tid, b, tc.rlimits?.rlimits ?? []);
+    restoreRlimits(b, tc.rlimits?.rlimits ?? []);
   }
   if (thread.creds) restoreCreds(b, thread.creds, beginningOf(task).creds);
   if (thread.pdeath_sig) b.call('prctl', PR.PR_SET_PDEATHSIG, thread.pdeath_sig, 0, 0, 0);

@@ -97,10 +97,9 @@ export class Images {
     this.ctx = { options, log, tasks: this.tasks, root: this.root };
     this.files = new RestoreFiles(this.ctx, dir);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);
-    this.births = planBirths(tree, (a, b) => {
-      const x = byPid.get(a)?.ids;
-      const y = byPid.get(b)?.ids;
-      return x !== undefined && y !== undefined && (x.files_id === y.files_id || x.fs_id === y.fs_id);
+    this.births = planBirths(tree, (pid) => {
+      const ids = byPid.get(pid)?.ids;
+      return ids ? [`descriptors ${ids.files_id}`, `directories ${ids.fs_id}`] : [];
     });
   }
 

@@ -88,12 +88,14 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     const pending = buildMemory(rootPuppet.batch(), memory, images.root.memory!);
     rootPuppet.batch().run();
     fillMemory(rootPuppet, images.root.memory!, pending, () => assist(images.root.puppet!, spare, pids));
-    const taskOf = (birth: Birth) => images.tasks.find((t) => t.pid === birth.task.pid && !birth.helper);
+    const byPid = new Map(images.tasks.map((task) => [task.pid, task]));
+    const taskOf = (birth: Birth) => (birth.helper ? undefined : byPid.get(birth.task.pid));
+    let born = 0;
     family = new Family(area, pids, {
       shareFlags: (birth) => shareFlags(taskOf(birth), birth.forker && taskOf(birth.forker)),
       subreaper: (birth) => taskOf(birth)?.cores[0]!.tc?.child_subreaper ?? false,
       born: (birth, puppet) => {
-        stats.progress('processes restored', images.births.order.indexOf(birth), images.births.order.length);
+        stats.progress('processes restored', born++, images.births.order.length);
         const task = taskOf(birth)!;
         task.puppet = puppet;
         task.threads = [puppet];

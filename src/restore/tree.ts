@@ -90,11 +90,15 @@ export function readTree(entries: readonly Messages['pstree_entry'][], zombies: 
 /**
  * Plans the births. A task that is not a session leader must be born in its session; a leader's children of another
  * session are older than its setsid. An orphan, whose session's leader is not its parent, is forked by a helper.
+ * @param tablesOf the tables that a task may share with others (of descriptors, of directories), by names that are equal
+ * where the tables are
  */
-export function planBirths(tasks: readonly TreeTask[], shares: (a: number, b: number) => boolean): BirthPlan {
+export function planBirths(tasks: readonly TreeTask[], tablesOf: (pid: number) => readonly string[]): BirthPlan {
   const byPid = new Map(tasks.map((task) => [task.pid, task]));
   const root = tasks.find((task) => task.ppid === 0)!;
-  const childrenOf = (pid: number) => tasks.filter((task) => task.ppid === pid);
+  const children = new Map<number, TreeTask[]>(tasks.map((task) => [task.pid, []]));
+  for (const task of tasks) children.get(task.ppid)?.push(task);
+  const childrenOf = (pid: number): readonly TreeTask[] => children.get(pid) ?? [];
   const inheritedSid = byPid.has(root.sid) ? undefined : root.sid;
 
   /** The session that a task must be born in, or undefined when any will do. */
@@ -135,16 +139,20 @@ export function planBirths(tasks: readonly TreeTask[], shares: (a: number, b: nu
       ...extra,
     };
     births.set(task.pid, birth);
-    const mine: Birth[] = [];
+    /** The children so far, by each table that they have and the task has not. */
+    const owners = new Map<string, Birth>();
+    const inherited = new Set(tablesOf(task.pid));
     for (const child of childrenOf(task.pid)) {
       if (isOrphan(child, task)) {
         orphans.push(child);
         continue;
       }
       // Two siblings that share a table the parent does not share are clones of each other.
-      const twin = mine.find((b) => shares(b.task.pid, child.pid) && !shares(task.pid, child.pid));
+      const tables = tablesOf(child.pid);
+      const known = tables.some((table) => inherited.has(table));
+      const twin = known ? undefined : tables.map((table) => owners.get(table)).find((birth) => birth !== undefined);
       const born = make(child, twin ?? birth, twin ? { cloneParent: true } : {});
-      mine.push(born);
+      for (const table of tables) if (!owners.has(table)) owners.set(table, born);
       const n = need(child);
       const list = birth.setsid && n !== undefined && n !== task.pid ? birth.before : birth.after;
       if (twin) (twin.setsid ? twin.before : twin.after).push(born);

@@ -8,10 +8,10 @@ type Row = readonly [number, number, number, number];
 function plan(
   rows: readonly Row[],
   zombies: readonly number[] = [],
-  shares: (a: number, b: number) => boolean = () => false,
+  tablesOf: (pid: number) => readonly string[] = () => [],
 ): BirthPlan {
   const entries = rows.map(([pid, ppid, pgid, sid]) => ({ pid, ppid, pgid, sid, threads: [pid] }));
-  return planBirths(readTree(entries, new Set(zombies)), shares);
+  return planBirths(readTree(entries, new Set(zombies)), tablesOf);
 }
 
 /** Runs a plan in a model of Linux's rules: who ends up with which parent and session. */
@@ -132,7 +132,7 @@ test('siblings that share what their parent does not are clones of each other', 
       [12, 10, 10, 10],
     ],
     [],
-    (a, b) => a !== 10 && b !== 10,
+    (pid) => (pid === 10 ? [] : ['descriptors 1']),
   );
   const twin = births.order.find((birth) => birth.task.pid === 12)!;
   assert.equal(twin.forker!.task.pid, 11);

@@ -37,7 +37,7 @@ export class FdRanks {
       const ranks = new Map(order.items.map((place, rank) => [place, rank]));
       for (const [i, { pid, fd }] of places.entries()) {
         let ofProcess = this.#ranks.get(pid);
-        if (!ofProcess) this.#ranks.set(pid, (ofProcess = new Map()));
+        if (!ofProcess) this.#ranks.set(pid, (ofProcess = new Map<number, number>()));
         ofProcess.set(fd, ranks.get(same[i]!)!);
       }
     }
