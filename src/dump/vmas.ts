@@ -43,6 +43,39 @@ export interface DumpVma {
   vdso: boolean;
 }
 
+function unsupported(pid: number, map: MapEntry, what: string): CritError {
+  const where = `process ${pid}, mapping ${map.start.toString(16)}-${map.end.toString(16)} ${map.path}`.trimEnd();
+  return new CritError(`${where}: ${what}`, { code: 'UNSUPPORTED' });
+}
+
+/** What VmFlags mean for a dump. */
+interface Traits {
+  readonly flags: number;
+  readonly madv: bigint;
+  /** Memory that is not the kernel's to copy: a device's. */
+  readonly foreign: boolean;
+  readonly refused: string | undefined;
+}
+
+/** Mappings share their sets of flags, of which a process has a dozen. */
+const known = new WeakMap<ReadonlySet<string>, Traits>();
+
+function traitsOf(vmFlags: ReadonlySet<string>): Traits {
+  let traits = known.get(vmFlags);
+  if (!traits) {
+    let flags = 0;
+    let madv = 0n;
+    for (const flag of vmFlags) {
+      flags |= FLAG_OF[flag] ?? 0;
+      const advice = ADVICE_OF[flag];
+      if (advice !== undefined) madv |= 1n << BigInt(advice);
+    }
+    const refused = [...vmFlags].map((flag) => REFUSED[flag]).find((what) => what !== undefined);
+    known.set(vmFlags, (traits = { flags, madv, foreign: vmFlags.has('io') || vmFlags.has('pf'), refused }));
+  }
+  return traits;
+}
+
 /**
  * The vma_entry records of a task as CRIU writes them: adjacent [vvar] parts are one, a shared anonymous mapping is a
  * memfd named /dev/zero.
@@ -56,18 +89,11 @@ export function describeVmas(
 ): DumpVma[] {
   const vmas: DumpVma[] = [];
   for (const map of maps) {
-    const where = `process ${pid}, mapping ${map.start.toString(16)}-${map.end.toString(16)} ${map.path}`.trimEnd();
-    let flags = map.shared ? MAP_SHARED : MAP_PRIVATE;
-    let madv = 0n;
-    let foreign = false;
-    for (const flag of map.vmFlags) {
-      const refused = REFUSED[flag];
-      if (refused) throw new CritError(`${where}: ${refused} is not supported yet`, { code: 'UNSUPPORTED' });
-      flags |= FLAG_OF[flag] ?? 0;
-      const advice = ADVICE_OF[flag];
-      if (advice !== undefined) madv |= 1n << BigInt(advice);
-      if (flag === 'io' || flag === 'pf') foreign = true;
-    }
+    const traits = traitsOf(map.vmFlags);
+    const { foreign } = traits;
+    let { madv } = traits;
+    if (traits.refused) throw unsupported(pid, map, `${traits.refused} is not supported yet`);
+    let flags = (map.shared ? MAP_SHARED : MAP_PRIVATE) | traits.flags;
     if (flags & MAP_DROPPABLE) flags &= ~MAP_PRIVATE;
     let status: number = VMA.REGULAR;
     let shmid = 0n;
@@ -94,19 +120,16 @@ export function describeVmas(
       flags = MAP_PRIVATE | MAP_ANON;
       madv = 0n;
     } else if (foreign && !map.shared) {
-      throw new CritError(`${where}: a device mapping is not supported`, { code: 'UNSUPPORTED' });
+      throw unsupported(pid, map, 'a device mapping is not supported');
     } else if (map.shared && map.devMajor === 0 && map.path.startsWith('/SYSV')) {
       // its inode is the segment's id, which may be 0
-      throw new CritError(`${where}: System V shared memory is not supported yet`, { code: 'UNSUPPORTED' });
+      throw unsupported(pid, map, 'System V shared memory is not supported yet');
     } else if (map.shared && map.path.startsWith('/anon_hugepage')) {
-      throw new CritError(`${where}: shared memory of huge pages (MAP_HUGETLB) is not supported yet`, {
-        code: 'UNSUPPORTED',
-      });
+      throw unsupported(pid, map, 'shared memory of huge pages (MAP_HUGETLB) is not supported yet');
     } else if (map.inode !== 0n && !map.path.startsWith('/anon_hugepage')) {
-      if (map.path.startsWith('/[aio]'))
-        throw new CritError(`${where}: an AIO context is not supported yet`, { code: 'UNSUPPORTED' });
+      if (map.path.startsWith('/[aio]')) throw unsupported(pid, map, 'an AIO context is not supported yet');
       if (map.path.startsWith('socket:') || map.path.startsWith('anon_inode:'))
-        throw new CritError(`${where}: a mapping of ${map.path} is not supported yet`, { code: 'UNSUPPORTED' });
+        throw unsupported(pid, map, `a mapping of ${map.path} is not supported yet`);
       const file = fileId(map);
       status |= map.shared ? VMA.FILE_SHARED : VMA.FILE_PRIVATE;
       if (file.memfd) status |= VMA.MEMFD;

@@ -1,4 +1,4 @@
-import { ProcFileError, procPath, readMemoryBytes } from './proc-file.js';
+import { ProcFileError, procPath, readMemoryText } from './proc-file.js';
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from './mman.js';
 
 /** A mapping as /proc/PID/maps shows it (proc_pid_maps(5)). */
@@ -133,12 +133,12 @@ function numberAfter(text: string, label: string, otherwise: number): number {
  * @throws ProcGone, for a zombie or a kernel thread too
  */
 export function readMaps(pid: number): MapEntry[] {
-  return parseMaps(readMemoryBytes(pid, 'smaps').toString('utf8'), procPath(pid, 'smaps'));
+  return parseMaps(readMemoryText(pid, 'smaps'), procPath(pid, 'smaps'));
 }
 
 /** All mappings of a process, in ascending order, without looking at pages. @throws ProcGone */
 export function readMapRanges(pid: number): MapRange[] {
-  return parseMapRanges(readMemoryBytes(pid, 'maps').toString('utf8'), procPath(pid, 'maps'));
+  return parseMapRanges(readMemoryText(pid, 'maps'), procPath(pid, 'maps'));
 }
 
 /** VmFlags by start address, for who has the ranges already; costs what readMaps does. @throws ProcGone */

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 
@@ -34,46 +35,64 @@ export function procPath(pid: number, file: string, tid?: number): string {
   return tid === undefined ? `/proc/${pid}/${file}` : `/proc/${pid}/task/${tid}/${file}`;
 }
 
-const chunk = Buffer.allocUnsafe(1 << 16);
+/** Files are read into the same room again: one that is fresh costs a page fault a page. */
+let room = Buffer.allocUnsafeSlow(1 << 16);
+/** What is kept of it from one file to the next, bytes. */
+const ROOM_MAX = 8 << 20;
+
+/** Reads a file of /proc. @returns how many bytes of `room` it has */
+function fillRoom(path: string): number {
+  if (room.length > ROOM_MAX) room = Buffer.allocUnsafeSlow(ROOM_MAX);
+  const fd = openSync(path, 'r');
+  try {
+    // seq_file gives a page per read(2) whatever is asked for, so the size is known only at the end
+    for (let used = 0; ;) {
+      const n = readSync(fd, room, used, room.length - used, null);
+      used += n;
+      if (n === 0) return used;
+      if (used < room.length) continue;
+      const larger = Buffer.allocUnsafeSlow(room.length * 2);
+      room.copy(larger);
+      room = larger;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
 
 /** The bytes of a file of /proc. @throws ProcGone, ProcFileError */
 export function readProcBytes(pid: number, file: string, tid?: number): Buffer {
   const path = procPath(pid, file, tid);
   return attempt(pid, path, () => {
-    const fd = openSync(path, 'r');
-    try {
-      // seq_file gives a page per read(2) whatever is asked for, so the size is known only at the end
-      const parts: Buffer[] = [];
-      let used = 0;
-      for (;;) {
-        const n = readSync(fd, chunk, used, chunk.length - used, null);
-        used += n;
-        if (n === 0) break;
-        if (used < chunk.length) continue;
-        parts.push(Buffer.from(chunk));
-        used = 0;
-      }
-      parts.push(chunk.subarray(0, used));
-      return Buffer.concat(parts);
-    } finally {
-      closeSync(fd);
-    }
+    const size = fillRoom(path);
+    return Buffer.from(room.subarray(0, size));
   });
 }
 
 /** The text of a file of /proc. @throws ProcGone, ProcFileError */
 export function readProcText(pid: number, file: string, tid?: number): string {
-  return readProcBytes(pid, file, tid).toString('utf8');
+  const path = procPath(pid, file, tid);
+  return attempt(pid, path, () => {
+    const size = fillRoom(path);
+    // what is ASCII need not be decoded, and mostly is
+    return room.toString(isAscii(room.subarray(0, size)) ? 'latin1' : 'utf8', 0, size);
+  });
 }
 
-/**
- * A file about the memory of a process. Kernels before 6.13 or so answer nothing for who has none, later ones ESRCH.
- * @throws ProcGone for a zombie or a kernel thread too
- */
+/** Kernels before 6.13 or so answer nothing for who has no memory, later ones ESRCH. */
+function mustHaveMemory<T extends { readonly length: number }>(pid: number, file: string, content: T): T {
+  if (content.length === 0) throw new ProcGone(pid, procPath(pid, file));
+  return content;
+}
+
+/** A file about the memory of a process. @throws ProcGone for a zombie or a kernel thread too */
 export function readMemoryBytes(pid: number, file: string): Buffer {
-  const bytes = readProcBytes(pid, file);
-  if (bytes.length === 0) throw new ProcGone(pid, procPath(pid, file));
-  return bytes;
+  return mustHaveMemory(pid, file, readProcBytes(pid, file));
+}
+
+/** A file about the memory of a process that is text. @throws ProcGone for a zombie or a kernel thread too */
+export function readMemoryText(pid: number, file: string): string {
+  return mustHaveMemory(pid, file, readProcText(pid, file));
 }
 
 /** Where a link of /proc/PID points to, as the kernel spells it. @throws ProcGone, ProcFileError */
