@@ -7,7 +7,7 @@ import { sysRaw } from '../../native/sys.js';
  */
 export class KernelOrder<T> {
   readonly #items: T[] = [];
-  /** Of each item, never falling. */
+  /** What was guessed for each item, NaN for nothing. */
   readonly #ranks: number[] = [];
   readonly #compare: (a: T, b: T) => number;
 
@@ -29,17 +29,22 @@ export class KernelOrder<T> {
     const items = this.#items;
     let low = 0;
     let high = items.length;
-    // a guess, its neighbour on the side where the item belongs, and from there on halves
+    // from a guess in growing steps until the item is between two, by halves from there on
+    let step = rank === undefined ? 0 : 1;
+    let direction: number | undefined;
     let probe = rank === undefined ? high >> 1 : Math.min(this.#placeOf(rank), high - 1);
-    for (let guessed = rank !== undefined; low < high; guessed = false) {
+    while (low < high) {
       const other = items[probe]!;
       const order = this.#compare(item, other);
       if (order === 0) return other;
       if (order === 1) high = probe;
       else if (order === 2) low = probe + 1;
       else throw new CritError(`kcmp: unexpected answer ${order}`, { code: 'KCMP' });
-      if (guessed) probe = order === 1 ? high - 1 : low;
-      else probe = (low + high) >> 1;
+      if (order !== (direction ?? order)) step = 0;
+      direction = order;
+      if (step === 0) probe = (low + high) >> 1;
+      else probe = order === 1 ? Math.max(low, high - step) : Math.min(high - 1, low + step - 1);
+      step *= 2;
     }
     // faster than splice(), which makes an array of nothing each time
     for (let i = items.length; i > low; i--) {
@@ -47,20 +52,20 @@ export class KernelOrder<T> {
       this.#ranks[i] = this.#ranks[i - 1]!;
     }
     items[low] = item;
-    const before = this.#ranks[low - 1] ?? -Infinity;
-    const after = this.#ranks[low + 1] ?? Infinity;
-    this.#ranks[low] = Math.max(before, Math.min(after, rank ?? before));
+    this.#ranks[low] = rank ?? NaN;
     return undefined;
   }
 
-  /** The first item of this rank or a higher one. */
+  /** About where the first item of this rank or a higher one is. */
   #placeOf(rank: number): number {
     let low = 0;
     let high = this.#ranks.length;
     while (low < high) {
       const mid = (low + high) >> 1;
-      if (this.#ranks[mid]! < rank) low = mid + 1;
-      else high = mid;
+      let at = mid;
+      while (at < high && Number.isNaN(this.#ranks[at])) at++;
+      if (at === high || this.#ranks[at]! >= rank) high = mid;
+      else low = at + 1;
     }
     return low;
   }
