@@ -64,7 +64,12 @@ Napi::Value MapShared(const Napi::CallbackInfo& info) {
   size_t length = info[1].As<Napi::Number>().Int64Value();
   void* at = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, info[0].As<Napi::Number>().Int32Value(), 0);
   if (at == MAP_FAILED) return Napi::Number::New(info.Env(), -errno);
-  return Napi::ArrayBuffer::New(info.Env(), at, length, [length](Napi::Env, void* p) { munmap(p, length); });
+  // V8 collects garbage by what it thinks that buffers take of memory. This one takes next to nothing.
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -static_cast<int64_t>(length));
+  return Napi::ArrayBuffer::New(info.Env(), at, length, [length](Napi::Env env, void* p) {
+    Napi::MemoryManagement::AdjustExternalMemory(env, static_cast<int64_t>(length));
+    munmap(p, length);
+  });
 }
 
 // holdDeathWord(buffer, offset): takes a robust process-shared mutex there. When this thread dies, however it

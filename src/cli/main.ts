@@ -1,7 +1,8 @@
 import { CritError } from '../image/errors.js';
 import { COMMAND_NAMES, CRIU_COMMANDS, loadCommand } from './commands.js';
+import { versionLine } from './package-version.js';
 import { parseArgv } from './parse-argv.js';
-import { ReaderGone, warn } from './stdout.js';
+import { print, ReaderGone, warn } from './stdout.js';
 
 /** CRIU's commands are told by the first word; `criu` as our name makes every command line CRIU's. */
 function isCriu(argv: readonly string[], invokedAs: string): boolean {
@@ -14,6 +15,10 @@ function isCriu(argv: readonly string[], invokedAs: string): boolean {
 
 async function dispatch(argv: readonly string[], invokedAs: string): Promise<number> {
   if (isCriu(argv, invokedAs)) return (await import('./criu.js')).runCriu(argv);
+  if (argv.length === 1 && argv[0] === '--version') {
+    print(`${versionLine()}\n`);
+    return 0;
+  }
   const command = await loadCommand(argv[0] ?? '');
   const args = command && parseArgv(command, argv.slice(1));
   if (args) return command.run(args);

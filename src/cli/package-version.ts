@@ -4,6 +4,9 @@ import path from 'node:path';
 /** The image format's version that crit keeps to. */
 export const CRIU_VERSION = '4.2';
 
+/** What `crit --version` prints. */
+export const versionLine = (): string => `crit ${packageVersion()} (images of CRIU ${CRIU_VERSION})`;
+
 /** crit's own version, from the nearest package.json above this file (bundled or not). */
 export function packageVersion(): string {
   let dir = typeof __dirname === 'string' ? __dirname : import.meta.dirname;

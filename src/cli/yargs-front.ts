@@ -2,7 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { closest } from './closest.js';
 import type { Command, ParsedArguments } from './command.js';
 import { allCommands, CRIU_COMMANDS } from './commands.js';
-import { CRIU_VERSION, packageVersion } from './package-version.js';
+import { versionLine } from './package-version.js';
 import { print } from './stdout.js';
 import { UsageError } from './usage-error.js';
 
@@ -118,7 +118,7 @@ export async function runYargs(argv: readonly string[]): Promise<number> {
       '$0 COMMAND\n\nLooks into the image files of a process checkpoint, changes them, makes them, and restores them.\n' +
         'Image formats, file names and JSON are those of CRIU.',
     )
-    .version(`crit ${packageVersion()} (images of CRIU ${CRIU_VERSION})`)
+    .version(versionLine())
     .alias('help', 'h')
     .strict()
     .demandCommand(1)

@@ -101,7 +101,10 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     done = true;
     if (!options.leaveRunning) files.keepLinks();
   } finally {
-    if (!done) images.discard();
+    if (!done) {
+      pages.abandon();
+      images.discard();
+    }
     release();
     for (const task of tasks) task.borrowed[Symbol.dispose]();
   }

@@ -1,3 +1,4 @@
+import type { Batch } from '../task/batch.js';
 import type { Borrowed } from '../task/borrow.js';
 import type { Puppet } from '../task/puppet.js';
 import type { PageRun } from './pages.js';
@@ -49,6 +50,30 @@ export function writeFromInside(
   report?: (bytes: number) => void,
 ): void {
   const b = puppet.batch();
+  addWrites(b, fd, runs, want, report);
+  b.run();
+}
+
+/**
+ * Lets a task write runs into a pages image while crit goes on with other things.
+ * @returns waits until that is done @throws RemoteError (from what is returned)
+ */
+export function startWriting(puppet: Puppet, fd: number, runs: readonly PageRun[]): () => void {
+  const b = puppet.batch();
+  addWrites(b, fd, runs, () => true, undefined);
+  b.submit();
+  return () => {
+    b.run();
+  };
+}
+
+function addWrites(
+  b: Batch,
+  fd: number,
+  runs: readonly PageRun[],
+  want: (run: PageRun) => boolean,
+  report: ((bytes: number) => void) | undefined,
+): void {
   let iov: number[] = [];
   let filled = 0;
   let offset = 0;
@@ -81,5 +106,4 @@ export function writeFromInside(
   }
   flush();
   b.doing(undefined);
-  b.run();
 }

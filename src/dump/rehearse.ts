@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { errnoName } from '../kernel/errno.js';
 import { readFds } from '../kernel/fd-links.js';
-import { readMaps } from '../kernel/maps.js';
+import { readMapRanges } from '../kernel/maps.js';
 import { readChildren } from '../kernel/tasks.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { sys, sysRaw } from '../native/sys.js';
@@ -64,7 +64,7 @@ export function lookAhead(pid: number): FdRanks {
   const ranks = new FdRanks();
   const visit = (at: number, depth: number) => {
     try {
-      const maps = readMaps(at);
+      const maps = readMapRanges(at);
       findGadgets(at, executableMappings(maps.map(borrowMapping)));
       lookAtMappedFiles(at, maps);
       const fds = readFds(at);

@@ -7,12 +7,14 @@ import { snapshot } from '../task/snapshot.js';
 import type { DumpContext } from './context.js';
 import type { ImageSink } from './image-sink.js';
 import { PageScanner } from './page-scan.js';
-import { copyToRoom, writeFromInside } from './pages-inside.js';
+import { copyToRoom, startWriting, writeFromInside } from './pages-inside.js';
 import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, writing, type PageRun } from './pages.js';
 import type { Task } from './task.js';
 
 /** How much of small tasks is held back until the tree runs again, all together. */
 const HELD_BYTES = 16 << 20;
+/** From here on it pays to bring the image's descriptor into a task that has to write while it stands. */
+const GIVE_BYTES = 256 << 10;
 const PR_GET_CHILD_SUBREAPER = 37;
 
 /** Bytes of all runs. */
@@ -22,7 +24,8 @@ export function bytesOf(runs: readonly PageRun[]): number {
 
 /**
  * Takes the pages of stopped tasks. Those of small tasks are copied into memory, by themselves and while crit does other
- * things if they can, and written by `finish`, when the tree runs again. Large tasks write theirs from inside; one that is to run on is copied by fork instead, what the fork
+ * things if they can, and written by `finish`, when the tree runs again. When that is too much, tasks write theirs from
+ * inside, also while crit does other things. Large tasks do in any case; one that is to run on is copied by fork instead, what the fork
  * does not carry is written at once, and `finish` writes the rest out of the copy.
  */
 export class TaskPages implements Disposable {
@@ -46,12 +49,50 @@ export class TaskPages implements Disposable {
     this.#ctx.stats.add('pages_scanned', size / PAGE_SIZE);
     this.#ctx.stats.add('pages_written', size / PAGE_SIZE);
     task.held = size < INSIDE_BYTES && this.#held + size <= HELD_BYTES;
-    if (!task.held) return;
+    if (!task.held) {
+      if (size >= GIVE_BYTES && size < INSIDE_BYTES) this.#startWriting(task);
+      return;
+    }
     this.#held += size;
     task.copied = copyToRoom(task.borrowed, task.runs, size);
   }
 
+  /** Many tasks write their pages side by side, while crit goes on asking. */
+  #startWriting(task: Task): void {
+    if (!task.runs.every((run) => run.readable)) return;
+    const { fd, file } = this.#images.create('PAGES', task.pagesId);
+    try {
+      const remote = this.#give(task, fd);
+      if (remote === undefined) return;
+      const wait = startWriting(task.puppet, remote, task.runs);
+      task.written = () => {
+        task.written = undefined;
+        try {
+          writing(file, wait);
+        } finally {
+          task.puppet.must('close', remote);
+        }
+      };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** After a failure: what tasks were told to write is waited for, so that none keeps a descriptor. */
+  abandon(): void {
+    for (const task of this.#tasks)
+      try {
+        task.written?.();
+      } catch {
+        // what failed first is what is told
+      }
+  }
+
   take(task: Task): void {
+    if (task.written) {
+      task.written();
+      return;
+    }
     const size = bytesOf(task.runs);
     if (task.held) {
       task.bytes = task.copied?.();

@@ -1,4 +1,4 @@
-import { readMaps, type MapEntry } from '../kernel/maps.js';
+import { readMaps, type MapEntry, type MapRange } from '../kernel/maps.js';
 import type { ProcStatus } from '../kernel/status.js';
 import { Borrowed, BorrowedThread, type BorrowMapping } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
@@ -31,6 +31,8 @@ export class Task implements DumpTask {
   /** A copy of a large task that its pages are written from while it runs on, and its descriptor of the pages image. */
   copy: Puppet | undefined;
   copyFd = -1;
+  /** Waits until the task has written its pages, and takes the image's descriptor from it again. */
+  written: (() => void) | undefined;
   pagesFile = '';
 
   /** Takes a frozen process over. */
@@ -58,7 +60,7 @@ export class Task implements DumpTask {
 }
 
 /** What borrowing needs to know of a mapping. */
-export function borrowMapping(map: MapEntry): BorrowMapping {
+export function borrowMapping(map: MapRange): BorrowMapping {
   return {
     start: Number(map.start),
     end: Number(map.end),

@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
-import type { MapEntry } from '../kernel/maps.js';
+import type { MapEntry, MapRange } from '../kernel/maps.js';
 
 /** linux/mman.h, as vma_entry.flags holds them */
 const MAP_SHARED = 0x1;
@@ -165,7 +165,7 @@ function protOf(map: MapEntry): number {
 const opened = new Map<string, number>();
 
 /** Looks at a process's mapped files while it still runs: one call a mapping less in the stop. */
-export function lookAtMappedFiles(pid: number, maps: readonly MapEntry[]): void {
+export function lookAtMappedFiles(pid: number, maps: readonly MapRange[]): void {
   for (const map of maps) if (map.inode !== 0n) mappedFileFlags(pid, map);
 }
 
@@ -173,7 +173,7 @@ export function lookAtMappedFiles(pid: number, maps: readonly MapEntry[]): void 
  * How the mapped file was opened: the mode bits of its map_files link (proc_pid_map_files(5)). The same file at the
  * same place of a process, or of one forked from it, is the same mapping.
  */
-function mappedFileFlags(pid: number, map: MapEntry): number {
+function mappedFileFlags(pid: number, map: MapRange): number {
   const place = `${map.start.toString(16)}-${map.end.toString(16)}`;
   const key = `${place} ${map.offset} ${map.devMajor}:${map.devMinor}:${map.inode} ${map.shared}`;
   let flags = opened.get(key);

@@ -61,13 +61,15 @@ function writeAll(fd: number, bytes: Uint8Array): void {
  * @returns its descriptor @throws CritError CANNOT_WRITE
  */
 export function createImageFile(file: string): number {
+  const create = () => openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
-    unlinkSync(file);
+    return create();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw cannotWrite(file, error);
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotWrite(file, error);
   }
   try {
-    return openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    unlinkSync(file);
+    return create();
   } catch (error) {
     throw cannotWrite(file, error);
   }

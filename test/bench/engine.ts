@@ -77,6 +77,11 @@ function timed(tool: string, args: readonly string[], dir: string): { ms: number
   return { ms, peakMiB: Number(readFileSync(out, 'utf8').trim().split('\n').at(-1)) / 1024 };
 }
 
+/** What ran before is still being written to the disk: that must not be counted. */
+function sync(): void {
+  spawnSync('sync');
+}
+
 async function round(tool: string, args: readonly string[]): Promise<Sample> {
   const dir = mkdtempSync(path.join(tmpdir(), 'crit-bench-'));
   const heartbeat = await Heartbeat.start(args, dir);
@@ -84,6 +89,7 @@ async function round(tool: string, args: readonly string[]): Promise<Sample> {
   const exit = new Promise((resolve) => heartbeat.child.once('exit', resolve));
   try {
     const common = ['-D', dir, '-o', 'log'];
+    sync();
     await heartbeat.gapMs();
     const running = timed(tool, ['dump', '-t', String(pid), '-R', ...common], dir);
     await sleep(50);
@@ -92,6 +98,7 @@ async function round(tool: string, args: readonly string[]): Promise<Sample> {
     timed(tool, ['dump', '-t', String(pid), ...common], dir);
     await exit;
     for (let i = 0; i < 1000 && pids.some((p) => existsSync(`/proc/${p}`)); i++) await sleep(10);
+    sync();
     const restored = timed(tool, ['restore', '-d', '--pidfile', path.join(dir, 'pid'), ...common], dir);
     return {
       pauseMs,
