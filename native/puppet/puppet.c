@@ -263,6 +263,8 @@ __attribute__((noreturn, used)) void puppet_loop(struct ring *r)
 			r->puppet_sleeps = 0;
 		}
 		if (r->cmd == seen) { /* the controller is gone and left no command */
+			/* of all who sleep on the death word the kernel wakes one (handle_futex_death) */
+			arch_syscall(NR_futex, (u64)r->death, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
 			run_ops(r->cure, r->nr_cure);
 			if (r->on_death == DEATH_EXIT)
 				arch_syscall(NR_exit_group, 1, 0, 0, 0, 0, 0);

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { program } from '../programs.js';
 import { crit, sleep, Subject, type Done } from './round-trip.js';
 
 const COUNTER = ['-u', '-c', 'import time\ni = 0\nwhile True:\n    i += 1\n    print(i)\n    time.sleep(0.01)'];
@@ -156,6 +157,38 @@ test('a full disk leaves the process running and no image behind', async () => {
     spawnSync('umount', [subject.images]);
   }
   assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /TracerPid:\s+0/);
+  subject.passed();
+});
+
+test('a disk that is full in the middle of a tree leaves every process running as it was', async () => {
+  // so many children of 1 MiB that they write their pages themselves, side by side
+  await using subject = new Subject(program('heartbeat'), ['1', '0', '0', '40']);
+  await subject.says('ready');
+  const { pid } = subject;
+  const children = () =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  const family = [pid, ...children()];
+  assert.equal(family.length, 41);
+  assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'none', subject.images]).status, 0);
+  try {
+    const before = family.map(stateOf);
+    for (const options of [[], ['-R']]) {
+      refused(
+        crit('dump', '-t', String(pid), '-D', subject.images, '-o', '/dev/null', ...options),
+        /pages-\d+\.img: cannot be written \(ENOSPC\)/,
+      );
+      assert.deepEqual(family.map(stateOf), before);
+      assert.deepEqual(
+        readdirSync(subject.images).filter((name) => name.endsWith('.img')),
+        [],
+      );
+    }
+  } finally {
+    spawnSync('umount', [subject.images]);
+  }
+  for (const member of family)
+    assert.match(readFileSync(`/proc/${member}/status`, 'utf8'), /State:\s+[RS][\s\S]*TracerPid:\s+0/);
+  assert.deepEqual(children(), family.slice(1));
   subject.passed();
 });
 
