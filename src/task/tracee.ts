@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { addon } from '../native/addon.js';
 import { SysError, sys, sysRaw } from '../native/sys.js';
 import * as P from '../kernel/ptrace.js';
@@ -18,6 +19,19 @@ const WALL = 0x40000000;
 const WNOHANG = 1;
 /** wait status of a PTRACE_EVENT_STOP: event << 16 | signal << 8 | 0x7f */
 const EVENT_STOP = 128;
+
+/** So often a stop is looked for at once, then every 0.1 ms. */
+const YIELDS = 500;
+/** After so many of those: does the thread live at all? */
+const CHECK_ROUNDS = 256;
+
+function isDead(tid: number): boolean {
+  try {
+    return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${tid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
 
 /** What made a tracee stop. */
 export interface Stop {
@@ -49,14 +63,24 @@ export class Tracee {
     if (r < 0 && r !== -3) throw new SysError('ptrace', -r, `INTERRUPT of task ${this.tid}`);
   }
 
-  /** Waits for the next stop. @throws TaskDied */
+  /**
+   * Waits for the next stop. Not in wait4 itself: the kernel reports the end of a killed leader only when its threads
+   * have been waited for, and they wait for us. @throws TaskDied
+   */
   wait(): Stop {
     const status = new Int32Array(1);
-    for (;;) {
-      const r = sysRaw('wait4', this.tid, status, WALL, null);
-      if (r === -4) continue;
-      if (r < 0) throw new SysError('wait4', -r, `for task ${this.tid}`);
-      return this.#stop(status[0]!);
+    let dead = false;
+    for (let round = 1; ; round++) {
+      const r = sysRaw('wait4', this.tid, status, WALL | WNOHANG, null);
+      if (r > 0) return this.#stop(status[0]!);
+      if (r < 0 && r !== -4) throw new SysError('wait4', -r, `for task ${this.tid}`);
+      if (dead) throw new TaskDied(this.tid, 'was killed');
+      // it may wait for this processor
+      if (round < YIELDS) sysRaw('sched_yield');
+      else {
+        sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
+        dead = round % CHECK_ROUNDS === 0 && isDead(this.tid);
+      }
     }
   }
 
