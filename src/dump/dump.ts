@@ -5,6 +5,8 @@ import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { readStatus } from '../kernel/status.js';
 import { randomUuid } from '../kernel/system-files.js';
+import { TaskDied } from '../task/remote-error.js';
+import { isDead } from '../task/tracee.js';
 import { askTask, buildCores, zombieCore } from './core.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { DumpFiles } from './files/dump-files.js';
@@ -75,13 +77,19 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   using files = new DumpFiles(ctx, ranks);
   let done = false;
   let released = false;
+  const failures: Error[] = [];
   const release = () => {
     if (released) return;
-    released = true;
-    for (const task of tasks) task.borrowed.giveBack();
+    for (const task of tasks)
+      try {
+        task.borrowed.giveBack();
+      } catch (error) {
+        failures.push(whoDied(tree, error) ?? (error as Error));
+      }
     if (options.leaveStopped && done) tree.leaveStopped();
     else tree.release(done && !options.leaveRunning);
     frozen.end();
+    released = true;
   };
   using pages = new TaskPages(ctx, images);
   try {
@@ -93,6 +101,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     const write = dumpTasks(ctx, pages, files, tree, tasks);
     // Tasks that are to run on do so before the rest is written.
     if (options.leaveRunning && !options.leaveStopped) release();
+    if (failures.length > 0) throw failures.shift()!;
     pages.finish();
     write();
     for (const image of held.splice(0)) image();
@@ -100,6 +109,8 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     writeInventory(images);
     done = true;
     if (!options.leaveRunning) files.keepLinks();
+  } catch (error) {
+    throw whoDied(tree, error) ?? error;
   } finally {
     if (!done) {
       pages.abandon();
@@ -108,6 +119,8 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     release();
     for (const task of tasks) task.borrowed[Symbol.dispose]();
   }
+  // The images are whole: that a process was killed that was to be killed is no failure.
+  for (const failure of failures) if (options.leaveStopped || !(failure instanceof TaskDied)) throw failure;
 }
 
 /** What must happen while the tree is stopped. @returns what is left to write */
@@ -190,6 +203,13 @@ function writeTasks(
     pstree.map((message) => ({ message })),
   );
   ctx.write('SECCOMP', undefined, [{ message: {} }]);
+}
+
+/** What fails because a process was killed fails in many ways; the user is told why. */
+function whoDied(tree: FrozenTree, cause: unknown): TaskDied | undefined {
+  if (tree.released) return undefined; // it may end as it likes
+  const dead = tree.alive.find((task) => isDead(task.pid));
+  return dead && new TaskDied(dead.pid, 'was killed while it was being dumped', cause);
 }
 
 /** inventory.img makes the set complete: it is written last. */

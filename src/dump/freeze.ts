@@ -6,12 +6,14 @@ import { readStat, type ProcStat } from '../kernel/stat-file.js';
 import { readStatus } from '../kernel/status.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import { TaskDied } from '../task/remote-error.js';
-import { Tracee, type Stop } from '../task/tracee.js';
+import { isDead, Tracee, type Stop } from '../task/tracee.js';
 
 const EVENT_STOP = 128;
 const SIGTRAP = 5;
 /** How often a thread is asked whether it stands before crit goes to sleep in between: together a millisecond or so. */
 const YIELDS = 1000;
+/** And after so many of those, whether it lives at all: a killed leader is reported after its threads. */
+const CHECK_ROUNDS = 256;
 /** include/linux/sched.h */
 const PF_KTHREAD = 0x200000;
 /** TRACESYSGOOD marks syscall stops; a filtered task must not filter crit's calls. */
@@ -34,6 +36,7 @@ export class FrozenTree {
   readonly #log: Log;
   readonly #deadline: number;
   readonly #seized = new Set<number>();
+  #released = false;
 
   private constructor(log: Log, timeoutSec: number) {
     this.#log = log;
@@ -55,6 +58,11 @@ export class FrozenTree {
   /** The processes that are not zombies. */
   get alive(): FrozenTask[] {
     return this.tasks.filter((task) => !task.zombie);
+  }
+
+  /** Nothing is held any more. */
+  get released(): boolean {
+    return this.#released;
   }
 
   #freeze(root: number): void {
@@ -213,6 +221,7 @@ export class FrozenTree {
           `task ${thread.tid} could not be stopped in time (state ${stateOf(thread.tid)}): see --timeout`,
           { code: 'TIMEOUT' },
         );
+      if (round % CHECK_ROUNDS === CHECK_ROUNDS - 1 && isDead(thread.tid)) return undefined;
       // it may wait for this processor
       if (round < YIELDS) sysRaw('sched_yield');
       else sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
@@ -237,6 +246,7 @@ export class FrozenTree {
       }
     }
     this.#seized.clear();
+    this.#released = true;
   }
 
   /** Detaches and leaves every process stopped (--leave-stopped). */

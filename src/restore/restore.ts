@@ -10,6 +10,7 @@ import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Ring } from '../task/ring.js';
 import { TaskDied } from '../task/remote-error.js';
+import { isDead } from '../task/tracee.js';
 import { spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 import { CLONE, Family, fork, FreePids } from './births.js';
@@ -166,6 +167,10 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     options.action('post-resume');
     log.info(`Restore finished successfully. Tasks resumed.`);
     return { rootPid: images.root.pid };
+  } catch (error) {
+    // What fails because a task was killed fails in many ways; the user is told why.
+    const dead = !done && images.tasks.find((task) => !task.tree.zombie && task.puppet && isDead(task.pid));
+    throw dead ? new TaskDied(dead.pid, 'was killed while it was being restored', error) : error;
   } finally {
     if (!done) {
       undo(rootPuppet, family);

@@ -1,7 +1,7 @@
 import { Batch, type Arg, type OperationName, type Ref } from './batch.js';
 import { TaskDied } from './remote-error.js';
 import type { Ring } from './ring.js';
-import type { Tracee } from './tracee.js';
+import { isDead, type Tracee } from './tracee.js';
 
 const SLICE_MS = 20;
 
@@ -60,7 +60,10 @@ export class Puppet {
   #wait(): void {
     while (!this.ring.wait(SLICE_MS)) {
       const stop = this.tracee?.poll();
-      if (!stop) continue;
+      if (!stop) {
+        if (isDead(this.tid)) throw new TaskDied(this.tid, 'was killed');
+        continue;
+      }
       const regs = this.tracee!.getRegs();
       if (stop.event === 128) {
         // A group stop or a stray interrupt: the blob goes on.

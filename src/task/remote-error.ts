@@ -21,8 +21,8 @@ export class RemoteError extends CritError {
 /** A task that ended or was stopped by a fault while crit worked in it. */
 export class TaskDied extends CritError {
   readonly pid: number;
-  constructor(pid: number, how: string) {
-    super(`task ${pid} ${how}`, { code: 'TASK_DIED' });
+  constructor(pid: number, how: string, cause?: unknown) {
+    super(`task ${pid} ${how}`, { code: 'TASK_DIED', cause });
     this.pid = pid;
   }
 }

@@ -25,9 +25,13 @@ const YIELDS = 500;
 /** After so many of those: does the thread live at all? */
 const CHECK_ROUNDS = 256;
 
-function isDead(tid: number): boolean {
+/** SIGKILL is pending for the process, or it is a zombie: a killed leader is reported only when its threads were waited for. */
+const DEAD = /^State:\s+[ZX]|^ShdPnd:\s+\w*[13579bdf]\w\w$/m;
+
+/** The task has ended, or has been killed and will. */
+export function isDead(tid: number): boolean {
   try {
-    return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${tid}/status`, 'utf8'));
+    return DEAD.test(readFileSync(`/proc/${tid}/status`, 'utf8'));
   } catch {
     return true;
   }
@@ -73,8 +77,8 @@ export class Tracee {
     for (let round = 1; ; round++) {
       const r = sysRaw('wait4', this.tid, status, WALL | WNOHANG, null);
       if (r > 0) return this.#stop(status[0]!);
-      if (r < 0 && r !== -4) throw new SysError('wait4', -r, `for task ${this.tid}`);
-      if (dead) throw new TaskDied(this.tid, 'was killed');
+      if (r < 0 && r !== -4 && r !== -10) throw new SysError('wait4', -r, `for task ${this.tid}`);
+      if (dead || r === -10) throw new TaskDied(this.tid, 'was killed');
       // it may wait for this processor
       if (round < YIELDS) sysRaw('sched_yield');
       else {

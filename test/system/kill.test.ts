@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { CRIT, program, Victim } from '../programs.js';
+import { CRIT, program } from '../programs.js';
 import { Subject } from './round-trip.js';
 
 /** How many instants of a dump and of a restore crit is killed at. */
@@ -27,18 +27,21 @@ function workDir(): { dir: string } & Disposable {
 }
 
 /** Runs crit and kills it after a while. @returns whether it was still running, and how long it ran */
-async function killed(args: readonly string[], afterMs: number): Promise<{ killed: boolean; ms: number }> {
+async function killed(
+  args: readonly string[],
+  afterMs: number,
+): Promise<{ killed: boolean; status: number | null; ms: number }> {
   const begin = performance.now();
   const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
-  const exit = new Promise<NodeJS.Signals | null>((resolve) =>
-    child.once('exit', (_, signal) => {
-      resolve(signal);
+  const exit = new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.once('exit', (...how) => {
+      resolve(how);
     }),
   );
   const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
-  const signal = await exit;
+  const [status, signal] = await exit;
   clearTimeout(timer);
-  return { killed: signal === 'SIGKILL', ms: performance.now() - begin };
+  return { killed: signal === 'SIGKILL', status, ms: performance.now() - begin };
 }
 
 /** Everything of a process that a dump must leave alone. */
@@ -63,6 +66,13 @@ const IN_THE_STOP_VICTIMS = [
   ['a process', 'counter'],
   ['a tree', 'heartbeat', '1', '0', '0', '3'],
 ] as const;
+
+/** A run that is not killed: whatever is killed later would have come to a good end. */
+async function works(args: readonly string[]): Promise<{ ms: number }> {
+  const run = await killed(args, 10_000);
+  assert.equal(run.status, 0);
+  return run;
+}
 
 /** Spreads instants over the time that a run takes, which changes with what else the machine does. */
 class Spread {
@@ -115,11 +125,12 @@ async function leavesNothing(): Promise<void> {
 }
 
 test(`a process that is being dumped runs on unchanged when crit is killed, at ${INSTANTS} instants`, async () => {
-  await using victim = await Victim.start(program('counter'));
+  await using victim = new Subject(program('counter'), []);
+  await victim.says('ready');
   using work = workDir();
   const args = ['dump', '-t', String(victim.pid), '-D', work.dir, '-R', '-o', 'dump.log', '-v4'];
-  await killed(args, 10_000);
-  const spread = new Spread((await killed(args, 10_000)).ms);
+  await works(args);
+  const spread = new Spread((await works(args)).ms);
   const before = stateOf(victim.pid);
   let hits = 0;
   for (let i = 0; i < INSTANTS; i++) {
@@ -132,6 +143,7 @@ test(`a process that is being dumped runs on unchanged when crit is killed, at $
   }
   assert.ok(hits > INSTANTS / 2, `only ${hits} of ${INSTANTS} runs were still going`);
   await leavesNothing();
+  victim.passed();
 });
 
 for (const [what, name, ...args] of IN_THE_STOP_VICTIMS)
@@ -139,21 +151,17 @@ for (const [what, name, ...args] of IN_THE_STOP_VICTIMS)
     killedInTheStop(program(name), args));
 
 async function killedInTheStop(command: string, commandArgs: readonly string[]): Promise<void> {
-  await using victim = await Victim.start(command, commandArgs);
+  await using victim = new Subject(command, commandArgs);
+  await victim.says('ready');
   using work = workDir();
   const args = ['dump', '-t', String(victim.pid), '-D', work.dir, '-R', '-o', 'dump.log', '-v3'];
   let frozenMs = Infinity;
   for (let i = 0; i < 3; i++) {
-    await killed(args, 10_000);
+    await works(args);
     const log = readFileSync(path.join(work.dir, 'dump.log'), 'utf8');
     frozenMs = Math.min(frozenMs, Number(/frozen_time: (\d+) us/.exec(log)![1]) / 1000);
   }
   const family = [victim.pid, ...childrenOf(victim.pid)];
-  using _ = {
-    [Symbol.dispose]: () => {
-      for (const pid of family.slice(1)) process.kill(pid, 'SIGKILL');
-    },
-  };
   const states = () => family.map(stateOf);
   const before = states();
   const isTraced = () => !/TracerPid:\s+0\n/.test(readFileSync(`/proc/${victim.pid}/status`, 'utf8'));
@@ -175,13 +183,15 @@ async function killedInTheStop(command: string, commandArgs: readonly string[]):
     assert.deepEqual(states(), before, `killed ${((2 * frozenMs * i) / IN_THE_STOP).toFixed(2)} ms into the stop`);
   }
   assert.ok(hits > IN_THE_STOP / 5, `only ${hits} of ${IN_THE_STOP} dumps were killed in the stop`);
+  victim.passed();
 }
 
 test('a dump ends by itself when its process is killed, at 40 instants of the stop', async () => {
   using work = workDir();
   for (let i = 0; i < 40; i++) {
     // it has two threads: the kernel reports the end of the first when the second has been waited for
-    await using victim = await Victim.start(program('heartbeat'), ['1']);
+    await using victim = new Subject(program('heartbeat'), ['1']);
+    await victim.says('ready');
     const args = ['dump', '-t', String(victim.pid), '-D', work.dir, '-R', '-o', 'dump.log'];
     const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
     const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -189,11 +199,12 @@ test('a dump ends by itself when its process is killed, at 40 instants of the st
     while (/TracerPid:\s+0\n/.test(readFileSync(`/proc/${victim.pid}/status`, 'utf8')) && performance.now() < until);
     const instant = performance.now() + i / 8;
     while (performance.now() < instant);
-    victim.child.kill('SIGKILL');
+    process.kill(victim.pid, 'SIGKILL');
     const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
     const status = await exit;
     clearTimeout(late);
     assert.ok(status === 0 || status === 1, `killed ${i / 8} ms into the stop: crit hangs`);
+    victim.passed();
   }
 });
 
