@@ -148,7 +148,7 @@ function dumpTasks(
   const memdump = ctx.stats.phase('memdump_time');
   for (const task of tasks) pages.begin(task);
   const cores = tasks.map((task, i) => buildCores(ctx, task, answers[i]!.core()));
-  const mms = tasks.map((task, i) => answers[i]!.mm(task.exeId, task.vmas));
+  const mms = tasks.map((task, i) => answers[i]!.mm(task.exeId, task.vmas, task.guards));
   for (const [i, task] of tasks.entries()) {
     ctx.stats.progress('processes dumped', i, tasks.length);
     pages.take(task);

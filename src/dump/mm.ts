@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Messages } from '../image/generated/messages.js';
+import { VMA } from '../image/vma-status.js';
 import type { Batch } from '../task/batch.js';
 import type { DumpTask } from './context.js';
+import type { GuardRange } from './pages.js';
 import type { DumpVma } from './vmas.js';
 
 /** prctl(2) */
@@ -12,11 +14,15 @@ const PR_GET_THP_DISABLE = 42;
 const AUXV_WORDS = 44;
 
 /** What mm_entry needs from inside the task: the break and two flags. 3 operations. */
-export function askMm(task: DumpTask, b: Batch): (exeFileId: number, vmas: readonly DumpVma[]) => Messages['mm_entry'] {
+export function askMm(task: DumpTask, b: Batch): (
+  exeFileId: number,
+  vmas: readonly DumpVma[],
+  guards: readonly GuardRange[],
+) => Messages['mm_entry'] {
   const brk = b.call('brk', 0);
   const dumpable = b.call('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
   const thp = b.tryCall('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
-  return (exeFileId, vmas) => {
+  return (exeFileId, vmas, guards) => {
     const { stat } = task.frozen;
     const words = auxv(task.pid);
     return {
@@ -34,10 +40,24 @@ export function askMm(task: DumpTask, b: Batch): (exeFileId: number, vmas: reado
       exe_file_id: exeFileId,
       mm_saved_auxv: words.slice(0, AUXV_WORDS),
       mm_auxv_tail: words.slice(AUXV_WORDS),
-      vmas: vmas.map((vma) => vma.entry),
+      // guard pages follow the mappings, whatever their address: CRIU's restore counts on it
+      vmas: [...vmas.map((vma) => vma.entry), ...guards.map(guardEntry)],
       dumpable: dumpable.value,
       thp_disabled: thp.value > 0,
     };
+  };
+}
+
+function guardEntry({ start, end }: GuardRange): Messages['vma_entry'] {
+  return {
+    start: BigInt(start),
+    end: BigInt(end),
+    pgoff: 0n,
+    shmid: 0n,
+    prot: 0,
+    flags: 0,
+    status: VMA.GUARD,
+    fd: -1n,
   };
 }
 

@@ -35,9 +35,19 @@ function canBeLazy(vma: Messages['vma_entry']): boolean {
   );
 }
 
-/** The private pages of a task that its image must hold. */
-export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): PageRun[] {
+/** Pages that a task has made untouchable (MADV_GUARD_INSTALL). */
+export interface GuardRange {
+  start: number;
+  end: number;
+}
+
+/** The private pages of a task that its image must hold, and its guard pages. */
+export function collectRuns(
+  scanner: PageScanner,
+  vmas: readonly DumpVma[],
+): { runs: PageRun[]; guards: GuardRange[] } {
   const runs: PageRun[] = [];
+  const guards: GuardRange[] = [];
   const add = (vma: DumpVma, start: number, end: number) => {
     const flags = PE.PRESENT | (canBeLazy(vma.entry) ? PE.LAZY : 0);
     const readable = (vma.entry.prot & PROT_READ) !== 0;
@@ -55,10 +65,15 @@ export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): Pag
   };
   let index = 0;
   const withPages = vmas.filter((vma) => vma.hasPages);
-  const first = withPages[0];
-  if (!first) return runs;
-  const last = withPages.at(-1)!;
+  const inUserSpace = vmas.filter((vma) => (vma.entry.status & VMA.VSYSCALL) === 0);
+  const first = inUserSpace[0];
+  if (!first) return { runs, guards };
+  const last = inUserSpace.at(-1)!;
   for (const region of scanner.regions(Number(first.entry.start), Number(last.entry.end))) {
+    if (region.guard) {
+      guards.push({ start: region.start, end: region.end });
+      continue;
+    }
     while (index < withPages.length && Number(withPages[index]!.entry.end) <= region.start) {
       // The vDSO's pages belong to the kernel, the scan leaves them out; CRIU wants them in the image.
       if (withPages[index]!.vdso)
@@ -76,7 +91,8 @@ export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): Pag
   for (; index < withPages.length; index++)
     if (withPages[index]!.vdso)
       add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
-  return runs.sort((a, b) => a.address - b.address);
+  runs.sort((a, b) => a.address - b.address);
+  return { runs, guards };
 }
 
 /** pagemap entries of the runs. */

@@ -43,7 +43,7 @@ export class TaskPages implements Disposable {
   begin(task: Task): void {
     this.#tasks.push(task);
     using scanner = new PageScanner(task.pid);
-    task.runs = collectRuns(scanner, task.vmas);
+    ({ runs: task.runs, guards: task.guards } = collectRuns(scanner, task.vmas));
     task.pagesId = this.#images.nextPagesId();
     const size = bytesOf(task.runs);
     this.#ctx.stats.add('pages_scanned', size / PAGE_SIZE);

@@ -6,7 +6,7 @@ import type { Puppet } from '../task/puppet.js';
 import { SNAPSHOT_RINGS } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
-import { INSIDE_BYTES, type PageRun } from './pages.js';
+import { INSIDE_BYTES, type GuardRange, type PageRun } from './pages.js';
 import { peekThread, type PeekedThread } from './peek.js';
 import type { DumpVma } from './vmas.js';
 
@@ -23,6 +23,7 @@ export class Task implements DumpTask {
   vmas: DumpVma[] = [];
   exeId = 0;
   runs: PageRun[] = [];
+  guards: GuardRange[] = [];
   pagesId = 0;
   /** The pages of a small task are held in memory until they are written; `copied` waits for the task's own copy. */
   held = false;

@@ -153,7 +153,13 @@ export function describeVmas(
     };
     if (madv) entry.madv = madv;
     if (fdflags !== undefined) entry.fdflags = fdflags;
-    vmas.push({ map, entry, hasPages: !map.shared && !vvar && status !== (VMA.VSYSCALL | VMA.ANON_PRIVATE), vdso });
+    vmas.push({
+      map,
+      entry,
+      // Droppable memory may be gone at any time: a restored process must not go on with the random state of another.
+      hasPages: !map.shared && !vvar && status !== (VMA.VSYSCALL | VMA.ANON_PRIVATE) && !(flags & MAP_DROPPABLE),
+      vdso,
+    });
   }
   return vmas;
 }

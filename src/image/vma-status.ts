@@ -15,6 +15,8 @@ export const VMA = {
   AIORING: 1 << 13,
   MEMFD: 1 << 14,
   SHSTK: 1 << 15,
+  /** No mapping: pages that the mappings around them guard (MADV_GUARD_INSTALL). */
+  GUARD: 1 << 16,
 } as const;
 
 /** pagemap_entry.flags */

@@ -25,6 +25,7 @@ export function readVmas(pid: number, entries: readonly Messages['vma_entry'][])
     new CritError(`mm-${pid}.img: entries[0].vmas[${i}]: ${text}`, { code: 'BAD_IMAGE' });
   const vmas: Vma[] = [];
   entries.forEach((entry, i) => {
+    if (entry.status === VMA.GUARD) return;
     if (entry.status & VMA.VSYSCALL && !(entry.status & VMA.REGULAR)) return; // the kernel's own, at the top
     if (entry.start % 4096n || entry.end % 4096n) throw bad(i, 'not page aligned');
     if (entry.start >= entry.end) throw bad(i, `ends (0x${entry.end.toString(16)}) before it starts`);
@@ -35,6 +36,21 @@ export function readVmas(pid: number, entries: readonly Messages['vma_entry'][])
     vmas.push(vma);
   });
   return vmas;
+}
+
+/** Ranges that no access may touch (MADV_GUARD_INSTALL): entries after those of the mappings. */
+export function readGuards(pid: number, entries: readonly Messages['vma_entry'][]): { start: number; end: number }[] {
+  const guards: { start: number; end: number }[] = [];
+  entries.forEach(({ status, start, end }, i) => {
+    if (status !== VMA.GUARD) return;
+    if (start % 4096n || end % 4096n || start >= end || end > BigInt(TASK_SIZE))
+      throw new CritError(
+        `mm-${pid}.img: entries[0].vmas[${i}]: 0x${start.toString(16)}-0x${end.toString(16)} is no range of pages`,
+        { code: 'BAD_IMAGE' },
+      );
+    guards.push({ start: Number(start), end: Number(end) });
+  });
+  return guards;
 }
 
 /** Checks a pagemap against its pages image. @returns the runs whose bytes are in it, in file order */

@@ -11,7 +11,7 @@ import { findHole } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { createArea } from '../task/stub.js';
-import { readRuns, readVmas } from './address-space.js';
+import { readGuards, readRuns, readVmas } from './address-space.js';
 import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
 import { RestoreFiles } from './files/restore-files.js';
 import { type MemoryImage } from './memory.js';
@@ -125,6 +125,7 @@ export class Images {
     return {
       mm,
       vmas: readVmas(task.pid, mm.vmas ?? []),
+      guards: readGuards(task.pid, mm.vmas ?? []),
       runs: readRuns(
         imageFileName('PAGEMAP', task.pid),
         pagemap.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']),

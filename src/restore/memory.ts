@@ -17,6 +17,7 @@ const MAP_KEPT = 0x1 | 0x2 | 0x8 | MAP_ANON | MAP_GROWSDOWN | 0x4000 | 0x40000 |
 const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
 const MADV_WIPEONFORK = 18;
+const MADV_GUARD_INSTALL = 102;
 const MLOCK_ONFAULT = 1;
 /** arch_prctl(2), asm/prctl.h */
 const ARCH_MAP_VDSO_64 = 0x2003;
@@ -32,6 +33,8 @@ const SCRATCH_BYTES = 16 * PAGE_SIZE;
 export interface MemoryImage {
   mm: Messages['mm_entry'];
   vmas: readonly Vma[];
+  /** Pages that no access may touch. */
+  guards: readonly { start: number; end: number }[];
   runs: readonly PageRun[];
   /** Descriptor, in the puppets, of the pages image. */
   pagesFd: number;
@@ -319,11 +322,16 @@ function halves(runs: readonly PageRun[], half: number): [PageRun[], PageRun[]] 
 
 /** What fork would act on, and locks, which fork drops: set when all children are there. */
 export function finishMemory(b: Batch, image: MemoryImage): void {
+  for (const { start, end } of image.guards) {
+    b.doing(`guard pages ${start.toString(16)}-${end.toString(16)}`);
+    b.call('madvise', start, end - start, MADV_GUARD_INSTALL);
+  }
   for (const vma of image.vmas) {
     advise(b, vma, true);
     if (!(vma.entry.flags & MAP_LOCKED)) continue;
     // A locked mapping with pages missing was locked on fault.
-    const whole = gaps(image.runs, vma.start, vma.end).length === 0 || !isPrivate(vma);
+    const guarded = image.guards.some((guard) => guard.start < vma.end && guard.end > vma.start);
+    const whole = !guarded && (gaps(image.runs, vma.start, vma.end).length === 0 || !isPrivate(vma));
     b.doing(`locking ${vma.start.toString(16)}-${vma.end.toString(16)}`);
     b.call('mlock2', vma.start, vma.end - vma.start, whole ? 0 : MLOCK_ONFAULT);
   }
