@@ -146,9 +146,10 @@ struct Child {
 int StubChild(void* arg) {
   auto* c = static_cast<Child*>(arg);
   int base = 64 + static_cast<int>(c->nr_keep);
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, nullptr);
+  // Not sigprocmask(3): libc leaves out the two signals that it uses itself (SIGCANCEL, SIGSETXID; nptl(7)), and a
+  // restored timer of its own (SIGEV_THREAD) sends the first.
+  const uint64_t all = ~0ull;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof all);
   int stub = fcntl(c->stub, F_DUPFD, base);
   int control = fcntl(c->control, F_DUPFD, base);
   for (size_t i = 0; i < c->nr_keep; i++)

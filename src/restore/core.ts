@@ -1,7 +1,7 @@
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import * as PR from '../kernel/prctl.js';
-import { SIGSTOP } from '../kernel/signal.js';
+import { signalBit, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU } from '../kernel/signal.js';
 import { readStatus } from '../kernel/status.js';
 import { sysRaw } from '../native/sys.js';
 import type { Area } from '../task/area.js';
@@ -21,7 +21,7 @@ import {
 } from './process-settings.js';
 import { restoreRlimits } from './rlimits.js';
 import { restoreSched } from './sched.js';
-import { restoreSigactions } from './sigactions.js';
+import { actsByDefault, restoreSigactions } from './sigactions.js';
 import { TASK } from './tree.js';
 import { restoreRseq, restoreThreadSettings } from './thread-settings.js';
 
@@ -60,6 +60,26 @@ export function wasStopped(task: RestoreTask): boolean {
     pending(tc.signals_s) ||
     task.cores.some((core) => pending(core.thread_core?.signals_p))
   );
+}
+
+/**
+ * The signal that stops a process as it was stopped: waitid(2) tells its parent. SIGSTOP where another would not stop
+ * for sure: when it is caught, ignored or blocked, or may find the process group orphaned (setpgid(2)).
+ */
+export function stopSignal(task: RestoreTask, tasks: readonly RestoreTask[]): number {
+  const { tc } = coreOf(task);
+  const signal = tc.stop_signo ?? SIGSTOP;
+  const stops = signal === SIGTSTP || signal === SIGTTIN || signal === SIGTTOU;
+  const certain =
+    stops &&
+    tc.task_state === TASK.STOPPED &&
+    actsByDefault(tc.sigactions, signal) &&
+    (tc.blk_sigset & signalBit(signal)) === 0n &&
+    tasks.some(
+      ({ entry, parent }) =>
+        entry.pgid === task.entry.pgid && parent?.entry.sid === entry.sid && parent.entry.pgid !== entry.pgid,
+    );
+  return certain ? signal : SIGSTOP;
 }
 
 function coreOf(task: RestoreTask): Messages['core_entry'] & { tc: Messages['task_core_entry'] } {

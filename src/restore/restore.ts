@@ -15,7 +15,7 @@ import { spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 import { CLONE, Family, fork, FreePids } from './births.js';
 import type { RestoreOptions } from './context.js';
-import { registersOf, restoreTaskAttributes, restoreThreadAttributes, wasStopped } from './core.js';
+import { registersOf, restoreTaskAttributes, restoreThreadAttributes, stopSignal, wasStopped } from './core.js';
 import { settle, type FinalState } from './finish.js';
 import {
   adaptMemory,
@@ -34,7 +34,6 @@ import { type Birth } from './tree.js';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
 const SIGCHLD = 17;
-const SIGSTOP = 19;
 const SIGKILL = 9;
 const WALL = 0x40000000;
 const WNOHANG = 1;
@@ -319,7 +318,7 @@ function vdsoOf(task: Task): ExecMapping[] {
 /** The one step that cannot be undone: everybody runs. */
 function release(tasks: readonly Task[], finals: readonly FinalState[][], options: RestoreOptions): void {
   tasks.forEach((task) => {
-    if (options.leaveStopped || wasStopped(task)) sysRaw('kill', task.pid, SIGSTOP);
+    if (options.leaveStopped || wasStopped(task)) sysRaw('kill', task.pid, stopSignal(task, tasks));
   });
   for (const threads of finals) for (const thread of threads) thread.tracee.detach();
 }

@@ -20,6 +20,11 @@ export function defaultSigactions(b: Batch): void {
   for (const signal of SIGNALS) b.call('rt_sigaction', signal, new Uint8Array(SIGACTION_BYTES), null, SIGSET_BYTES);
 }
 
+/** Whether the images leave a signal's action the default. */
+export function actsByDefault(entries: readonly Messages['sa_entry'][] = [], signal: number): boolean {
+  return entries[SIGNALS.indexOf(signal)]?.sigaction === 0n;
+}
+
 /** What `defaultSigactions` has left, for the one signal that is otherwise while a restore goes on. */
 function isDefault(signal: number, { sigaction, flags, restorer, mask }: Messages['sa_entry']): boolean {
   return signal !== SIGCHLD && (sigaction | flags | restorer | mask) === 0n;

@@ -220,7 +220,7 @@ export function planBirths(tasks: readonly TreeTask[], tablesOf: (pid: number) =
   for (const task of tasks) {
     const exists = byPid.has(task.pgid) || helpers.has(task.pgid);
     const foreign = inheritedSid !== undefined && task.sid === inheritedSid && task.pgid === root.pgid;
-    if (!exists && !foreign && !task.zombie && !groupHelpers.some((h) => h.pgid === task.pgid))
+    if (!exists && !foreign && !groupHelpers.some((h) => h.pgid === task.pgid))
       groupHelpers.push({ pgid: task.pgid, owner: task });
   }
   return { root: rootBirth, order, groupHelpers, inheritedSid };
