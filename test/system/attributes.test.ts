@@ -19,6 +19,10 @@ async function verdict(subject: Subject): Promise<string> {
 for (const [name, what] of [
   ['waiting', 'threads that wait in system calls wait on, and see no EINTR'],
   ['attributes', 'unusual credentials, scheduling, signals and timers of a process and its threads come back'],
+  [
+    'corners',
+    'lone pages, guard pages, droppable memory, timers of libc, a job stopped by ^Z, a zombie of a dead group',
+  ],
 ] as const) {
   test(what, async () => {
     await using subject = new Subject(program(name), []);
