@@ -14,11 +14,10 @@ const PR_GET_THP_DISABLE = 42;
 const AUXV_WORDS = 44;
 
 /** What mm_entry needs from inside the task: the break and two flags. 3 operations. */
-export function askMm(task: DumpTask, b: Batch): (
-  exeFileId: number,
-  vmas: readonly DumpVma[],
-  guards: readonly GuardRange[],
-) => Messages['mm_entry'] {
+export function askMm(
+  task: DumpTask,
+  b: Batch,
+): (exeFileId: number, vmas: readonly DumpVma[], guards: readonly GuardRange[]) => Messages['mm_entry'] {
   const brk = b.call('brk', 0);
   const dumpable = b.call('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
   const thp = b.tryCall('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);

@@ -42,10 +42,7 @@ export interface GuardRange {
 }
 
 /** The private pages of a task that its image must hold, and its guard pages. */
-export function collectRuns(
-  scanner: PageScanner,
-  vmas: readonly DumpVma[],
-): { runs: PageRun[]; guards: GuardRange[] } {
+export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): { runs: PageRun[]; guards: GuardRange[] } {
   const runs: PageRun[] = [];
   const guards: GuardRange[] = [];
   const add = (vma: DumpVma, start: number, end: number) => {

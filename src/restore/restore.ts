@@ -119,6 +119,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
         task.threads.push(thread);
       }
     }
+    images.files.openLate();
     const alive = images.tasks.filter((task) => !task.tree.zombie);
     stats.checkpoint();
     // Each step is handed to all puppets before the first is waited for: they work side by side.

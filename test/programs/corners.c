@@ -1,6 +1,7 @@
 /*
  * A process with what few programs have: 1,500 lone pages, guard pages, droppable memory, timers that libc tells by
- * threads of its own, a child stopped by SIGTSTP, a zombie whose process group's leader is dead. SIGUSR1 makes it
+ * threads of its own, a child stopped by SIGTSTP, a zombie whose process group's leader is dead, files and directories
+ * of each other's and their own in /proc. SIGUSR1 makes it
  * compare; then "ok" or the differences are written.
  */
 #define _GNU_SOURCE
@@ -76,6 +77,19 @@ static void wrong(const char *what, long is, long wanted)
 	printf("%s: %ld, wanted %ld\n", what, is, wanted);
 }
 
+static void leads_to(pid_t pid, const char *link, const char *wanted)
+{
+	char path[64], is[256] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, link);
+	if (readlink(path, is, sizeof(is) - 1) < 0)
+		perror(path);
+	if (strcmp(is, wanted)) {
+		failed = 1;
+		printf("%s: leads to %s, wanted %s\n", path, is, wanted);
+	}
+}
+
 static void check_guards(char *map, int installed)
 {
 	int i;
@@ -96,7 +110,8 @@ int main(void)
 	siginfo_t info;
 	sigset_t set;
 	char *lone, *guards, *files, *droppable;
-	int i, fd, signal, installed, got, pipes[2];
+	char path[64], text[64] = "";
+	int i, fd, own, comm, signal, installed, got, pipes[2];
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
@@ -129,19 +144,29 @@ int main(void)
 	if (droppable != MAP_FAILED)
 		strcpy(droppable, "random state");
 
+	/* the job's number says to its parent that it is there; `own` is the same number in both */
+	if (pipe(pipes))
+		perror("pipe");
+	own = open("/proc/self/status", O_RDONLY);
 	job = fork();
 	if (!job) {
-		setpgid(0, 0);
+		close(own);
+		snprintf(path, sizeof(path), "/proc/%d/task", getppid());
+		if (chdir(path) || open("/proc/self/stat", O_RDONLY) != own)
+			perror("proc");
+		i = write(pipes[1], "", 1);
 		for (;;)
 			pause();
 	}
+	if (read(pipes[0], text, 1) != 1)
+		perror("read");
 	setpgid(job, job);
+	snprintf(path, sizeof(path), "/proc/%d/comm", job);
+	comm = open(path, O_RDONLY);
 	kill(job, SIGTSTP);
 	if (waitid(P_PID, job, &info, WSTOPPED | WNOWAIT) || info.si_status != SIGTSTP)
 		perror("waitid");
 
-	if (pipe(pipes))
-		perror("pipe");
 	leader = fork();
 	if (!leader) {
 		setpgid(0, 0);
@@ -179,6 +204,14 @@ int main(void)
 		check_guards(files, 1);
 	if (droppable != MAP_FAILED)
 		wrong("droppable memory", droppable[0], born() == start ? 'r' : 0);
+	if (read(comm, text, sizeof(text)) != 8 || strncmp(text, "corners\n", 8))
+		wrong("name of the job", text[0], 'c');
+	snprintf(path, sizeof(path), "/proc/%d/status", getpid());
+	leads_to(getpid(), (snprintf(text, sizeof(text), "fd/%d", own), text), path);
+	snprintf(path, sizeof(path), "/proc/%d/stat", job);
+	leads_to(job, text, path);
+	snprintf(path, sizeof(path), "/proc/%d/task", getpid());
+	leads_to(job, "cwd", path);
 	info.si_status = 0;
 	if (waitid(P_PID, job, &info, WSTOPPED | WNOWAIT | WNOHANG))
 		perror("waitid of the job");

@@ -21,7 +21,7 @@ for (const [name, what] of [
   ['attributes', 'unusual credentials, scheduling, signals and timers of a process and its threads come back'],
   [
     'corners',
-    'lone pages, guard pages, droppable memory, timers of libc, a job stopped by ^Z, a zombie of a dead group',
+    'lone pages, guard pages, droppable memory, timers of libc, a job stopped by ^Z, a zombie of a dead group, files in /proc',
   ],
 ] as const) {
   test(what, async () => {

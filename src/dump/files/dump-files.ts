@@ -80,15 +80,9 @@ export class DumpFiles implements Disposable {
     const add = (entry: FileEntry) => {
       this.#files.push(entry);
     };
-    this.#names = new Names(
-      ctx,
-      newId,
-      add,
-      (message) => {
-        this.#put('REMAP_FPATH', { message });
-      },
-      () => new Set(ctx.tasks.map((task) => task.pid)),
-    );
+    this.#names = new Names(ctx, newId, add, (message) => {
+      this.#put('REMAP_FPATH', { message });
+    });
     this.#sink = {
       ctx,
       newId,

@@ -35,7 +35,6 @@ export class Names implements Disposable {
   readonly #newId: () => number;
   readonly #add: (entry: FileEntry) => void;
   readonly #remap: (entry: { orig_id: number; remap_id: number; remap_type: number }) => void;
-  readonly #pids: () => ReadonlySet<number>;
   readonly ghosts: Ghosts;
   /** Names that were looked up: many descriptions are of one file. */
   readonly #found = new Map<string, FileStat | undefined>();
@@ -49,13 +48,11 @@ export class Names implements Disposable {
     newId: () => number,
     add: (entry: FileEntry) => void,
     remap: (entry: { orig_id: number; remap_id: number; remap_type: number }) => void,
-    pids: () => ReadonlySet<number>,
   ) {
     this.#ctx = ctx;
     this.#newId = newId;
     this.#add = add;
     this.#remap = remap;
-    this.#pids = pids;
     this.ghosts = new Ghosts(ctx);
   }
 
@@ -95,16 +92,11 @@ export class Names implements Disposable {
     return stat;
   }
 
-  /** Inode numbers of /proc/PID are made up on the way: the process must live, and be there before its files are opened. */
+  /** Inode numbers of /proc/PID are made up on the way: the process must live. */
   #procName(file: OpenFile, pid: number): string {
     const { link, where } = file;
-    const root = this.#ctx.options.pid;
     if (link.endsWith(DELETED) || !statPath(`/proc/${pid}`))
       throw new CritError(`${where} (${link}): a file of process ${pid}, which has ended, is not supported yet`, {
-        code: 'UNSUPPORTED',
-      });
-    if (pid !== root && this.#pids().has(pid))
-      throw new CritError(`${where} (${link}): a file in /proc of another process of the tree is not supported yet`, {
         code: 'UNSUPPORTED',
       });
     return link;

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
@@ -83,7 +84,13 @@ export class FileImages {
     }
     const name = imageFileName('FDINFO', id);
     const byFd = new Map<number, FdinfoEntry>();
-    const entries = readImage(this.dir, 'FDINFO', id).entries.map(({ message: entry }, i) => {
+    const image = readImageIfPresent(this.dir, 'FDINFO', id);
+    if (!image)
+      throw new CritError(
+        `${path.join(this.dir, name)}: there is no such file. If task ${task.pid} had no descriptors at all, CRIU has written none; then make an empty one: echo '{"magic":"FDINFO","entries":[]}' | crit encode -o ${name}`,
+        { code: 'NO_IMAGE' },
+      );
+    const entries = image.entries.map(({ message: entry }, i) => {
       if (entry.fd > 0x3fffffff) throw bad(name, `entries[${i}].fd: ${entry.fd} is no descriptor number`);
       if (byFd.has(entry.fd)) throw bad(name, `entries[${i}].fd: ${entry.fd} is there twice`);
       const file = this.byId.get(entry.id);

@@ -56,8 +56,7 @@ export class Names implements Disposable {
     }
     const name = remap ? this.#images.regular(remap.target, 'remap-fpath.img').name : entry.name;
     if (remap) this.#links.add(name);
-    // files of processes in /proc are there when the processes are
-    if (/^\/proc\/\d/.test(name)) return;
+    if (ofProcess(name)) return;
     const stat = this.#stat(name, ((entry.mode ?? 0) & S_IFMT) === S_IFLNK);
     if (!stat)
       throw new CritError(`file ${name} is missing: the dumped tree had it open; put it back and restore again`, {
@@ -103,11 +102,12 @@ export class Names implements Disposable {
     return this.#images.byId.get(id)!.reg!.name;
   }
 
-  /** Opens everything that was added, in one batch, and takes the names away again. */
+  /** Opens everything that was added, but files of processes in /proc, in one batch; takes the names away again. */
   open(b: Batch): void {
     try {
+      const late = new Set(this.late());
       // directories first, the outer ones before what was in them
-      const ids = [...this.#openers.keys()].sort((x, y) => this.#rank(x) - this.#rank(y));
+      const ids = [...this.#openers.keys()].filter((id) => !late.has(id)).sort((x, y) => this.#rank(x) - this.#rank(y));
       for (const id of ids) {
         const name = this.#appear(id);
         b.doing(`opening ${this.#name(id)}`);
@@ -118,6 +118,21 @@ export class Names implements Disposable {
     } finally {
       this.cleanup();
     }
+  }
+
+  /** Files of processes in /proc, which are there when the processes are. */
+  late(): number[] {
+    return [...this.#openers.keys()].filter((id) => !this.#images.remaps.has(id) && ofProcess(this.#name(id)));
+  }
+
+  /** When all processes and threads exist. */
+  openLate(b: Batch): void {
+    for (const id of this.late()) {
+      b.doing(`opening ${this.#name(id)}`);
+      for (const opener of this.#openers.get(id)!) opener(b, pathBytes(this.#name(id)));
+    }
+    b.doing(undefined);
+    b.run();
   }
 
   #rank(id: number): number {
@@ -205,6 +220,11 @@ export class Names implements Disposable {
   [Symbol.dispose](): void {
     this.cleanup();
   }
+}
+
+/** Is it below /proc/PID? */
+function ofProcess(name: string): boolean {
+  return /^\/proc\/\d/.test(name);
 }
 
 /** Also true for a symbolic link that leads nowhere. */

@@ -193,6 +193,23 @@ export class RestoreFiles {
     b.run();
   }
 
+  /** In the root, when all processes and threads exist: what is in /proc of them. */
+  openLate(): void {
+    if (this.#names.late().length > 0) this.#names.openLate(this.#ctx.root.batch());
+  }
+
+  /** What the root has opened late, for a task that did not inherit it. Its table must not be laid out yet. */
+  #fetchLate(b: Batch): void {
+    const late = new Set(this.#names.late());
+    const slots = [...this.#special].filter(([key]) => late.has(Number(key.split(':')[0]))).map(([, slot]) => slot);
+    for (const id of late) if (this.#slotOf.has(id)) slots.push(this.#slotOf.get(id)!);
+    if (slots.length === 0) return;
+    b.doing('taking open files of /proc from the root');
+    const root = b.call('pidfd_open', this.#ctx.root.pid, 0);
+    for (const slot of slots) place(b, b.call('pidfd_getfd', root, slot, 0), slot);
+    b.call('close', root);
+  }
+
   #take(slot: number): number {
     if (this.#pidfd < 0) this.#pidfd = openPidfd(this.#ctx.root.pid);
     return takeFd(this.#pidfd, slot);
@@ -202,6 +219,7 @@ export class RestoreFiles {
   layout(task: RestoreTask, b: Batch): void {
     const table = this.#images.tableOf.get(task)!;
     if (table.tasks[0] !== task) return;
+    if (table !== this.#images.tableOf.get(this.#ctx.root)) this.#fetchLate(b);
     b.doing('laying out descriptors');
     for (const { fd, id, flags } of table.entries)
       b.call('dup3', this.#slot(id), fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
