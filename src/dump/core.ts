@@ -1,6 +1,7 @@
 import { stringOfBytes } from '../image/utf8.js';
 import type { Messages } from '../image/generated/messages.js';
 import { ProcFileError, readProcBytes } from '../kernel/proc-file.js';
+import { SIGSTOP } from '../kernel/signal.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj, readPersonality } from '../kernel/scalar-files.js';
 import type { Batch } from '../task/batch.js';
 import { threadInfo } from './arch/x86_64/registers.js';
@@ -70,8 +71,18 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): 
   });
 }
 
-function queue(signals: readonly Uint8Array[]): Messages['signal_queue_entry'] {
+/** A queue for the image. SIGSTOP is not part of it: sent again it would stop the restore itself (see `stopOf`). */
+function queue(all: readonly Uint8Array[]): Messages['signal_queue_entry'] {
+  const signals = all.filter((siginfo) => !isStop(siginfo));
   return signals.length ? { signals: signals.map((siginfo) => ({ siginfo })) } : {};
+}
+
+const isStop = (siginfo: Uint8Array) => siginfo[0] === SIGSTOP;
+
+/** The signal that has stopped a process; a SIGSTOP on its way comes to the same. 0 when it runs. */
+function stopOf({ frozen, peeked }: DumpTask): number {
+  const pending = peeked.some(({ ownSignals, sharedSignals }) => [...ownSignals, ...sharedSignals].some(isStop));
+  return frozen.stopSignal || (pending ? SIGSTOP : 0);
 }
 
 function commOf(pid: number, tid: number): string {
@@ -92,11 +103,12 @@ function taskCore(ctx: DumpContext, task: DumpTask, parts: CoreParts): Messages[
       return undefined;
     }
   };
+  const stopSignal = stopOf(task);
   const loginuid = optional(readLoginUid);
   const oom = optional(readOomScoreAdj);
   const coredump = optional(readCoredumpFilter);
   return {
-    task_state: frozen.stopSignal ? TASK_STOPPED : TASK_ALIVE,
+    task_state: stopSignal ? TASK_STOPPED : TASK_ALIVE,
     exit_code: 0,
     personality: optional(readPersonality) ?? 0,
     flags: frozen.stat.flags,
@@ -109,7 +121,7 @@ function taskCore(ctx: DumpContext, task: DumpTask, parts: CoreParts): Messages[
     ...(oom !== undefined && { oom_score_adj: oom }),
     sigactions: parts.sigactions,
     child_subreaper: settings.childSubreaper,
-    ...(frozen.stopSignal && { stop_signo: frozen.stopSignal }),
+    ...(stopSignal && { stop_signo: stopSignal }),
     ...(settings.membarrier && { membarrier_registration_mask: settings.membarrier }),
     ...(coredump !== undefined && { coredump_filter: coredump }),
     ...(settings.mceKillPolicy !== undefined && { mce_kill_policy: settings.mceKillPolicy }),
