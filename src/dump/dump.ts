@@ -1,4 +1,5 @@
 import { CritError } from '../image/errors.js';
+import { planBirths } from '../image/process-tree.js';
 import type { Log } from '../image/log.js';
 import { Stats } from '../image/stats.js';
 import type { Messages } from '../image/generated/messages.js';
@@ -97,6 +98,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     for (const task of tree.alive) checkNamespaces(task.pid);
     checkUnshared(tree.alive.map((task) => task.pid));
     checkSessions(tree, options.shellJob);
+    checkTree(tree);
     for (const task of tree.alive) tasks.push(new Task(task, options.leaveRunning));
     const write = dumpTasks(ctx, pages, files, tree, tasks);
     // Tasks that are to run on do so before the rest is written.
@@ -250,4 +252,17 @@ function checkSessions(tree: FrozenTree, shellJob: boolean): void {
       `process ${root.pid} belongs to session ${root.stat.session}, whose leader is outside the dumped tree: dump the leader, or use --shell-job`,
       { code: 'SHELL_JOB' },
     );
+}
+
+/** A tree that a restore could not bring about again is not dumped: it would be lost. @throws CritError UNSUPPORTED */
+function checkTree(tree: FrozenTree): void {
+  const tasks = tree.tasks.map(({ pid, ppid, stat, threads, zombie }, i) => ({
+    pid,
+    ppid: i === 0 ? 0 : ppid,
+    pgid: stat.pgrp,
+    sid: stat.session,
+    tids: threads.map(({ tid }) => tid),
+    zombie,
+  }));
+  planBirths(tasks, () => []);
 }

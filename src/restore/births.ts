@@ -10,7 +10,7 @@ import { pidInUse, pidTooLarge } from '../task/stub.js';
 import { Tracee } from '../task/tracee.js';
 import * as L from '../task/generated/layout.js';
 import type { Ring } from '../task/ring.js';
-import type { Birth, GroupHelper } from './tree.js';
+import type { Birth, GroupHelper } from '../image/process-tree.js';
 
 /** linux/sched.h */
 export const CLONE = {

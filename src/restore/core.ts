@@ -22,7 +22,7 @@ import {
 import { restoreRlimits } from './rlimits.js';
 import { restoreSched } from './sched.js';
 import { actsByDefault, restoreSigactions } from './sigactions.js';
-import { TASK } from './tree.js';
+import { TASK } from '../image/process-tree.js';
 import { restoreRseq, restoreThreadSettings } from './thread-settings.js';
 
 export { registersOf, type Registers } from './arch/x86_64/registers.js';

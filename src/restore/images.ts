@@ -15,7 +15,7 @@ import { readGuards, readRuns, readVmas } from './address-space.js';
 import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
 import { RestoreFiles } from './files/restore-files.js';
 import { type MemoryImage } from './memory.js';
-import { planBirths, readTree, TASK, type TreeTask } from './tree.js';
+import { planBirths, readTree, TASK, type TreeTask } from '../image/process-tree.js';
 
 /** The images of one task. */
 export class Task implements RestoreTask {

@@ -30,7 +30,7 @@ import {
 import { defaultSigactions } from './sigactions.js';
 import { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
-import { type Birth } from './tree.js';
+import { type Birth } from '../image/process-tree.js';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
 const SIGCHLD = 17;

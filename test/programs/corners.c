@@ -1,6 +1,7 @@
 /*
  * A process with what few programs have: 1,500 lone pages, guard pages, droppable memory, timers that libc tells by
- * threads of its own, a child stopped by SIGTSTP, a zombie whose process group's leader is dead, files and directories
+ * threads of its own, a child stopped by SIGTSTP, a zombie whose process group's leader is dead, an adopted child whose
+ * session's leader is a zombie, files and directories
  * of each other's and their own in /proc. SIGUSR1 makes it
  * compare; then "ok" or the differences are written.
  */
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -106,7 +108,7 @@ int main(void)
 	struct itimerspec spec = { { 0, 3000000 }, { 0, 3000000 } };
 	struct timespec moment = { 0, 100000000 };
 	timer_t timers[3];
-	pid_t job, leader, zombie = 0;
+	pid_t job, leader, session, zombie = 0, orphan = 0;
 	siginfo_t info;
 	sigset_t set;
 	char *lone, *guards, *files, *droppable;
@@ -182,6 +184,24 @@ int main(void)
 	waitpid(leader, 0, 0);
 	waitid(P_PID, zombie, &info, WEXITED | WNOWAIT);
 
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (pipe(pipes))
+		perror("pipe");
+	session = fork();
+	if (!session) {
+		setsid();
+		orphan = fork();
+		if (orphan && write(pipes[1], &orphan, sizeof(orphan)) > 0)
+			_exit(3);
+		for (;;)
+			pause();
+	}
+	if (read(pipes[0], &orphan, sizeof(orphan)) != sizeof(orphan))
+		perror("read");
+	close(pipes[0]);
+	close(pipes[1]);
+	waitid(P_PID, session, &info, WEXITED | WNOWAIT);
+
 	for (i = 0; i < 3; i++)
 		if (timer_create(CLOCK_MONOTONIC, &event, &timers[i]) || timer_settime(timers[i], 0, &spec, 0))
 			perror("timer");
@@ -218,6 +238,10 @@ int main(void)
 	wrong("stop signal of the job", info.si_status, SIGTSTP);
 	wrong("group of the zombie", getpgid(zombie), leader);
 	wrong("status of the zombie", waitpid(zombie, &i, 0) == zombie && WIFEXITED(i) ? WEXITSTATUS(i) : -1, 7);
+	wrong("session of the orphan", getsid(orphan), session);
+	kill(orphan, SIGKILL);
+	wrong("the orphan is a child", waitpid(orphan, 0, 0), orphan);
+	wrong("status of the leader", waitpid(session, &i, 0) == session && WIFEXITED(i) ? WEXITSTATUS(i) : -1, 3);
 	kill(job, SIGKILL);
 	waitpid(job, 0, 0);
 	if (!failed)

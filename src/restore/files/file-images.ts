@@ -4,7 +4,7 @@ import { CritError } from '../../image/errors.js';
 import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
 import { readImage, readImageIfPresent } from '../../decode/image-reader.js';
 import type { RestoreTask } from '../context.js';
-import { TASK } from '../tree.js';
+import { TASK } from '../../image/process-tree.js';
 
 /** A descriptor table and the tasks that share it, in the order of the tree. */
 export interface Table {

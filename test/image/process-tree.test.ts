@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { planBirths, readTree, type Birth, type BirthPlan } from '../../src/restore/tree.js';
+import { planBirths, readTree, type Birth, type BirthPlan } from '../../src/image/process-tree.js';
 
 /** [pid, ppid, pgid, sid] */
 type Row = readonly [number, number, number, number];
@@ -98,6 +98,16 @@ const TREES: readonly { name: string; rows: readonly Row[]; zombies?: readonly n
     zombies: [11, 12],
   },
   {
+    name: 'an orphan whose session leader is a zombie',
+    rows: [
+      [10, 0, 10, 10],
+      [16, 10, 16, 16],
+      [17, 10, 16, 16],
+      [18, 17, 16, 16],
+    ],
+    zombies: [16],
+  },
+  {
     name: "a shell job in its shell's session",
     rows: [
       [10, 0, 10, 5],
@@ -144,6 +154,7 @@ const REFUSED: readonly { name: string; rows: readonly Row[]; message: RegExp }[
   { name: 'two roots', rows: [[10, 0, 10, 10], [11, 0, 10, 10]], message: /2 tasks have no parent/ }, // prettier-ignore
   { name: 'a missing parent', rows: [[10, 0, 10, 10], [11, 9, 10, 10]], message: /its parent 9 is missing/ }, // prettier-ignore
   { name: 'a pid twice', rows: [[10, 0, 10, 10], [10, 10, 10, 10]], message: /10 is there twice/ }, // prettier-ignore
+  { name: 'members of a dead session below two parents', rows: [[10, 0, 10, 10], [11, 10, 11, 11], [12, 10, 12, 12], [13, 11, 9, 9], [14, 12, 9, 9]], message: /task 14 is a child of 12 in session 9, .* cannot be brought about/ }, // prettier-ignore
   { name: 'pid 0', rows: [[0, 0, 0, 0]], message: /0 is no process id/ },
 ];
 for (const { name, rows, message } of REFUSED)

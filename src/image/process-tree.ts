@@ -1,5 +1,5 @@
-import { CritError } from '../image/errors.js';
-import type { Messages } from '../image/generated/messages.js';
+import { CritError } from './errors.js';
+import type { Messages } from './generated/messages.js';
 
 /** compel/task-state of CRIU: core.tc.task_state */
 export const TASK = { ALIVE: 1, DEAD: 2, STOPPED: 3, HELPER: 4, ZOMBIE: 6 } as const;
@@ -89,9 +89,11 @@ export function readTree(entries: readonly Messages['pstree_entry'][], zombies: 
 
 /**
  * Plans the births. A task that is not a session leader must be born in its session; a leader's children of another
- * session are older than its setsid. An orphan, whose session's leader is not its parent, is forked by a helper.
+ * session are older than its setsid. An orphan, whose session's leader is not its parent, is forked by a helper, or by
+ * its leader's zombie.
  * @param tablesOf the tables that a task may share with others (of descriptors, of directories), by names that are equal
  * where the tables are
+ * @throws CritError UNSUPPORTED naming a task that no order of births brings where it was
  */
 export function planBirths(tasks: readonly TreeTask[], tablesOf: (pid: number) => readonly string[]): BirthPlan {
   const byPid = new Map(tasks.map((task) => [task.pid, task]));
@@ -180,8 +182,13 @@ export function planBirths(tasks: readonly TreeTask[], tablesOf: (pid: number) =
       };
       birth.forker = helper;
       leader.after.push(helper);
+    } else if (leader) {
+      // Its zombie comes back as well, and forks before it ends again: a sibling of its own, or who is adopted then.
+      birth.forker = leader;
+      birth.cloneParent = task.ppid === leader.task.ppid;
+      leader.after.push(birth);
     } else {
-      // The leader is dead: a helper takes its number below the orphan's parent and forks siblings of itself.
+      // The leader is gone: a helper takes its number below the orphan's parent and forks siblings of itself.
       let helper = [...parent.after].find((b) => b.helper && b.task.pid === task.sid);
       if (!helper) {
         helper = {
@@ -223,5 +230,38 @@ export function planBirths(tasks: readonly TreeTask[], tablesOf: (pid: number) =
     if (!exists && !foreign && !groupHelpers.some((h) => h.pgid === task.pgid))
       groupHelpers.push({ pgid: task.pgid, owner: task });
   }
-  return { root: rootBirth, order, groupHelpers, inheritedSid };
+  const plan = { root: rootBirth, order, groupHelpers, inheritedSid };
+  checkBirths(plan);
+  return plan;
+}
+
+/** Follows a plan by the kernel's rules (fork(2), setsid(2), PR_SET_CHILD_SUBREAPER). @throws CritError UNSUPPORTED */
+function checkBirths({ root, inheritedSid }: BirthPlan): void {
+  const parents = new Map<Birth, Birth | undefined>();
+  const numbers = new Set<number>();
+  const lost = ({ pid, ppid, sid }: TreeTask) =>
+    new CritError(
+      `task ${pid} is a child of ${ppid} in session ${sid}, whose leader is another one's child or has ended: this cannot be brought about again`,
+      { code: 'UNSUPPORTED' },
+    );
+  const bear = (birth: Birth, parent: Birth | undefined, bornIn: number): void => {
+    const { task } = birth;
+    // a helper takes a number that another one has, or a zombie
+    if (task.pid && numbers.has(task.pid)) throw lost([...birth.after, ...birth.before, birth][0]!.task);
+    numbers.add(task.pid);
+    parents.set(birth, parent);
+    if (!birth.helper && (birth.setsid ? task.pid : bornIn) !== task.sid) throw lost(task);
+    if (!birth.helper && parent && parent.task.pid !== task.ppid) {
+      // who has ended leaves its children to a subreaper above it
+      let above = parent.adopted || parent.task.zombie ? parents.get(parent) : undefined;
+      while (above && above.task.pid !== task.ppid) above = parents.get(above);
+      if (!above) throw lost(task);
+    }
+    const inherits = (child: Birth, sid: number) => {
+      bear(child, child.cloneParent ? parent : birth, sid);
+    };
+    for (const child of birth.before) inherits(child, bornIn);
+    for (const child of birth.after) inherits(child, birth.setsid ? task.pid : bornIn);
+  };
+  bear(root, undefined, inheritedSid ?? 0);
 }
