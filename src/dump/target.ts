@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { ProcGone } from '../kernel/proc-file.js';
 import { PF_KTHREAD } from '../kernel/sched.js';
@@ -24,7 +24,8 @@ export function checkTarget(pid: number): void {
         'NOT_A_PROCESS',
         `${pid} is a thread of process ${tgid} (${name}): dump the process with -t ${tgid}`,
       );
-    if (state === 'Z' || state === 'X')
+    // one whose other threads run on is told from one that is just ending when the tree is stopped
+    if (state === 'X' || (state === 'Z' && readdirSync(`/proc/${pid}/task`).length <= 1))
       throw refused('ZOMBIE', `process ${pid} (${name}) has ended; its parent has not waited for it yet`);
     if (tracerPid !== 0)
       throw refused('TRACED', `process ${pid} (${name}) is traced by process ${tracerPid}: it has to let go first`);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { describe, it } from 'node:test';
 import { checkTarget } from '../../src/dump/target.js';
+import { crit } from '../system/round-trip.js';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -46,6 +48,23 @@ describe('what can be dumped', () => {
       assert.throws(() => checkTarget(pid), { code: 'ZOMBIE' });
     } finally {
       shell.kill('SIGKILL');
+    }
+  });
+
+  it('is no process whose main thread has ended', async () => {
+    const program = 'import ctypes, threading, time; threading.Thread(target=time.sleep, args=(100,)).start(); print("up", flush=True); ctypes.CDLL(None).pthread_exit(None)'; // prettier-ignore
+    const python = spawn('python3', ['-c', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      await new Promise((resolve) => python.stdout.once('data', resolve));
+      const status = () => readFileSync(`/proc/${python.pid}/status`, 'utf8');
+      for (let i = 0; i < 100 && !/^State:\tZ/m.test(status()); i++) await sleep(10);
+      const { status: exit, stderr } = crit('dump', '-t', String(python.pid), '-D', tmpdir());
+      assert.equal(exit, 1);
+      assert.match(stderr, /the main thread of process \d+ \(python3\) has ended, others run on: not supported/);
+      assert.match(status(), /^State:\tZ/m);
+      assert.equal(readdirSync(`/proc/${python.pid}/task`).length, 2);
+    } finally {
+      python.kill('SIGKILL');
     }
   });
 });
