@@ -5,9 +5,9 @@ import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE, type Area } from '../task/area.js';
 import type { Batch, Ref } from '../task/batch.js';
 import { Puppet } from '../task/puppet.js';
-import { RemoteError } from '../task/remote-error.js';
+import { RemoteError, TaskDied } from '../task/remote-error.js';
 import { pidInUse, pidTooLarge } from '../task/stub.js';
-import { Tracee } from '../task/tracee.js';
+import { isDead, Tracee } from '../task/tracee.js';
 import * as L from '../task/generated/layout.js';
 import type { Ring } from '../task/ring.js';
 import type { Birth, GroupHelper } from '../image/process-tree.js';
@@ -71,7 +71,11 @@ function cloned(result: number, from: Puppet, ring: Ring, pid: number, flags: nu
   if (result === -22 && !(flags & CLONE.THREAD)) throw pidTooLarge(pid);
   if (result < 0)
     throw new RemoteError(from.tid, 'clone3', [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`], -result, 'forking');
-  return new Puppet(ring, pid, Tracee.seize(pid, TRACE_OPTIONS));
+  try {
+    return new Puppet(ring, pid, Tracee.seize(pid, TRACE_OPTIONS));
+  } catch (error) {
+    throw isDead(pid) ? new TaskDied(pid, 'was killed while it was being restored', error) : error;
+  }
 }
 
 /** A number that no task of the tree wants and nobody has. */
