@@ -125,6 +125,9 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   for (const failure of failures) if (options.leaveStopped || !(failure instanceof TaskDied)) throw failure;
 }
 
+/** What so many processes answer is in memory at a time. */
+const ASKED_TOGETHER = 64;
+
 /** What must happen while the tree is stopped. @returns what is left to write */
 function dumpTasks(
   ctx: DumpContext,
@@ -137,25 +140,36 @@ function dumpTasks(
   for (const task of tasks) {
     files.addTask(task);
     task.vmas = describeVmas(task.pid, task.maps, (map) => files.addMappedFile(task, map));
+    task.maps = []; // there may be very many
     task.exeId = files.addExe(task);
   }
   files.allKnown();
-  const answers = tasks.map((task) => {
-    const b = task.batch();
-    const core = askTask(task, b);
-    const mm = askMm(task, b);
-    return { core, mm };
-  });
-  for (const task of tasks) task.batch().run();
-  const memdump = ctx.stats.phase('memdump_time');
-  for (const task of tasks) pages.begin(task);
-  const cores = tasks.map((task, i) => buildCores(ctx, task, answers[i]!.core()));
-  const mms = tasks.map((task, i) => answers[i]!.mm(task.exeId, task.vmas, task.guards));
+  const cores: Messages['core_entry'][][] = [];
+  const mms: Messages['mm_entry'][] = [];
+  let memdump: { end: () => void } | undefined;
+  for (let at = 0; at < tasks.length; at += ASKED_TOGETHER) {
+    const group = tasks.slice(at, at + ASKED_TOGETHER);
+    const answers = group.map((task) => {
+      const b = task.batch();
+      const core = askTask(task, b);
+      const mm = askMm(task, b);
+      b.submit();
+      return { core, mm };
+    });
+    for (const task of group) task.batch().run();
+    memdump ??= ctx.stats.phase('memdump_time');
+    for (const task of group) pages.begin(task);
+    group.forEach((task, i) => {
+      cores.push(buildCores(ctx, task, answers[i]!.core()));
+      mms.push(answers[i]!.mm(task.exeId, task.vmas, task.guards));
+      task.peeked = [];
+    });
+  }
   for (const [i, task] of tasks.entries()) {
     ctx.stats.progress('processes dumped', i, tasks.length);
     pages.take(task);
   }
-  memdump.end();
+  memdump?.end();
   files.finish();
   const ids = tasks.map((task) => files.idsOf(task));
   return () => {

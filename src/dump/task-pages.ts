@@ -12,7 +12,7 @@ import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, writing, type Pag
 import type { Task } from './task.js';
 
 /** How much of small tasks is held back until the tree runs again, all together. */
-const HELD_BYTES = 16 << 20;
+const HELD_BYTES = 8 << 20;
 /** From here on it pays to bring the image's descriptor into a task that has to write while it stands. */
 const GIVE_BYTES = 256 << 10;
 const PR_GET_CHILD_SUBREAPER = 37;

@@ -16,8 +16,8 @@ export class Task implements DumpTask {
   readonly frozen: FrozenTask;
   readonly tids: readonly number[];
   readonly threads: readonly BorrowedThread[];
-  readonly peeked: readonly PeekedThread[];
-  readonly maps: readonly MapEntry[];
+  peeked: readonly PeekedThread[];
+  maps: readonly MapEntry[];
   readonly status: ProcStatus;
   readonly borrowed: Borrowed;
   vmas: DumpVma[] = [];

@@ -35,7 +35,6 @@ const REFUSED: Record<string, string> = {
 
 /** A mapping of the dumped task together with what its pages need. */
 export interface DumpVma {
-  map: MapEntry;
   entry: Messages['vma_entry'];
   /** Its private pages go into the task's pagemap. */
   hasPages: boolean;
@@ -154,7 +153,6 @@ export function describeVmas(
     if (madv) entry.madv = madv;
     if (fdflags !== undefined) entry.fdflags = fdflags;
     vmas.push({
-      map,
       entry,
       // Droppable memory may be gone at any time: a restored process must not go on with the random state of another.
       hasPages: !map.shared && !vvar && status !== (VMA.VSYSCALL | VMA.ANON_PRIVATE) && !(flags & MAP_DROPPABLE),

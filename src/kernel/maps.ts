@@ -1,4 +1,4 @@
-import { ProcFileError, procPath, readMemoryText } from './proc-file.js';
+import { ProcFileError, procPath, readMemoryParts, readMemoryText } from './proc-file.js';
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from './mman.js';
 
 /** A mapping as /proc/PID/maps shows it (proc_pid_maps(5)). */
@@ -36,6 +36,31 @@ export interface MapEntry extends MapRange {
 
 const DELETED = ' (deleted)';
 
+/** Paths and sets of flags, of which there are few: mappings share them, and no piece of the text is kept for one. */
+const paths = new Map<string, string>();
+const flagSets = new Map<string, ReadonlySet<string>>();
+const NR_KEPT = 10_000;
+
+function kept(path: string): string {
+  if (path === '') return path;
+  let same = paths.get(path);
+  if (same === undefined) {
+    if (paths.size >= NR_KEPT) paths.clear();
+    same = Buffer.from(path).toString();
+    paths.set(same, same);
+  }
+  return same;
+}
+
+function flagSet(flags: string): ReadonlySet<string> {
+  let set = flagSets.get(flags);
+  if (!set) {
+    set = new Set(flags.split(' ').filter(Boolean));
+    flagSets.set(Buffer.from(flags).toString(), set);
+  }
+  return set;
+}
+
 /**
  * One line of maps, without its newline: "START-END PERM OFFSET MAJOR:MINOR INODE    PATH". Taken apart by hand: a regular
  * expression takes three times as long, and a dump reads this while its processes stand still.
@@ -72,15 +97,17 @@ function parseRange(text: string, at: number, end: number, source: string): MapR
     offset: hex(text.slice(offset, dev - 1)),
     devMajor,
     devMinor,
-    inode: BigInt(text.slice(inode, inodeEnd)),
-    path,
+    inode: text[inode] === '0' ? 0n : BigInt(text.slice(inode, inodeEnd)),
+    path: kept(path),
     deleted,
   };
 }
 
 /** BigInt() of a string is slow; up to 13 digits (52 bits) a number carries. */
 function hex(digits: string): bigint {
-  return digits.length <= 13 ? BigInt(parseInt(digits, 16)) : BigInt(`0x${digits}`);
+  if (digits.length > 13) return BigInt(`0x${digits}`);
+  const value = parseInt(digits, 16);
+  return value === 0 ? 0n : BigInt(value);
 }
 
 /** The text of /proc/PID/maps. */
@@ -98,8 +125,6 @@ export function parseMapRanges(text: string, source = 'maps'): MapRange[] {
 /** The text of /proc/PID/smaps. */
 export function parseMaps(text: string, source = 'smaps'): MapEntry[] {
   const entries: MapEntry[] = [];
-  // Few combinations of flags occur, so that mappings share their sets.
-  const flagSets = new Map<string, ReadonlySet<string>>();
   for (let at = 0; at < text.length;) {
     const headerEnd = text.indexOf('\n', at);
     // VmFlags closes a block, and no other line behind the header has a V: nothing between needs to be looked at.
@@ -107,11 +132,8 @@ export function parseMaps(text: string, source = 'smaps'): MapEntry[] {
     if (flagsAt < 0) throw new ProcFileError(source, 'PROC_FORMAT', 'ends in the middle of a mapping');
     let flagsEnd = text.indexOf('\n', flagsAt);
     if (flagsEnd < 0) flagsEnd = text.length;
-    const flags = text.slice(flagsAt + 8, flagsEnd);
-    let vmFlags = flagSets.get(flags);
-    if (!vmFlags) flagSets.set(flags, (vmFlags = new Set(flags.split(' ').filter(Boolean))));
     const entry = parseRange(text, at, headerEnd, source) as MapEntry;
-    entry.vmFlags = vmFlags;
+    entry.vmFlags = flagSet(text.slice(flagsAt + 8, flagsEnd));
     const middle = text.slice(headerEnd, flagsAt);
     entry.pageSizeBytes = 1024 * numberAfter(middle, 'KernelPageSize:', 4);
     entry.protectionKey = numberAfter(middle, 'ProtectionKey:', 0);
@@ -133,7 +155,21 @@ function numberAfter(text: string, label: string, otherwise: number): number {
  * @throws ProcGone, for a zombie or a kernel thread too
  */
 export function readMaps(pid: number): MapEntry[] {
-  return parseMaps(readMemoryText(pid, 'smaps'), procPath(pid, 'smaps'));
+  const entries: MapEntry[] = [];
+  readMemoryParts(pid, 'smaps', wholeMappings, (text) => {
+    for (const entry of parseMaps(text, procPath(pid, 'smaps'))) entries.push(entry);
+  });
+  return entries;
+}
+
+/** Up to the end of the last line of VmFlags, which closes a mapping. */
+function wholeMappings(bytes: Buffer): number {
+  for (let at = bytes.length; at > 0;) {
+    at = bytes.lastIndexOf('\nVmFlags:', at - 1);
+    const end = at < 0 ? -1 : bytes.indexOf(0x0a, at + 1);
+    if (end >= 0) return end + 1;
+  }
+  return 0;
 }
 
 /** All mappings of a process, in ascending order, without looking at pages. @throws ProcGone */

@@ -79,6 +79,49 @@ export function readProcText(pid: number, file: string, tid?: number): string {
   });
 }
 
+/**
+ * Reads a long text of /proc without ever holding all of it. `parts` is told of the bytes that are there, and says how
+ * many of them are whole parts; those are handed to `take`. The rest comes again with more behind it.
+ * @throws ProcGone for a zombie or a kernel thread too, ProcFileError
+ */
+export function readMemoryParts(
+  pid: number,
+  file: string,
+  parts: (bytes: Buffer) => number,
+  take: (text: string) => void,
+): void {
+  const path = procPath(pid, file);
+  const decode = (size: number) => room.toString(isAscii(room.subarray(0, size)) ? 'latin1' : 'utf8', 0, size);
+  let seen = 0;
+  attempt(pid, path, () => {
+    const fd = openSync(path, 'r');
+    try {
+      for (let used = 0; ;) {
+        const n = readSync(fd, room, used, room.length - used, null);
+        used += n;
+        seen += n;
+        if (n === 0) {
+          if (used > 0) take(decode(used));
+          return;
+        }
+        if (used < room.length) continue;
+        const whole = parts(room);
+        if (whole > 0) {
+          take(decode(whole));
+          used = room.copy(room, 0, whole, used);
+        } else {
+          const larger = Buffer.allocUnsafeSlow(room.length * 2);
+          room.copy(larger);
+          room = larger;
+        }
+      }
+    } finally {
+      closeSync(fd);
+    }
+  });
+  if (seen === 0) throw new ProcGone(pid, path);
+}
+
 /** Kernels before 6.13 or so answer nothing for who has no memory, later ones ESRCH. */
 function mustHaveMemory<T extends { readonly length: number }>(pid: number, file: string, content: T): T {
   if (content.length === 0) throw new ProcGone(pid, procPath(pid, file));
@@ -119,6 +162,7 @@ export function attempt<T>(pid: number, path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
+    if (error instanceof CritError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'UNKNOWN';
     const owner = /^\/proc\/\d+(\/task\/\d+)?/.exec(path)?.[0] ?? path;
     // A descriptor, a thread or the process went away, unless the kernel never had such a file.

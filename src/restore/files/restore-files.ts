@@ -1,11 +1,11 @@
-import { closeSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, type FileEntry, type VmaEntry } from '../../image/generated/messages.js';
 import { AT_FDCWD, FD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_PATH, O_RDONLY, O_RDWR } from '../../kernel/open-flags.js';
 import { PROT_WRITE } from '../../kernel/mman.js';
 import { VMA } from '../../image/vma-status.js';
-import { sys } from '../../native/sys.js';
+import { sys, sysRaw } from '../../native/sys.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
 import type { Batch } from '../../task/batch.js';
 import type { RestoreContext, RestoreTask } from '../context.js';
@@ -268,9 +268,14 @@ function byType(images: FileImages): Map<number, number> {
   return counts;
 }
 
-/** The hard limit of descriptors, which the root takes for the time of the restore. */
+/**
+ * The hard limit of descriptors, which the root inherits from crit and takes for the time of the restore: as high as the
+ * kernel has it, where crit may raise it.
+ */
 function limit(): number {
   const words = new BigUint64Array(2);
+  words.fill(BigInt(readFileSync('/proc/sys/fs/nr_open', 'latin1').trim()));
+  sysRaw('prlimit64', 0, RLIMIT_NOFILE, words, null);
   sys('prlimit64', 0, RLIMIT_NOFILE, null, words);
   return Number(words[1]! < 0x3fffffffn ? words[1]! : 0x3fffffffn);
 }
