@@ -8,12 +8,16 @@ const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const PIECE = 1 << 20;
 
-/**
- * Writes the content of a shared memory object (memfd or anonymous shared mapping) into pagemap-shmem-<shmid>.img and a
- * pages image; holes stay holes. `fd` is crit's own descriptor of the object.
- */
-export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
-  const size = fstatSync(fd).size;
+const run = (start: number, end: number): PageRun => ({
+  address: start,
+  sizeBytes: end - start,
+  flags: PE.PRESENT,
+  readable: true,
+  unforkable: true,
+});
+
+/** What is there of a file. */
+function dataRuns(fd: number, size: number): PageRun[] {
   const runs: PageRun[] = [];
   for (let at = 0; at < size;) {
     const data = sysRaw('lseek', fd, at, SEEK_DATA);
@@ -21,12 +25,35 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number): void {
     const hole = sysRaw('lseek', fd, data, SEEK_HOLE);
     const start = Math.floor(data / PAGE_SIZE) * PAGE_SIZE;
     const end = Math.ceil((hole < 0 ? size : hole) / PAGE_SIZE) * PAGE_SIZE;
-    runs.push({ address: start, sizeBytes: end - start, flags: PE.PRESENT, readable: true, unforkable: true });
+    runs.push(run(start, end));
     at = end;
   }
+  return runs;
+}
+
+/** hugetlbfs calls a whole file data: what holds nothing but zeros may be a hole. */
+function nonZeroRuns(fd: number, size: number, buffer: Buffer): PageRun[] {
+  const runs: PageRun[] = [];
+  for (let at = 0; at < size; at += PIECE) {
+    const got = readSync(fd, buffer, 0, Math.min(PIECE, size - at), at);
+    if (!buffer.subarray(0, got).some((byte) => byte !== 0)) continue;
+    const last = runs.at(-1);
+    if (last && last.address + last.sizeBytes === at) last.sizeBytes += got;
+    else runs.push(run(at, at + got));
+  }
+  return runs;
+}
+
+/**
+ * Writes the content of a shared memory object (memfd or anonymous shared mapping) into pagemap-shmem-<shmid>.img and a
+ * pages image; holes stay holes. `fd` is crit's own descriptor of the object, `huge` says that it is of huge pages.
+ */
+export function dumpShmem(ctx: DumpContext, shmid: number, fd: number, huge: boolean): void {
+  const size = fstatSync(fd).size;
+  const buffer = Buffer.allocUnsafeSlow(PIECE);
+  const runs = huge ? nonZeroRuns(fd, size, buffer) : dataRuns(fd, size);
   const pagesId = ctx.nextPagesId();
   const { fd: out, file } = ctx.createImage('PAGES', pagesId);
-  const buffer = Buffer.allocUnsafeSlow(PIECE);
   try {
     let offset = 0;
     for (const run of runs)

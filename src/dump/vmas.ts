@@ -3,6 +3,8 @@ import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
 import type { MapEntry, MapRange } from '../kernel/maps.js';
+import { makeDev } from '../kernel/stat.js';
+import { hugeFlagOf } from './files/memfd.js';
 
 /** linux/mman.h, as vma_entry.flags holds them */
 const MAP_SHARED = 0x1;
@@ -40,6 +42,15 @@ export interface DumpVma {
   hasPages: boolean;
   /** [vdso]: its pages are dumped though they belong to a file of the kernel's. */
   vdso: boolean;
+}
+
+/** The file of a mapping, in the dump. */
+export interface MappedFile {
+  id: number;
+  /** A memfd, or what a shared anonymous mapping is made of. */
+  memfd: boolean;
+  /** What tells the size of its pages in mmap flags (MAP_HUGE_2MB); 0 for the usual size. */
+  hugeFlag: number;
 }
 
 function unsupported(pid: number, map: MapEntry, what: string): CritError {
@@ -84,7 +95,7 @@ function traitsOf(vmFlags: ReadonlySet<string>): Traits {
 export function describeVmas(
   pid: number,
   maps: readonly MapEntry[],
-  fileId: (map: MapEntry) => { id: number; memfd: boolean },
+  fileId: (map: MapEntry) => MappedFile,
 ): DumpVma[] {
   const vmas: DumpVma[] = [];
   for (const map of maps) {
@@ -123,15 +134,14 @@ export function describeVmas(
     } else if (map.shared && map.devMajor === 0 && map.path.startsWith('/SYSV')) {
       // its inode is the segment's id, which may be 0
       throw unsupported(pid, map, 'System V shared memory is not supported yet');
-    } else if (map.shared && map.path.startsWith('/anon_hugepage')) {
-      throw unsupported(pid, map, 'shared memory of huge pages (MAP_HUGETLB) is not supported yet');
-    } else if (map.inode !== 0n && !map.path.startsWith('/anon_hugepage')) {
+    } else if (map.inode !== 0n && (map.shared || !map.path.startsWith('/anon_hugepage'))) {
       if (map.path.startsWith('/[aio]')) throw unsupported(pid, map, 'an AIO context is not supported yet');
       if (map.path.startsWith('socket:') || map.path.startsWith('anon_inode:'))
         throw unsupported(pid, map, `a mapping of ${map.path} is not supported yet`);
       const file = fileId(map);
       status |= map.shared ? VMA.FILE_SHARED : VMA.FILE_PRIVATE;
       if (file.memfd) status |= VMA.MEMFD;
+      flags |= file.hugeFlag;
       shmid = BigInt(file.id);
       pgoff = map.offset;
       fdflags = mappedFileFlags(pid, map);
@@ -139,6 +149,7 @@ export function describeVmas(
       flags |= MAP_ANON;
       status |= map.shared ? VMA.ANON_SHARED : VMA.ANON_PRIVATE;
       if (map.path === '[heap]') status |= VMA.HEAP;
+      if (flags & MAP_HUGETLB) flags |= hugeFlagOf({ dev: makeDev(map.devMajor, map.devMinor) });
     }
     const entry: Messages['vma_entry'] = {
       start: map.start,

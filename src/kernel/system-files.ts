@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 // Files of /proc that are not about one process.
 
@@ -28,6 +28,18 @@ export function fileSystems(): Set<string> {
 /** Clock of the boot: differs between boots (random UUID). */
 export function bootId(): string | undefined {
   return readSysctl('kernel.random.boot_id');
+}
+
+/** Sizes of huge pages that the kernel has, bytes (Documentation/admin-guide/mm/hugetlbpage.rst). */
+export function hugePageSizes(): number[] {
+  try {
+    return readdirSync('/sys/kernel/mm/hugepages').flatMap((name) => {
+      const kib = /^hugepages-(\d+)kB$/.exec(name)?.[1];
+      return kib === undefined ? [] : [Number(kib) * 1024];
+    });
+  } catch {
+    return [];
+  }
 }
 
 /** A new random UUID of the kernel's (random(4)). */

@@ -4,16 +4,42 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { readImageIfPresent } from '../decode/image-reader.js';
+import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
+import {
+  MAP_ANONYMOUS,
+  MAP_HUGE_MASK,
+  MAP_HUGE_SHIFT,
+  MAP_HUGETLB,
+  MAP_NORESERVE,
+  MAP_SHARED,
+  PROT_READ,
+  PROT_WRITE,
+} from '../kernel/mman.js';
+import { AT_FDCWD, O_RDONLY } from '../kernel/open-flags.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import type { Puppet } from '../task/puppet.js';
-import { readRuns } from './address-space.js';
+import { readRuns, type PageRun } from './address-space.js';
+
+/** Flags of mmap(2) that make huge pages, and of which size. */
+const HUGE_FLAGS = MAP_HUGETLB | (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
+
+/** An object that is there, to be filled. */
+export interface MemoryObject {
+  /** Its descriptor in the root puppet. */
+  slot: number;
+  /** Its pages are filed under this number. */
+  shmid: number;
+  sizeBytes: number;
+  /** Of huge pages: it cannot be written to, only mapped. */
+  huge: boolean;
+}
 
 /** Where the objects' descriptors are kept, in the root puppet. */
 interface Slots {
   /** A descriptor number that nothing else uses. */
   reserve(): number;
-  /** The memfds of the images: their slot and the shmid their pages are filed under. */
-  memfds(): readonly { slot: number; shmid: number; sizeBytes: number }[];
+  /** The memfds of the images. */
+  memfds(): readonly MemoryObject[];
 }
 
 /**
@@ -23,7 +49,7 @@ interface Slots {
 export class SharedMemory {
   readonly #dir: string;
   readonly #slots: Slots;
-  readonly #anonymous = new Map<number, { slot: number; sizeBytes: number }>();
+  readonly #anonymous = new Map<number, MemoryObject & { hugeFlags: number }>();
 
   constructor(dir: string, slots: Slots) {
     this.#dir = dir;
@@ -43,15 +69,19 @@ export class SharedMemory {
     const sizeBytes = Number(vma.pgoff + vma.end - vma.start);
     const known = this.#anonymous.get(shmid);
     if (known) known.sizeBytes = Math.max(known.sizeBytes, sizeBytes);
-    else this.#anonymous.set(shmid, { slot: this.#slots.reserve(), sizeBytes });
+    else {
+      const hugeFlags = vma.flags & MAP_HUGETLB ? vma.flags & HUGE_FLAGS : 0;
+      this.#anonymous.set(shmid, { slot: this.#slots.reserve(), shmid, sizeBytes, huge: hugeFlags !== 0, hugeFlags });
+    }
   }
 
   /** Creates the anonymous objects in the root puppet. */
   create(root: Puppet): void {
     const b = root.batch();
-    for (const { slot, sizeBytes } of this.#anonymous.values()) {
-      // PROT_READ|WRITE, MAP_SHARED|MAP_ANONYMOUS|MAP_NORESERVE; the map_files link gives a descriptor of the object
-      const at = root.must('mmap', 0, sizeBytes, 3, 0x4021, -1, 0);
+    for (const { slot, sizeBytes, hugeFlags } of this.#anonymous.values()) {
+      // the map_files link gives a descriptor of the object
+      const flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | hugeFlags;
+      const at = root.must('mmap', 0, sizeBytes, PROT_READ | PROT_WRITE, flags, -1, 0);
       const link = `/proc/self/map_files/${at.toString(16)}-${(at + sizeBytes).toString(16)}`;
       const fd = b.call('openat', -100, link, 2, 0);
       b.call('dup2', fd, slot);
@@ -61,13 +91,16 @@ export class SharedMemory {
     b.run();
   }
 
-  /** Fills every object from its pagemap-shmem image: crit copies file to file, nothing passes through the puppet. */
+  /**
+   * Fills every object from its pagemap-shmem image: crit copies file to file, nothing passes through the puppet. Huge
+   * pages the puppet has to map, and reads into.
+   */
   fillAll(root: Puppet): void {
-    for (const { slot, shmid } of this.#slots.memfds()) this.#fill(root, slot, shmid);
-    for (const [shmid, { slot }] of this.#anonymous) this.#fill(root, slot, shmid);
+    for (const object of this.#slots.memfds()) this.#fill(root, object);
+    for (const object of this.#anonymous.values()) this.#fill(root, object);
   }
 
-  #fill(root: Puppet, slot: number, shmid: number): void {
+  #fill(root: Puppet, { slot, shmid, sizeBytes, huge }: MemoryObject): void {
     const image = readImageIfPresent(this.#dir, 'SHMEM_PAGEMAP', shmid);
     if (!image) return; // it was all holes
     const head = image.entries[0]?.message as unknown as Messages['pagemap_head'] | undefined;
@@ -81,6 +114,10 @@ export class SharedMemory {
       statSync(pages).size,
       pagesFile,
     );
+    if (huge) {
+      this.#fillMapped(root, slot, sizeBytes, runs, pagesFile);
+      return;
+    }
     const from = openSync(pages, 'r');
     const to = openSync(`/proc/${root.tid}/fd/${slot}`, 'r+');
     const size = statSync(`/proc/${root.tid}/fd/${slot}`).size;
@@ -102,5 +139,21 @@ export class SharedMemory {
       closeSync(from);
       closeSync(to);
     }
+  }
+  #fillMapped(root: Puppet, slot: number, sizeBytes: number, runs: readonly PageRun[], pagesFile: string): void {
+    const b = root.batch().doing(`reading ${pagesFile}`);
+    const at = b.call('mmap', 0, sizeBytes, PROT_READ | PROT_WRITE, MAP_SHARED, slot, 0);
+    const from = b.call('openat', AT_FDCWD, path.resolve(this.#dir, pagesFile), O_RDONLY, 0);
+    b.run();
+    for (const run of runs) {
+      const end = Math.min(run.end, sizeBytes);
+      if (end <= run.start) continue;
+      const iov = new BigUint64Array([BigInt(at.value + run.start), BigInt(end - run.start)]);
+      b.call('vector', SYSCALLS.preadv, from, new Uint8Array(iov.buffer), 1, run.offset);
+    }
+    b.call('munmap', at, sizeBytes);
+    b.call('close', from);
+    b.run();
+    b.doing(undefined);
   }
 }

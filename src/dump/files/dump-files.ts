@@ -10,6 +10,7 @@ import { FD_CLOEXEC, O_PATH } from '../../kernel/open-flags.js';
 import { devMajor, devMinor, S_IFCHR, S_IFMT, S_IFREG } from '../../kernel/stat.js';
 import { sysRaw } from '../../native/sys.js';
 import type { DumpContext, DumpTask, OutEntry } from '../context.js';
+import type { MappedFile } from '../vmas.js';
 import type { Description } from './description.js';
 import type { FdRanks } from './fd-ranks.js';
 import { DescriptorReader, type DescriptorTarget } from './descriptor-reader.js';
@@ -17,7 +18,7 @@ import { readLink, statPath, type FileStat } from './file-stat.js';
 import type { Files } from './files.js';
 import { KernelOrder, sameObject } from './kernel-order.js';
 import { kindOf } from './kinds.js';
-import { memfdName, SharedMemoryObjects, shmemDev } from './memfd.js';
+import { hugeFlagOf, isMemoryObject, memfdName, SharedMemoryObjects } from './memfd.js';
 import { Names, type OpenFile } from './names.js';
 import { NO_OWNER } from './owner.js';
 import { regularFile } from './regular-entry.js';
@@ -66,7 +67,7 @@ export class DumpFiles implements Disposable {
   readonly #contexts = new Map<number, Context>();
   readonly #contextOrder = new KernelOrder<Context>(sameObject(KCMP_FS));
   /** Ids of files that mappings, exe links and directories refer to. */
-  readonly #special = new Map<string, { id: number; memfd: boolean }>();
+  readonly #special = new Map<string, MappedFile>();
   readonly #once = new Set<string>();
   readonly #whenKnown: (() => void)[] = [];
   readonly #finally: (() => void)[] = [];
@@ -190,7 +191,7 @@ export class DumpFiles implements Disposable {
   }
 
   /** The id of a file that is named by a link of /proc. */
-  #fileOfLink(path: string, where: string): { id: number; memfd: boolean } {
+  #fileOfLink(path: string, where: string): MappedFile {
     const stat = statPath(path);
     const link = readLink(path);
     if (!stat) throw new CritError(`${where} (${link}): it is gone`, { code: 'UNSUPPORTED' });
@@ -200,8 +201,9 @@ export class DumpFiles implements Disposable {
       const reg = (stat.mode & S_IFMT) === S_IFREG;
       const file = { link, stat, where, open: () => openSync(path, reg ? 'r' : O_PATH) };
       // a program may have been started from a memfd
-      if (stat.dev === shmemDev()) known = { id: this.#mappedMemfd(link, stat, path), memfd: true };
-      else known = { id: this.#addRegular(file, 0, 0n, NO_OWNER), memfd: false };
+      if (isMemoryObject(stat))
+        known = { id: this.#mappedMemfd(link, stat, path), memfd: true, hugeFlag: hugeFlagOf(stat) };
+      else known = { id: this.#addRegular(file, 0, 0n, NO_OWNER), memfd: false, hugeFlag: 0 };
       this.#special.set(key, known);
     }
     return known;
@@ -227,7 +229,7 @@ export class DumpFiles implements Disposable {
    * The file of a mapping. A shared anonymous mapping is a memfd to the images.
    * @returns its id, for vma_entry.shmid
    */
-  addMappedFile(task: DumpTask, map: MapEntry): { id: number; memfd: boolean } {
+  addMappedFile(task: DumpTask, map: MapEntry): MappedFile {
     const name = map.path + (map.deleted ? ' (deleted)' : '');
     const key = `${map.devMajor}:${map.devMinor}:${map.inode}:${name}`;
     const known = this.#special.get(key);
@@ -236,15 +238,11 @@ export class DumpFiles implements Disposable {
     const path = `/proc/${task.pid}/map_files/${mapFilesName(map)}`;
     const stat = statPath(path);
     if (!stat) throw new CritError(`${where} (${name}): its file is out of reach`, { code: 'UNSUPPORTED' });
-    if (stat.dev !== shmemDev()) {
-      if (name.startsWith('/memfd:'))
-        throw new CritError(`${where} (${name}): a memfd of huge pages is not supported yet`, { code: 'UNSUPPORTED' });
-      if ((stat.mode & S_IFMT) === S_IFCHR && devMajor(stat.rdev) !== MEM_MAJOR)
-        throw new CritError(
-          `${where} (${name}): a mapping of a character device (${devMajor(stat.rdev)}:${devMinor(stat.rdev)}) is not supported`,
-          { code: 'UNSUPPORTED' },
-        );
-    }
+    if ((stat.mode & S_IFMT) === S_IFCHR && devMajor(stat.rdev) !== MEM_MAJOR)
+      throw new CritError(
+        `${where} (${name}): a mapping of a character device (${devMajor(stat.rdev)}:${devMinor(stat.rdev)}) is not supported`,
+        { code: 'UNSUPPORTED' },
+      );
     const found = this.#fileOfLink(path, where);
     this.#special.set(key, found);
     return found;

@@ -1,9 +1,9 @@
 import { FdTypes } from '../../image/generated/messages.js';
 import type { FileKind } from './description.js';
-import { unsupported } from './unsupported.js';
 import { F_GET_SEALS, F_SEAL_SEAL } from '../../kernel/open-flags.js';
-import { MFD_CLOEXEC } from '../../kernel/mman.js';
+import { MAP_HUGE_SHIFT, MFD_CLOEXEC, MFD_HUGETLB } from '../../kernel/mman.js';
 import { closeSync, openSync } from 'node:fs';
+import { hugePageSizes } from '../../kernel/system-files.js';
 import { cString, sysRaw } from '../../native/sys.js';
 import { dumpShmem } from '../shmem.js';
 import type { DumpContext } from '../context.js';
@@ -12,19 +12,40 @@ import { statFd, type FileStat } from './file-stat.js';
 const PREFIX = '/memfd:';
 const DELETED = ' (deleted)';
 
-let shmemDevice: bigint | undefined;
+let devices: ReadonlyMap<bigint, number> | undefined;
 
-/** Device of the kernel's own tmpfs, where memfds and shared anonymous mappings are. */
-export function shmemDev(): bigint {
-  if (shmemDevice === undefined) {
-    const fd = sysRaw('memfd_create', cString('crit-probe'), MFD_CLOEXEC);
-    shmemDevice = fd < 0 ? 0n : statFd(fd).dev;
-    if (fd >= 0) closeSync(fd);
+/**
+ * The kernel's own file systems, where memfds and shared anonymous mappings are: a tmpfs and, for each size of huge pages,
+ * a hugetlbfs. Their devices, and of each what tells the size of its pages, as mmap(2) takes it (MAP_HUGE_2MB); 0 for the
+ * usual size.
+ */
+function memoryDevices(): ReadonlyMap<bigint, number> {
+  if (!devices) {
+    const found = new Map<bigint, number>();
+    const probe = (hugeFlag: number) => {
+      const fd = sysRaw('memfd_create', cString('crit-probe'), MFD_CLOEXEC | (hugeFlag && MFD_HUGETLB | hugeFlag));
+      if (fd < 0) return;
+      found.set(statFd(fd).dev, hugeFlag);
+      closeSync(fd);
+    };
+    probe(0);
+    for (const sizeBytes of hugePageSizes()) probe((Math.log2(sizeBytes) << MAP_HUGE_SHIFT) >>> 0);
+    devices = found;
   }
-  return shmemDevice;
+  return devices;
 }
 
-/** The name a memfd was made with; of a shared anonymous mapping, "/dev/zero". */
+/** True for memfds and what shared anonymous mappings are made of. */
+export function isMemoryObject({ dev }: Pick<FileStat, 'dev'>): boolean {
+  return memoryDevices().has(dev);
+}
+
+/** The mmap flag that tells the size of a memory object's pages (MAP_HUGE_2MB); 0 for the usual size. */
+export function hugeFlagOf({ dev }: Pick<FileStat, 'dev'>): number {
+  return memoryDevices().get(dev) ?? 0;
+}
+
+/** The name a memfd was made with; of a shared anonymous mapping, "/dev/zero" or "/anon_hugepage". */
 export function memfdName(link: string): string {
   const name = link.endsWith(DELETED) ? link.slice(0, -DELETED.length) : link;
   return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
@@ -33,19 +54,16 @@ export function memfdName(link: string): string {
 /** memfd_create(2): the pages belong to the inode (memfd.img, pagemap-shmem-*.img). */
 export const memfd: FileKind = {
   type: FdTypes.MEMFD,
-  matches: ({ link, stat }) => stat.dev === shmemDev() || link.startsWith(PREFIX),
-  describe: (file, files) => {
-    if (file.stat.dev !== shmemDev()) throw unsupported(file, 'a memfd of huge pages');
-    return {
-      memfd: {
-        id: file.id,
-        flags: file.info.flags,
-        pos: file.info.pos,
-        fown: file.owner,
-        inode_id: files.use(file, (fd) => files.memfdInode(memfdName(file.link), file.stat, fd)),
-      },
-    };
-  },
+  matches: ({ stat }) => isMemoryObject(stat),
+  describe: (file, files) => ({
+    memfd: {
+      id: file.id,
+      flags: file.info.flags,
+      pos: file.info.pos,
+      fown: file.owner,
+      inode_id: files.use(file, (fd) => files.memfdInode(memfdName(file.link), file.stat, fd)),
+    },
+  }),
 };
 
 interface Inode {
@@ -59,12 +77,13 @@ interface Inode {
 
 /** The shared memory objects of the tree: memfds, and what shared anonymous mappings are made of. */
 export class SharedMemoryObjects implements Disposable {
-  readonly #inodes = new Map<bigint, Inode>();
+  readonly #inodes = new Map<string, Inode>();
   readonly #shmids = new Set<number>();
 
   /** Notes an object. @param fd crit's own descriptor of it, which stays the caller's */
   add(name: string, stat: FileStat, fd: number): number {
-    const known = this.#inodes.get(stat.ino);
+    const key = `${stat.dev}:${stat.ino}`;
+    const known = this.#inodes.get(key);
     if (known) return known.id;
     const seals = sysRaw('fcntl', fd, F_GET_SEALS);
     // the image's number of it: the inode number, of which there are 32 bits
@@ -79,14 +98,15 @@ export class SharedMemoryObjects implements Disposable {
       seals: seals < 0 ? F_SEAL_SEAL : seals,
       fd: openSync(`/proc/self/fd/${fd}`, 'r'),
     };
-    this.#inodes.set(stat.ino, inode);
+    this.#inodes.set(key, inode);
     return inode.id;
   }
 
   /** Writes memfd.img and the pages. */
   write(ctx: DumpContext, put: (message: object) => void): void {
     for (const { id, name, stat, shmid, seals, fd } of this.#inodes.values()) {
-      dumpShmem(ctx, shmid, fd);
+      const hugeFlag = hugeFlagOf(stat);
+      dumpShmem(ctx, shmid, fd, hugeFlag !== 0);
       put({
         name,
         uid: stat.uid,
@@ -96,6 +116,7 @@ export class SharedMemoryObjects implements Disposable {
         seals,
         inode_id: BigInt(id),
         mode: stat.mode,
+        ...(hugeFlag && { hugetlb_flag: MFD_HUGETLB | hugeFlag }),
       });
     }
   }

@@ -2,7 +2,7 @@ import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { MemfdInodeEntry } from '../../image/generated/messages.js';
 import { readImageIfPresent } from '../../decode/image-reader.js';
-import { MFD_ALLOW_SEALING } from '../../kernel/mman.js';
+import { MAP_HUGE_MASK, MFD_ALLOW_SEALING, MFD_HUGE_SHIFT, MFD_HUGETLB } from '../../kernel/mman.js';
 import {
   AT_FDCWD,
   F_ADD_SEALS,
@@ -15,9 +15,13 @@ import {
 } from '../../kernel/open-flags.js';
 import { S_IALLUGO } from '../../kernel/stat.js';
 import type { Batch } from '../../task/batch.js';
+import type { MemoryObject } from '../shared-memory.js';
 import type { FileGroup, Files } from './group.js';
 import { pathBytes } from './path-bytes.js';
 import { openFlags, place, setFlags } from './place.js';
+
+/** MFD_HUGETLB and the size of the pages. */
+const HUGE_FLAGS = MFD_HUGETLB | (MAP_HUGE_MASK << MFD_HUGE_SHIFT);
 
 interface Inode {
   entry: MemfdInodeEntry;
@@ -38,13 +42,8 @@ export class Memfds implements FileGroup {
 
   constructor(files: Files) {
     this.#files = files;
-    for (const { message } of readImageIfPresent(files.images.dir, 'MEMFD_INODE')?.entries ?? []) {
-      if (message.hugetlb_flag)
-        throw new CritError(`memfd.img: memfd ${message.name} is of huge pages: not supported yet`, {
-          code: 'UNSUPPORTED',
-        });
+    for (const { message } of readImageIfPresent(files.images.dir, 'MEMFD_INODE')?.entries ?? [])
       this.#entries.set(message.inode_id, message);
-    }
   }
 
   /** Has a memfd opened that a descriptor refers to. */
@@ -79,11 +78,12 @@ export class Memfds implements FileGroup {
   }
 
   /** The memfds, for filling them. */
-  objects(): { slot: number; shmid: number; sizeBytes: number }[] {
+  objects(): MemoryObject[] {
     return [...this.#inodes.values()].map(({ entry, base }) => ({
       slot: base,
       shmid: entry.shmid,
       sizeBytes: Number(entry.size),
+      huge: ((entry.hugetlb_flag ?? 0) & MFD_HUGETLB) !== 0,
     }));
   }
 
@@ -91,7 +91,8 @@ export class Memfds implements FileGroup {
     for (const { entry, base, readOnly } of this.#inodes.values()) {
       b.doing(`making memfd ${entry.name}`);
       const sealable = entry.seals === F_SEAL_SEAL ? 0 : MFD_ALLOW_SEALING;
-      place(b, b.call('memfd_create', pathBytes(entry.name), sealable), base);
+      const huge = (entry.hugetlb_flag ?? 0) & HUGE_FLAGS;
+      place(b, b.call('memfd_create', pathBytes(entry.name), (sealable | huge) >>> 0), base);
       if (entry.size) b.call('ftruncate', base, entry.size);
       if (entry.uid || entry.gid) b.call('fchown', base, entry.uid, entry.gid);
       if (entry.mode !== undefined) b.call('fchmod', base, entry.mode & S_IALLUGO);

@@ -9,6 +9,7 @@ import { sys, sysRaw } from '../../native/sys.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
 import type { Batch } from '../../task/batch.js';
 import type { RestoreContext, RestoreTask } from '../context.js';
+import type { MemoryObject } from '../shared-memory.js';
 import { FileImages, typeName, type Table } from './file-images.js';
 import type { FileGroup, Files } from './group.js';
 import { KINDS } from './kinds.js';
@@ -144,7 +145,7 @@ export class RestoreFiles {
   }
 
   /** The memfds, to be filled: their descriptors and the shmids of their pages. */
-  memfds(): readonly { slot: number; shmid: number; sizeBytes: number }[] {
+  memfds(): readonly MemoryObject[] {
     return this.#memfds.objects();
   }
 
