@@ -92,11 +92,7 @@ function traitsOf(vmFlags: ReadonlySet<string>): Traits {
  * @param fileId the id of a mapping's file in the dump
  * @throws CritError UNSUPPORTED naming the mapping
  */
-export function describeVmas(
-  pid: number,
-  maps: readonly MapEntry[],
-  fileId: (map: MapEntry) => MappedFile,
-): DumpVma[] {
+export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (map: MapEntry) => MappedFile): DumpVma[] {
   const vmas: DumpVma[] = [];
   for (const map of maps) {
     const traits = traitsOf(map.vmFlags);
