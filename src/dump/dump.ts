@@ -95,7 +95,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   using pages = new TaskPages(ctx, images);
   try {
     stats.checkpoint();
-    for (const task of tree.alive) checkNamespaces(task.pid);
+    checkNamespaces(tree.alive);
     checkUnshared(tree.alive.map((task) => task.pid));
     checkSessions(tree, options.shellJob);
     checkTree(tree);

@@ -1,7 +1,8 @@
-import { readlinkSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { sysRaw } from '../native/sys.js';
 import type { Messages } from '../image/generated/messages.js';
+import type { Batch } from '../task/batch.js';
+import { askAll } from '../task/own.js';
 
 /** /proc/PID/ns links, the ids of crit's own namespaces in the images (CRIU's order), and how each is named to people */
 const NAMESPACES = [
@@ -28,32 +29,46 @@ export function rootIds(): Ids {
   return ids as unknown as Ids;
 }
 
-/** crit's own links of /proc/self/ns; undefined for what this kernel has not. */
-const own = new Map<string, string | undefined>();
+/** Where a task's children will be (namespaces(7)): not where it is itself after unshare(2) or setns(2). */
+const FOR_CHILDREN = [
+  ['pid_for_children', 'PID'],
+  ['time_for_children', 'time'],
+] as const;
 
-function ownNamespace(name: string): string | undefined {
-  if (!own.has(name)) own.set(name, linkOf('self', name));
-  return own.get(name);
+/** "net:[4026531840]" and the like: 32 bits of inode number */
+const LINK_BYTES = 48;
+
+/** Adds the question what a link of a task's /proc/TID/ns says; undefined where this kernel has no such namespaces. */
+function askLink(b: Batch, tid: number | 'self', name: string): () => string | undefined {
+  const out = b.out(LINK_BYTES);
+  const length = b.tryCall('readlink', `/proc/${tid}/ns/${name}`, out, LINK_BYTES);
+  return () => (length.value < 0 ? undefined : out.text(length.value));
 }
 
-function linkOf(pid: number | 'self', name: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/${name}`);
-  } catch {
-    return undefined;
-  }
+function askLinks(b: Batch, tid: number | 'self'): () => (string | undefined)[] {
+  b.reserve(NAMESPACES.length + FOR_CHILDREN.length, (NAMESPACES.length + FOR_CHILDREN.length) * 2 * LINK_BYTES);
+  const links = [...NAMESPACES, ...FOR_CHILDREN].map(([name]) => askLink(b, tid, name));
+  return () => links.map((link) => link());
 }
 
-/** @throws CritError UNSUPPORTED when the process is in a namespace of its own */
-export function checkNamespaces(pid: number): void {
-  for (const [name, , , label] of NAMESPACES) {
-    const theirs = linkOf(pid, name);
-    const ours = ownNamespace(name);
-    if (theirs !== undefined && ours !== undefined && theirs !== ours)
-      throw new CritError(`process ${pid} is in a ${label} namespace of its own (${theirs}): not supported yet`, {
-        code: 'UNSUPPORTED',
-      });
-  }
+/**
+ * Threads may each be in namespaces of their own (setns(2)): all are asked, 10 system calls of crit's each, in batches.
+ * @throws CritError UNSUPPORTED when a process is not in crit's namespaces
+ */
+export function checkNamespaces(tasks: readonly { pid: number; threads: readonly { tid: number }[] }[]): void {
+  const threads = tasks.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid })));
+  const [ours, ...links] = askAll(['self' as const, ...threads.map(({ tid }) => tid)], askLinks);
+  threads.forEach(({ pid, tid }, i) => {
+    const theirs = links[i]!;
+    const at = theirs.findIndex((link, k) => link !== undefined && ours![k] !== undefined && link !== ours![k]);
+    if (at < 0) return;
+    const who = tid === pid ? `process ${pid}` : `thread ${tid} of process ${pid}`;
+    const kind = NAMESPACES[at];
+    const is = kind
+      ? `is in a ${kind[3]} namespace of its own`
+      : `has a ${FOR_CHILDREN[at - NAMESPACES.length]![1]} namespace for its children`;
+    throw new CritError(`${who} ${is} (${theirs[at]!}): not supported yet`, { code: 'UNSUPPORTED' });
+  });
 }
 
 /** @throws CritError UNSUPPORTED when two processes share their memory or their signal handlers */

@@ -127,6 +127,31 @@ for (const { name, program, message } of UNSUPPORTED)
     await dumpFails(subject, message);
   });
 
+const unshareIn = (where: string) => `
+import ctypes, threading, time
+def apart():
+    assert ctypes.CDLL(None, use_errno=True).unshare(FLAG) == 0, 'unshare'
+    while True: time.sleep(1)
+${where}
+i = 0
+while True:
+    i += 1
+    print(i)
+    time.sleep(0.01)`;
+
+test("a namespace of a thread's own, or for children to come, is refused by name", async () => {
+  for (const [flag, where, message] of [
+    ['0x40000000', 'threading.Thread(target=apart, daemon=True).start()', /thread \d+ of process \d+ is in a network/],
+    ['0x80', 'ctypes.CDLL(None).unshare(FLAG)', /process \d+ has a time namespace for its children/],
+  ] as const) {
+    await using subject = new Subject('python3', ['-u', '-c', unshareIn(where).replaceAll('FLAG', flag)]);
+    await subject.saysMore();
+    await dumpFails(subject, message);
+    await subject.saysMore();
+    subject.passed();
+  }
+});
+
 test('a namespace of its own is refused by name', async () => {
   await using subject = new Subject('unshare', ['--uts', 'sleep', '1000']);
   await dumpFails(subject, /UTS namespace/);
