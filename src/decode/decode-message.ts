@@ -106,7 +106,12 @@ export function decodeBody(r: WireReader, def: MessageDef, end: number): Message
       r.leave();
     }
   }
-  if (canonical) for (const field of def.required) if (message[field.name] === undefined) canonical = false;
+  if (canonical || r.strict)
+    for (const field of def.required)
+      if (message[field.name] === undefined) {
+        if (r.strict) throw r.error('is missing, and it is required', start, field);
+        canonical = false;
+      }
   if (!canonical) {
     r.pos = start;
     message[WIRE_KEY] = Array.from(wireItems(r, def, survey(r, def)), (item) => itemText(r, item));

@@ -8,6 +8,11 @@ import { decodeBody, type Message } from './decode-message.js';
 import { ImageScanner } from './image-scanner.js';
 import { readGhost, readPayload } from './payload.js';
 
+export interface ReadOptions {
+  /** A message without a required field is an error, as it is to CRIU; otherwise it is decoded without that field. */
+  strict?: boolean;
+}
+
 /** The message of an entry: only pagemaps and ghost files have another one in later entries. */
 export function messageAt(description: ImageDescription, entry: number): MessageDef {
   if (entry > 0 && description.payload === 'pagemap') return messageDef('pagemap_entry');
@@ -22,8 +27,9 @@ export class ImageReader<T extends ImageType = ImageType> {
   readonly file: string | undefined;
   readonly #scanner: ImageScanner;
 
-  constructor(source: Source, type?: T) {
+  constructor(source: Source, type?: T, { strict = false }: ReadOptions = {}) {
     this.#scanner = new ImageScanner(source);
+    this.#scanner.reader.strict = strict;
     this.file = this.#scanner.source.name;
     try {
       this.#scanner.readHeader();
@@ -87,14 +93,19 @@ function ghostExtra(scanner: ImageScanner, message: Message, entry: number): { e
  */
 export function openImageReader<T extends ImageType = ImageType>(
   source: Source,
-  options: { type?: T } = {},
+  options: { type?: T } & ReadOptions = {},
 ): ImageReader<T> {
-  return new ImageReader<T>(source, options.type);
+  return new ImageReader<T>(source, options.type, options);
 }
 
 /** Reads a whole image of a directory. @throws ImageError NO_IMAGE when it is not there, and as openImageReader */
-export function readImage<T extends ImageType>(dir: string, type: T, id?: number | bigint | string): Image<T> {
-  const reader = openImageReader(path.join(dir, imageFileName(type, id)), { type });
+export function readImage<T extends ImageType>(
+  dir: string,
+  type: T,
+  id?: number | bigint | string,
+  options: ReadOptions = {},
+): Image<T> {
+  const reader = openImageReader(path.join(dir, imageFileName(type, id)), { ...options, type });
   try {
     const entries = [...reader];
     return { type, ...(reader.header ? { header: reader.header } : {}), entries };
@@ -108,9 +119,10 @@ export function readImageIfPresent<T extends ImageType>(
   dir: string,
   type: T,
   id?: number | bigint | string,
+  options: ReadOptions = {},
 ): Image<T> | undefined {
   try {
-    return readImage(dir, type, id);
+    return readImage(dir, type, id, options);
   } catch (error) {
     if (error instanceof ImageError && error.code === 'NO_IMAGE') return undefined;
     throw error;

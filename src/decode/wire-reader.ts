@@ -22,6 +22,8 @@ export class WireReader {
   lo = 0;
   hi = 0;
   odd = false;
+  /** A message without a required field is an error, as protobuf has it; otherwise it is decoded without. */
+  strict = false;
   /** File offset of buf[0]. */
   baseBytes = 0;
   file: string | undefined;

@@ -5,7 +5,7 @@ import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { VMA } from '../image/vma-status.js';
-import { readImage, readImageIfPresent } from '../decode/image-reader.js';
+import { readImage, readImageIfPresent } from './read-image.js';
 import { areaBytes, NARROW, WIDE, type Area, type RingShape } from '../task/area.js';
 import { findHole } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';

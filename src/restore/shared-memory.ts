@@ -3,7 +3,7 @@ import path from 'node:path';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
-import { readImageIfPresent } from '../decode/image-reader.js';
+import { readImageIfPresent } from './read-image.js';
 import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
 import {
   MAP_ANONYMOUS,

@@ -1,6 +1,6 @@
 import { CritError } from '../../image/errors.js';
 import type { EventpollTfdEntry } from '../../image/generated/messages.js';
-import { readImageIfPresent } from '../../decode/image-reader.js';
+import { readImageIfPresent } from '../read-image.js';
 import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLL_EVENT_BYTES } from '../../kernel/epoll.js';
 import { FD_CLOEXEC, O_CLOEXEC } from '../../kernel/open-flags.js';
 import type { Batch } from '../../task/batch.js';

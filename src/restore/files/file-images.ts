@@ -2,7 +2,7 @@ import path from 'node:path';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
-import { readImage, readImageIfPresent } from '../../decode/image-reader.js';
+import { readImage, readImageIfPresent } from '../read-image.js';
 import type { RestoreTask } from '../context.js';
 import { TASK } from '../../image/process-tree.js';
 

@@ -35,7 +35,7 @@ export class Ghost implements Disposable {
   constructor(dir: string, id: number) {
     this.image = imageFileName('GHOST_FILE', id);
     this.#source = path.join(dir, this.image);
-    using reader = openImageReader(this.#source, { type: 'GHOST_FILE' });
+    using reader = openImageReader(this.#source, { type: 'GHOST_FILE', strict: true });
     const first = reader[Symbol.iterator]().next();
     if (first.done) throw this.#bad('there is no entry');
     this.entry = first.value.message as unknown as GhostFileEntry;
@@ -74,7 +74,7 @@ export class Ghost implements Disposable {
   }
 
   #fill(fd: number): void {
-    using reader = openImageReader(this.#source, { type: 'GHOST_FILE' });
+    using reader = openImageReader(this.#source, { type: 'GHOST_FILE', strict: true });
     const size = this.entry.size ?? 0n;
     let i = 0;
     for (const { message, extra } of reader) {

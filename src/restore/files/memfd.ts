@@ -1,7 +1,7 @@
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { MemfdInodeEntry } from '../../image/generated/messages.js';
-import { readImageIfPresent } from '../../decode/image-reader.js';
+import { readImageIfPresent } from '../read-image.js';
 import { MAP_HUGE_MASK, MFD_ALLOW_SEALING, MFD_HUGE_SHIFT, MFD_HUGETLB } from '../../kernel/mman.js';
 import {
   AT_FDCWD,

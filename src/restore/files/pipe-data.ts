@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { PipeDataEntry } from '../../image/generated/messages.js';
-import { readImageIfPresent } from '../../decode/image-reader.js';
+import { readImageIfPresent } from '../read-image.js';
 import {
   F_GETPIPE_SZ,
   F_SETFL,

@@ -1,7 +1,7 @@
 import { CritError } from '../../image/errors.js';
 import { AT_FDCWD, O_NOCTTY } from '../../kernel/open-flags.js';
 import { TCGETS } from '../../kernel/ioctl.js';
-import { readImageIfPresent } from '../../decode/image-reader.js';
+import { readImageIfPresent } from '../read-image.js';
 import { TtyType } from '../../image/generated/messages.js';
 import { sysRaw } from '../../native/sys.js';
 import type { GroupMaker } from './group.js';

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
 import type { FileEntry, UnixSkEntry } from '../../image/generated/messages.js';
-import { readImageIfPresent } from '../../decode/image-reader.js';
+import { readImageIfPresent } from '../read-image.js';
 import {
   AF_UNIX,
   MSG_DONTWAIT,
