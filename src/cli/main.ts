@@ -15,7 +15,7 @@ function isCriu(argv: readonly string[], invokedAs: string): boolean {
 
 async function dispatch(argv: readonly string[], invokedAs: string): Promise<number> {
   if (isCriu(argv, invokedAs)) return (await import('./criu.js')).runCriu(argv);
-  if (argv.length === 1 && argv[0] === '--version') {
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
     print(`${versionLine()}\n`);
     return 0;
   }

@@ -172,18 +172,26 @@ function dumpTasks(
   memdump?.end();
   files.finish();
   const ids = tasks.map((task) => files.idsOf(task));
+  // Nobody may ask for a zombie any more when its parent runs again and can wait for it.
+  const zombies = new Map(tree.tasks.filter((task) => task.zombie).map((task) => [task.pid, zombieCore(task)]));
   return () => {
-    writeTasks(ctx, tree, tasks, cores, mms, ids);
+    writeTasks(ctx, tree, tasks, { cores, mms, ids, zombies });
   };
+}
+
+/** What is written of the processes: of each living one in their order, of zombies by pid. */
+interface Answers {
+  cores: readonly Messages['core_entry'][][];
+  mms: readonly Messages['mm_entry'][];
+  ids: readonly object[];
+  zombies: ReadonlyMap<number, Messages['core_entry']>;
 }
 
 function writeTasks(
   ctx: DumpContext,
   tree: FrozenTree,
   tasks: readonly Task[],
-  cores: readonly Messages['core_entry'][][],
-  mms: readonly Messages['mm_entry'][],
-  ids: readonly object[],
+  { cores, mms, ids, zombies }: Answers,
 ): void {
   const pstree: Messages['pstree_entry'][] = [];
   const places = new Map(tasks.map((task, i) => [task.pid, i]));
@@ -197,7 +205,7 @@ function writeTasks(
       threads: index < 0 ? [task.pid] : [...tasks[index]!.tids],
     });
     if (index < 0) {
-      ctx.write('CORE', task.pid, [{ message: zombieCore(task) }]);
+      ctx.write('CORE', task.pid, [{ message: zombies.get(task.pid)! }]);
       continue;
     }
     const alive = tasks[index]!;

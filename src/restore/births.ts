@@ -6,7 +6,7 @@ import { NARROW, WIDE, type Area } from '../task/area.js';
 import type { Batch, Ref } from '../task/batch.js';
 import { Puppet } from '../task/puppet.js';
 import { RemoteError, TaskDied } from '../task/remote-error.js';
-import { pidInUse, pidTooLarge } from '../task/stub.js';
+import { cannotStart, isHeld, pidInUse } from '../task/stub.js';
 import { isDead, Tracee } from '../task/tracee.js';
 import * as L from '../task/generated/layout.js';
 import type { Ring } from '../task/ring.js';
@@ -26,6 +26,7 @@ export const CLONE = {
 const SIGCHLD = 17;
 const WALL = 0x40000000;
 const EEXIST = 17;
+const EINVAL = 22;
 const PR_SET_CHILD_SUBREAPER = 36;
 const CLONE_ARGS_BYTES = 88;
 const PID_WAIT_MS = 3000;
@@ -39,7 +40,7 @@ export function fork(from: Puppet, ring: Ring, pid: number, flags: number): Pupp
     const b = from.batch();
     const made = addClone(b, ring, pid, flags);
     b.run();
-    if (made.value === -EEXIST && Date.now() < until) {
+    if (made.value === -EEXIST && Date.now() < until && !isHeld(pid)) {
       sysRaw('nanosleep', new BigInt64Array([0n, 5_000_000n]), null);
       continue;
     }
@@ -68,7 +69,7 @@ function addClone(b: Batch, ring: Ring, pid: number, flags: number): Ref {
 /** Takes the child of a clone over. @throws CritError PID_IN_USE, PID_TOO_LARGE */
 function cloned(result: number, from: Puppet, ring: Ring, pid: number, flags: number): Puppet {
   if (result === -EEXIST) throw pidInUse(pid);
-  if (result === -22 && !(flags & CLONE.THREAD)) throw pidTooLarge(pid);
+  if (result === -EINVAL && !(flags & CLONE.THREAD)) throw cannotStart(pid, EINVAL);
   if (result < 0)
     throw new RemoteError(from.tid, 'clone3', [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`], -result, 'forking');
   try {
@@ -209,7 +210,8 @@ export class Family {
     const tasks = order.filter((birth) => !birth.adopted);
     const batchOf = (birth: Birth) => this.puppets.get(birth)!.batch();
     for (const birth of tasks) {
-      if (birth.task.pgid === birth.task.pid && !birth.setsid) batchOf(birth).call('setpgid', 0, 0);
+      if (birth.task.pgid === birth.task.pid && !birth.setsid && !inherits(birth))
+        batchOf(birth).call('setpgid', 0, 0);
       batchOf(birth).submit();
     }
     for (const birth of tasks) batchOf(birth).run();

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import type { Stats } from '../image/stats.js';
@@ -28,6 +28,7 @@ import {
   type MemoryImage,
 } from './memory.js';
 import { defaultSigactions } from './sigactions.js';
+import { setName } from './thread-settings.js';
 import { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
@@ -60,6 +61,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
   const dirFd = openSync(images.dir, 'r');
   let family: Family | undefined;
   let rootPuppet: Puppet | undefined;
+  let pidfile: string | undefined;
   let done = false;
   try {
     images.files.prepareOutside();
@@ -111,7 +113,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     family.setGroups(images.births.order, images.births.groupHelpers, (birth) => inherits(images, birth));
     family.endHelpers();
     endZombies(images.tasks);
-    options.action('post-setup-namespaces');
     for (const task of images.tasks) {
       if (task.tree.zombie) continue;
       for (const tid of task.tree.tids.slice(1)) {
@@ -158,7 +159,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       area,
     );
     images.files.cleanupOutside();
-    if (options.pidfile) writeFileSync(options.pidfile, String(images.root.pid));
+    if (options.pidfile) pidfile = writePidfile(options.pidfile, images.root.pid);
     options.action('pre-resume');
     release(alive, finals, options);
     done = true;
@@ -175,13 +176,24 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     if (!done) {
       undo(rootPuppet, family);
       images.files.cleanupOutside();
-      if (options.pidfile && existsSync(options.pidfile) && rootPuppet) writeFileSync(options.pidfile, '');
+      if (pidfile !== undefined) unlinkSync(pidfile);
     }
     // After a failure the death word stays held: whatever should still be there ends with crit.
     if (done) area[Symbol.dispose]();
     closeSync(areaFd);
     closeSync(dirFd);
   }
+}
+
+/** The file is made, never written over: it may be another's. @returns its name */
+function writePidfile(file: string, pid: number): string {
+  try {
+    writeFileSync(file, String(pid), { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CritError(`the pidfile ${file} cannot be made (${String(code)})`, { code: 'PIDFILE', cause: error });
+  }
+  return file;
 }
 
 /** A second thread in a puppet, for filling pages; its number is one that nobody wants. */
@@ -255,14 +267,13 @@ function shareFlags(task: Task | undefined, forker: Task | undefined): number {
   );
 }
 
-/** A task of a shell job stays in crit's group when it was in its shell's. */
+/**
+ * The root's group of a shell job becomes crit's: the shell has given the terminal to that one, and waits for it.
+ */
 function inherits(images: Images, birth: Birth): boolean {
   const { inheritedSid } = images.births;
   return (
-    inheritedSid !== undefined &&
-    birth.task.sid === inheritedSid &&
-    birth.task.pgid === images.root.tree.pgid &&
-    birth.task.pgid !== images.root.pid
+    inheritedSid !== undefined && birth.task.sid === inheritedSid && birth.task.pgid === images.root.tree.pgid
   );
 }
 
@@ -272,9 +283,11 @@ function endZombies(tasks: readonly Task[]): void {
     if (!task.tree.zombie) continue;
     const puppet = task.puppet!;
     puppet.tracee!.detachRunning();
-    const status = task.cores[0]!.tc?.exit_code ?? 0;
+    const tc = task.cores[0]!.tc;
+    const status = tc?.exit_code ?? 0;
     const signal = status & 0x7f;
     const b = puppet.batch();
+    setName(b, tc?.comm);
     if (signal) {
       b.call('prlimit64', 0, RLIMIT_CORE, new Uint8Array(16), null);
       if (signal !== 9 && signal !== 19) b.call('rt_sigaction', signal, new Uint8Array(32), null, 8); // SIG_DFL

@@ -7,16 +7,19 @@ import type { Batch } from '../task/batch.js';
 
 const COMM_BYTES = 16;
 
+/** PR_SET_NAME: comm, of which the kernel keeps 15 bytes. */
+export function setName(b: Batch, name: string | undefined): void {
+  if (name === undefined) return;
+  const bytes = new Uint8Array(COMM_BYTES);
+  bytes.set((bytesOfString(name) ?? new Uint8Array()).subarray(0, COMM_BYTES - 1));
+  b.doing('setting the name').call('prctl', PR.PR_SET_NAME, bytes, 0, 0, 0);
+  b.doing(undefined);
+}
+
 /** The thread's name, alternate stack, robust list, and the address that is cleared and woken when it ends. */
 export function restoreThreadSettings(b: Batch, core: Messages['core_entry']): void {
   const thread = core.thread_core!;
-  const name = thread.comm ?? core.tc?.comm;
-  if (name !== undefined) {
-    const bytes = new Uint8Array(COMM_BYTES);
-    bytes.set((bytesOfString(name) ?? new Uint8Array()).subarray(0, COMM_BYTES - 1));
-    b.doing('setting the name');
-    b.call('prctl', PR.PR_SET_NAME, bytes, 0, 0, 0);
-  }
+  setName(b, thread.comm ?? core.tc?.comm);
   const { sas } = thread;
   if (sas) {
     const stack = new DataView(new ArrayBuffer(SIGALTSTACK_BYTES));

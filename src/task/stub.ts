@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { addon, nativeFile } from '../native/addon.js';
 import { cString, SysError, sys, sysRaw } from '../native/sys.js';
 import { errnoName } from '../kernel/errno.js';
@@ -8,13 +8,14 @@ import { Area } from './area.js';
 import * as L from './generated/layout.js';
 import { Puppet } from './puppet.js';
 import type { Ring } from './ring.js';
-import { Tracee } from './tracee.js';
+import { isDead, Tracee } from './tracee.js';
 
 const MFD_CLOEXEC = 1;
 const MFD_EXEC = 0x10;
 const CLONE_PARENT = 0x8000;
 const EEXIST = 17;
 const EINVAL = 22;
+const EMFILE = 24;
 
 /** An anonymous file that may be executed; where vm.memfd_noexec forbids it, the caller's file is used instead. */
 function execMemfd(name: string): number {
@@ -75,15 +76,11 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
         Int32Array.from(options.setTid),
         flags,
       );
-      if (pid !== -EEXIST || Date.now() > until) break;
+      if (pid !== -EEXIST || Date.now() > until || isHeld(options.setTid[0]!)) break;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
     if (pid === -EEXIST) throw pidInUse(options.setTid[0]!);
-    if (pid === -EINVAL && options.setTid.length) throw pidTooLarge(options.setTid[0]!);
-    if (pid < 0)
-      throw new CritError(`cannot start a task with pid ${options.setTid.join('/') || 'any'}: ${errnoName(-pid)}`, {
-        code: errnoName(-pid),
-      });
+    if (pid < 0) throw cannotStart(options.setTid[0], -pid);
     if (options.untraced) return new Puppet(ring, pid);
     return new Puppet(
       ring,
@@ -95,11 +92,21 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
   }
 }
 
-/** A pid that this kernel does not hand out. */
-export function pidTooLarge(pid: number): CritError {
-  const max = readFileSync('/proc/sys/kernel/pid_max', 'utf8').trim();
-  return new CritError(`pid ${pid} cannot be had here (pid_max is ${max}): raise kernel.pid_max`, {
-    code: 'PID_TOO_LARGE',
+/** A process that lives on has the pid: waiting is of no use. */
+export function isHeld(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && !isDead(pid);
+}
+
+/** Why a task could not be started: the kernel says EINVAL for a pid that it does not hand out, and for other things. */
+export function cannotStart(pid: number | undefined, errno: number): CritError {
+  const max = Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8'));
+  if (errno === EINVAL && pid !== undefined && pid >= max)
+    return new CritError(`pid ${pid} cannot be had here (pid_max is ${max}): raise kernel.pid_max`, {
+      code: 'PID_TOO_LARGE',
+    });
+  const hint = errno === EINVAL || errno === EMFILE ? ': does crit have descriptors left (ulimit -n)?' : '';
+  return new CritError(`cannot start a task with pid ${pid ?? 'any'} (${errnoName(errno)})${hint}`, {
+    code: errnoName(errno),
   });
 }
 

@@ -32,8 +32,9 @@ const DEAD = /^State:\s+[ZX]|^ShdPnd:\s+\w*[13579bdf]\w\w$/m;
 export function isDead(tid: number): boolean {
   try {
     return DEAD.test(readFileSync(`/proc/${tid}/status`, 'utf8'));
-  } catch {
-    return true;
+  } catch (error) {
+    // not being able to look (no descriptor is left) says nothing about the task
+    return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { UsageError } from '../usage-error.js';
+import { getopt } from './getopt.js';
 
 /** Where an option stands: the command line, or a configuration file. */
 export interface Source {
@@ -60,11 +61,14 @@ export function readConfigFile(file: string): string[] | undefined {
 function findConfig(argv: readonly string[]): { file: string | undefined; defaults: boolean } {
   let file: string | undefined;
   let defaults = true;
-  for (let i = 0; i < argv.length && argv[i] !== '--'; i++) {
-    const word = argv[i]!;
-    if (word === '--no-default-config') defaults = false;
-    else if (word === '--config') file = argv[++i];
-    else if (word.startsWith('--config=')) file = word.slice('--config='.length);
+  try {
+    for (const { option, argument } of getopt(argv)) {
+      if (option.name === 'no-default-config') defaults = false;
+      else if (option.name === 'config') file = argument;
+    }
+  } catch (error) {
+    // It is told when the command line itself is read, in its turn.
+    if (!(error instanceof UsageError)) throw error;
   }
   return { file, defaults: defaults && file === undefined };
 }

@@ -1,8 +1,19 @@
-import { existsSync } from 'node:fs';
+import { accessSync, constants, lstatSync } from 'node:fs';
+import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import { nowMs } from '../../image/clock.js';
 import type { Log } from '../../image/log.js';
 import { ERRNO } from '../../kernel/errno.js';
+import {
+  SIGALRM,
+  SIGHUP,
+  SIGINT,
+  SIGQUIT,
+  SIGSET_BYTES,
+  SIGTERM,
+  SIGUSR1,
+  SIGUSR2,
+} from '../../kernel/signal.js';
 import { __WALL } from '../../kernel/wait.js';
 import { sysRaw } from '../../native/sys.js';
 import { readImage } from '../../decode/image-reader.js';
@@ -32,12 +43,32 @@ function rootPid(imagesDir: string, log: Log): (action: string) => number | unde
 
 /** A pidfile is made, never written over: the file may be another's. */
 function checkPidfile(pidfile: string | undefined): void {
-  if (pidfile === undefined || !existsSync(pidfile)) return;
-  throw new CritError(`the pidfile ${pidfile} exists already: remove it, or name another one`, { code: 'PIDFILE' });
+  if (pidfile === undefined) return;
+  if (lstatSync(pidfile, { throwIfNoEntry: false }))
+    throw new CritError(`the pidfile ${pidfile} exists already: remove it, or name another one`, { code: 'PIDFILE' });
+  const dir = path.dirname(pidfile);
+  try {
+    accessSync(dir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CritError(`no pidfile can be made in ${dir} (${String(code)}): name another one`, {
+      code: 'PIDFILE',
+      cause: error,
+    });
+  }
 }
 
-/** Waits until no restored task is left that is a child of crit. */
+/** What the terminal or the shell sends to a whole job, and what has a meaning to Node. */
+const FOR_THE_TASKS = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM];
+const SIG_IGN = 1n;
+
+/**
+ * Waits until no restored task is left that is a child of crit. Signals that end a job are meant for the tasks, which
+ * may catch them: crit stays until they end, or the shell would take the terminal back. A stop (^Z) it shares.
+ */
 function waitForTasks(): void {
+  const ignore = new Uint8Array(BigUint64Array.of(SIG_IGN, 0n, 0n, 0n).buffer);
+  for (const signal of FOR_THE_TASKS) sysRaw('rt_sigaction', signal, ignore, null, SIGSET_BYTES);
   for (;;) {
     const pid = sysRaw('wait4', -1, null, __WALL, null);
     if (pid < 0 && pid !== -ERRNO.EINTR) return;
@@ -78,6 +109,9 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
     if (settings.dryRun) return;
     writeStats('restore', stats, settings.displayStats, log);
     log.info(`the whole restore: ${Math.round((nowMs() - whole) * 1000)} us`);
+    if (settings.detached || settings.execCmd) return;
+    log.flush();
+    waitForTasks();
   });
   if (status !== 0 || settings.dryRun) return status;
   if (settings.execCmd) {
@@ -85,6 +119,5 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
     warn(`crit: ${errorText(becomeCommand(settings.execCmd))}`);
     return 1;
   }
-  if (!settings.detached) waitForTasks();
   return 0;
 }

@@ -42,11 +42,19 @@ export function displayedStats(kind: 'dump' | 'restore', stats: Stats): string {
 export function writeStats(kind: 'dump' | 'restore', stats: Stats, display: boolean, log: Log): void {
   log.info('Writing stats');
   const entry = kind === 'dump' ? stats.dumpEntry() : stats.restoreEntry();
-  try {
+  // The dump itself is complete, the restored tasks run: what goes wrong now is only told.
+  const attempt = (what: string, write: () => void) => {
+    try {
+      write();
+    } catch (error) {
+      log.warn(`${what} cannot be written: ${(error as Error).message}`);
+    }
+  };
+  attempt(imageFileName('STATS', kind), () => {
     writeImage('.', 'STATS', kind, [{ message: entry }]);
-  } catch (error) {
-    // The dump itself is complete, the restored tasks run.
-    log.warn(`${imageFileName('STATS', kind)} cannot be written: ${(error as Error).message}`);
-  }
-  if (display) print(displayedStats(kind, stats));
+  });
+  if (display)
+    attempt('the statistics', () => {
+      print(displayedStats(kind, stats));
+    });
 }

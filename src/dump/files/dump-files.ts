@@ -22,6 +22,7 @@ import { hugeFlagOf, isMemoryObject, memfdName, SharedMemoryObjects } from './me
 import { Names, type OpenFile } from './names.js';
 import { NO_OWNER } from './owner.js';
 import { regularFile } from './regular-entry.js';
+import { peersFirst } from './unix.js';
 import { unsupported } from './unsupported.js';
 
 /** Ids of tables and contexts begin behind those that stand for crit's own (ids.ts). */
@@ -301,7 +302,7 @@ export class DumpFiles implements Disposable {
     this.#ctx.write(
       'FILES',
       undefined,
-      this.#files.map((message) => ({ message })),
+      peersFirst(this.#files).map((message) => ({ message })),
     );
     for (const [type, entries] of this.#images) this.#ctx.write(type, undefined, entries);
     this.#ctx.log.debug(

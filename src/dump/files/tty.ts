@@ -41,7 +41,9 @@ export const tty: FileKind = {
     const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
     const id = infoId(major, minor);
     if (!files.once(`tty:${id}`))
-      files.put('TTY_INFO', { message: files.use(file, (fd) => describeTerminal(file, fd, id, index)) });
+      files.put('TTY_INFO', {
+        message: { ...files.use(file, (fd) => describeTerminal(file, fd, id, index)), ...jobControl(file) },
+      });
     const regf = files.addRegular(
       {
         link: file.link,
@@ -76,8 +78,8 @@ function describeTerminal(file: Description, fd: number, id: number, index: numb
     locked: false,
     exclusive: int(TIOCGEXCL) !== 0,
     packet_mode: false,
-    sid: int(TIOCGSID),
-    pgrp: int(TIOCGPGRP),
+    sid: 0,
+    pgrp: 0,
     rdev: Number(file.stat.rdev & 0xffffffffn),
     termios: termios(fd, TCGETS),
     termios_locked: termios(fd, TIOCGLCKTRMIOS),
@@ -88,6 +90,21 @@ function describeTerminal(file: Description, fd: number, id: number, index: numb
   };
   if (index !== undefined) entry.pty = { index };
   return entry;
+}
+
+/** The terminal's session and foreground group: only who has it as controlling terminal may ask. 1 batch. */
+function jobControl(file: Description): { sid: number; pgrp: number } {
+  const b = file.task.batch();
+  b.reserve(2, 64);
+  const ask = (request: number) => {
+    const out = b.out(4);
+    const result = b.tryCall('ioctl', file.fd, request, out);
+    return () => (result.value < 0 ? 0 : out.view.getInt32(0, true));
+  };
+  const sid = ask(TIOCGSID);
+  const pgrp = ask(TIOCGPGRP);
+  b.run();
+  return { sid: sid(), pgrp: pgrp() };
 }
 
 function typeOf(file: Description): number {

@@ -1,4 +1,4 @@
-import { FdTypes, type UnixSkEntry } from '../../image/generated/messages.js';
+import { FdTypes, type FileEntry, type UnixSkEntry } from '../../image/generated/messages.js';
 import { scmFds } from '../../kernel/fdinfo.js';
 import {
   AF_INET,
@@ -10,6 +10,7 @@ import {
   AF_XDP,
   SO_DOMAIN,
   SOCK_DGRAM,
+  TCP_CLOSE,
   TCP_ESTABLISHED,
   TCP_LISTEN,
 } from '../../kernel/socket.js';
@@ -113,7 +114,36 @@ function checkPeer(
 }
 
 function dumpQueue(file: Description, socket: UnixSocket, files: Files): void {
+  // It never was connected: nothing came, and asking is an error.
+  if (socket.state === TCP_CLOSE && socket.type !== SOCK_DGRAM) return;
   const messages = files.use(file, (fd) => peekQueue(file, fd, socket.type, socket.receiveQueue));
   for (const data of messages)
     files.put('SK_QUEUES', { message: { id_for: file.id, length: data.length }, extra: data });
+}
+
+/**
+ * The order of CRIU in files.img: a socket comes behind its peer. CRIU's restore makes a pair for the one that it meets
+ * first, and fails where that one has several descriptors.
+ */
+export function peersFirst(files: readonly FileEntry[]): FileEntry[] {
+  const ordered: FileEntry[] = [];
+  const waiting = new Map<number, FileEntry>();
+  const inos = new Set(files.map(({ usk }) => usk?.ino));
+  const written = new Set<number>();
+  for (const file of files) {
+    const { usk } = file;
+    if (usk?.peer && inos.has(usk.peer) && !written.has(usk.peer) && !waiting.has(usk.ino)) {
+      waiting.set(usk.peer, file);
+      continue;
+    }
+    ordered.push(file);
+    if (!usk) continue;
+    written.add(usk.ino);
+    const behind = waiting.get(usk.ino);
+    if (!behind) continue;
+    waiting.delete(usk.ino);
+    ordered.push(behind);
+    written.add(behind.usk!.ino);
+  }
+  return [...ordered, ...waiting.values()];
 }

@@ -3,6 +3,7 @@ import { F_SETFL, F_SETOWN_EX, F_SETSIG, O_ASYNC } from '../../kernel/open-flags
 import { PR_SET_DUMPABLE } from '../../kernel/prctl.js';
 import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
 import type { Batch } from '../../task/batch.js';
+import type { Table } from './file-images.js';
 import type { Files } from './group.js';
 
 const KEEP = -1;
@@ -23,13 +24,13 @@ function common(entry: FileEntry, files: Files): { fown: FownEntry; flags: numbe
   );
 }
 
-/** Gives descriptions their owners and signals (fcntl(2): F_SETOWN, F_SETSIG, O_ASYNC): the processes exist by now. */
+/** Gives descriptions their owners and signals (fcntl(2): F_SETOWN, F_SETSIG): the processes exist by now. */
 export function setOwners(files: Files, b: Batch): void {
   for (const id of files.images.used) {
     const entry = files.images.byId.get(id)!;
     const told = common(entry, files);
     if (!told) continue;
-    const { fown, flags } = told;
+    const { fown } = told;
     const slot = files.slot(id);
     b.doing(`setting the owner of file ${id}`);
     if (fown.signum) b.call('fcntl', slot, F_SETSIG, fown.signum);
@@ -38,7 +39,21 @@ export function setOwners(files: Files, b: Batch): void {
         files.ctx.log.warn(`file ${id}: its signals went to process ${fown.pid}, which is not there any more`);
       else setOwner(b, slot, fown);
     }
-    if (flags & O_ASYNC) b.call('fcntl', slot, F_SETFL, flags);
+  }
+  b.doing(undefined);
+}
+
+/**
+ * Switches signals on (O_ASYNC), in the first task of a table, by the numbers that the programs know: the kernel notes the
+ * one that is used here, and si_fd of a signal tells it.
+ */
+export function switchSignalsOn(files: Files, table: Table, b: Batch): void {
+  for (const { fd, id } of table.entries) {
+    const flags = common(files.images.byId.get(id)!, files)?.flags ?? 0;
+    if (!(flags & O_ASYNC)) continue;
+    const holder = files.images.holder(id)!;
+    if (holder.table !== table || holder.fd !== fd) continue;
+    b.doing(`switching on the signals of descriptor ${fd}`).call('fcntl', fd, F_SETFL, flags);
   }
   b.doing(undefined);
 }

@@ -15,7 +15,7 @@ import type { FileGroup, Files } from './group.js';
 import { KINDS } from './kinds.js';
 import { Memfds } from './memfd.js';
 import { Names } from './names.js';
-import { setOwners } from './owner.js';
+import { setOwners, switchSignalsOn } from './owner.js';
 import { place } from './place.js';
 import { Slots } from './slots.js';
 
@@ -68,7 +68,15 @@ export class RestoreFiles {
       if (!make) throw this.#unsupported(entries[0]!);
       this.#groups.push(make(files, entries));
     }
-    this.#groups.push(this.#memfds, { open: () => undefined, settle: (b) => { setOwners(files, b); } }); // prettier-ignore
+    this.#groups.push(this.#memfds, {
+      open: () => undefined,
+      settle: (b) => {
+        setOwners(files, b);
+      },
+      inTable: (table, b) => {
+        switchSignalsOn(files, table, b);
+      },
+    });
     for (const { cwd_id, root_id } of this.#images.fs.values()) for (const id of [cwd_id, root_id]) this.#directory(id);
   }
 

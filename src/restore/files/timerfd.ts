@@ -1,11 +1,23 @@
 import { TFD_IOC_SET_TICKS } from '../../kernel/ioctl.js';
-import { TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET } from '../../kernel/time.js';
+import {
+  CLOCK_BOOTTIME,
+  CLOCK_BOOTTIME_ALARM,
+  CLOCK_REALTIME,
+  CLOCK_REALTIME_ALARM,
+  TFD_TIMER_ABSTIME,
+  TFD_TIMER_CANCEL_ON_SET,
+} from '../../kernel/time.js';
 import type { TimerfdEntry } from '../../image/generated/messages.js';
 import { sys } from '../../native/sys.js';
 import type { GroupMaker } from './group.js';
 import { place, setFlags } from './place.js';
 
 const NSEC = 1_000_000_000n;
+/** A clock that can wake the machine up tells no time where the machine has none of them: its plain clock does. */
+const WITHOUT_ALARM: ReadonlyMap<number, number> = new Map([
+  [CLOCK_REALTIME_ALARM, CLOCK_REALTIME],
+  [CLOCK_BOOTTIME_ALARM, CLOCK_BOOTTIME],
+]);
 
 /** timerfd_create(2); they are started when all tasks are there. */
 export const timerfd: GroupMaker = (files, entries) => {
@@ -40,7 +52,7 @@ export function timerspec(tfd: TimerfdEntry): Uint8Array {
   if (value === 0n && interval > 0n && tfd.ticks > 0n) value = interval;
   if (value > 0n && tfd.settime_flags & TFD_TIMER_ABSTIME) {
     const now = new BigInt64Array(2);
-    sys('clock_gettime', tfd.clockid, now);
+    sys('clock_gettime', WITHOUT_ALARM.get(tfd.clockid) ?? tfd.clockid, now);
     value += now[0]! * NSEC + now[1]!;
   }
   return new Uint8Array(BigInt64Array.of(tfd.isec, tfd.insec, value / NSEC, value % NSEC).buffer);
