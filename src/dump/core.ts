@@ -1,7 +1,7 @@
 import { stringOfBytes } from '../image/utf8.js';
 import type { Messages } from '../image/generated/messages.js';
 import { ProcFileError, readProcBytes } from '../kernel/proc-file.js';
-import { SIGSTOP } from '../kernel/signal.js';
+import { SIGCHLD, SIGSTOP } from '../kernel/signal.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj, readPersonality } from '../kernel/scalar-files.js';
 import type { Batch } from '../task/batch.js';
 import { threadInfo } from './arch/x86_64/registers.js';
@@ -33,7 +33,7 @@ export interface CoreParts {
 /** Asks the process everything that only it can tell. The leader's batch (some 75 operations) is the caller's to run. */
 export function askTask(task: DumpTask, b: Batch): () => CoreParts {
   const self = task.threads.map((_, i) => (i === 0 ? askSelf(b) : task.borrowed.inThread(i, askSelf)));
-  const settings = askSettings(b);
+  const settings = askSettings(task.pid, b);
   const sigactions = askSigactions(b);
   const itimers = askItimers(b);
   const posix = askPosixTimers(task.pid, task.tids, b);
@@ -126,7 +126,14 @@ function taskCore(ctx: DumpContext, task: DumpTask, parts: CoreParts): Messages[
     ...(coredump !== undefined && { coredump_filter: coredump }),
     ...(settings.mceKillPolicy !== undefined && { mce_kill_policy: settings.mceKillPolicy }),
     ...(settings.tscDisabled && { tsc_disabled: true }),
+    ...(settings.memoryMerge && { memory_merge: true }),
+    ...exitSignalOf(frozen),
   };
+}
+
+/** Children of clone(2) may have another one than SIGCHLD, or none. */
+function exitSignalOf({ stat }: FrozenTask): { exit_signal?: number } {
+  return stat.exitSignal === SIGCHLD || stat.exitSignal < 0 ? {} : { exit_signal: stat.exitSignal };
 }
 
 /** The core of a process that has ended and whose parent has not waited for it. */
@@ -140,6 +147,7 @@ export function zombieCore(task: FrozenTask): Entry<'core_entry'> {
       flags: 0,
       blk_sigset: 0n,
       comm: commOf(task.pid, task.pid),
+      ...exitSignalOf(task),
     },
   };
 }

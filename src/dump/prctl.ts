@@ -1,3 +1,4 @@
+import { CritError } from '../image/errors.js';
 import * as PR from '../kernel/prctl.js';
 import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/signal.js';
 import type { Messages } from '../image/generated/messages.js';
@@ -47,24 +48,38 @@ export interface ProcessSettings {
   membarrier: number;
   mceKillPolicy: number | undefined;
   tscDisabled: boolean;
+  memoryMerge: boolean;
 }
 
 /** linux/membarrier.h, MEMBARRIER_CMD_GET_REGISTRATIONS (Linux 6.3) */
 const MEMBARRIER_GET_REGISTRATIONS = 1 << 9;
 
-/** 4 operations. */
-export function askSettings(b: Batch): () => ProcessSettings {
-  b.reserve(4, 64);
+/** modify_ldt(2): the function that reads; an entry has 8 bytes. */
+const LDT_READ = 0;
+const LDT_ENTRY_BYTES = 8;
+
+/** 6 operations. @throws CritError UNSUPPORTED, when answering, for a local descriptor table */
+export function askSettings(pid: number, b: Batch): () => ProcessSettings {
+  b.reserve(6, 96);
   const reaper = b.out(4);
   const tsc = b.out(4);
   b.call('prctl', PR.PR_GET_CHILD_SUBREAPER, reaper, 0, 0, 0);
   const askedTsc = b.tryCall('prctl', PR.PR_GET_TSC, tsc, 0, 0, 0);
   const mce = b.tryCall('prctl', PR.PR_MCE_KILL_GET, 0, 0, 0, 0);
   const membarrier = b.tryCall('membarrier', MEMBARRIER_GET_REGISTRATIONS, 0, 0);
-  return () => ({
-    childSubreaper: reaper.view.getInt32(0, true) !== 0,
-    membarrier: Math.max(0, membarrier.value),
-    mceKillPolicy: mce.value < 0 || mce.value === PR.PR_MCE_KILL_DEFAULT ? undefined : mce.value,
-    tscDisabled: askedTsc.value === 0 && tsc.view.getInt32(0, true) === PR.PR_TSC_SIGSEGV,
-  });
+  const merge = b.tryCall('prctl', PR.PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
+  const ldt = b.tryCall('modify_ldt', LDT_READ, b.out(LDT_ENTRY_BYTES), LDT_ENTRY_BYTES);
+  return () => {
+    if (ldt.value > 0)
+      throw new CritError(`process ${pid} has a local descriptor table (modify_ldt): not supported`, {
+        code: 'UNSUPPORTED',
+      });
+    return {
+      childSubreaper: reaper.view.getInt32(0, true) !== 0,
+      membarrier: Math.max(0, membarrier.value),
+      mceKillPolicy: mce.value < 0 || mce.value === PR.PR_MCE_KILL_DEFAULT ? undefined : mce.value,
+      tscDisabled: askedTsc.value === 0 && tsc.view.getInt32(0, true) === PR.PR_TSC_SIGSEGV,
+      memoryMerge: merge.value === 1,
+    };
+  };
 }

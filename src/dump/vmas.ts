@@ -64,6 +64,8 @@ interface Traits {
   readonly madv: bigint;
   /** Memory that is not the kernel's to copy: a device's. */
   readonly foreign: boolean;
+  /** mseal(2) */
+  readonly sealed: boolean;
   readonly refused: string | undefined;
 }
 
@@ -81,7 +83,8 @@ function traitsOf(vmFlags: ReadonlySet<string>): Traits {
       if (advice !== undefined) madv |= 1n << BigInt(advice);
     }
     const refused = [...vmFlags].map((flag) => REFUSED[flag]).find((what) => what !== undefined);
-    known.set(vmFlags, (traits = { flags, madv, foreign: vmFlags.has('io') || vmFlags.has('pf'), refused }));
+    const foreign = vmFlags.has('io') || vmFlags.has('pf');
+    known.set(vmFlags, (traits = { flags, madv, foreign, sealed: vmFlags.has('sl'), refused }));
   }
   return traits;
 }
@@ -159,6 +162,8 @@ export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (ma
     };
     if (madv) entry.madv = madv;
     if (fdflags !== undefined) entry.fdflags = fdflags;
+    // the kernel seals its own mappings itself, where it does
+    if (traits.sealed && !vvar && !(status & (VMA.VDSO | VMA.VSYSCALL))) entry.sealed = true;
     vmas.push({
       entry,
       // Droppable memory may be gone at any time: a restored process must not go on with the random state of another.

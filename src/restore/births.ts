@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import * as P from '../kernel/ptrace.js';
 import { CritError } from '../image/errors.js';
+import { SIGCHLD } from '../kernel/signal.js';
 import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE, type Area } from '../task/area.js';
 import type { Batch, Ref } from '../task/batch.js';
@@ -23,7 +24,6 @@ export const CLONE = {
   SYSVSEM: 0x40000,
 } as const;
 
-const SIGCHLD = 17;
 const WALL = 0x40000000;
 const EEXIST = 17;
 const EINVAL = 22;
@@ -34,11 +34,11 @@ const PID_WAIT_MS = 3000;
 export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
 
 /** Makes one puppet fork another (or a thread of its own) with a chosen pid. 1 batch and 1 ptrace call. */
-export function fork(from: Puppet, ring: Ring, pid: number, flags: number): Puppet {
+export function fork(from: Puppet, ring: Ring, pid: number, flags: number, exitSignal: number = SIGCHLD): Puppet {
   const until = Date.now() + PID_WAIT_MS;
   for (;;) {
     const b = from.batch();
-    const made = addClone(b, ring, pid, flags);
+    const made = addClone(b, ring, pid, flags, exitSignal);
     b.run();
     if (made.value === -EEXIST && Date.now() < until && !isHeld(pid)) {
       sysRaw('nanosleep', new BigInt64Array([0n, 5_000_000n]), null);
@@ -49,7 +49,7 @@ export function fork(from: Puppet, ring: Ring, pid: number, flags: number): Pupp
 }
 
 /** Adds a clone with a number of our choice, whose child begins in a ring of its own. */
-function addClone(b: Batch, ring: Ring, pid: number, flags: number): Ref {
+function addClone(b: Batch, ring: Ring, pid: number, flags: number, exitSignal: number): Ref {
   // a ring may have had a puppet before, which left without an answer
   ring.set(L.RING_CMD, 0);
   ring.set(L.RING_DONE, 0);
@@ -58,7 +58,8 @@ function addClone(b: Batch, ring: Ring, pid: number, flags: number): Ref {
   const tid = b.bytes(new Uint8Array(Int32Array.of(pid).buffer));
   const args = new BigUint64Array(CLONE_ARGS_BYTES / 8);
   args[0] = BigInt(flags);
-  args[4] = flags & (CLONE.THREAD | CLONE.PARENT) ? 0n : BigInt(SIGCHLD);
+  // a sibling has the one of its forker
+  args[4] = flags & (CLONE.THREAD | CLONE.PARENT) ? 0n : BigInt(exitSignal);
   args[5] = BigInt(ring.stackBase);
   args[6] = BigInt(L.PUPPET_STACK_SIZE);
   args[8] = BigInt(tid.address);
@@ -100,6 +101,8 @@ export class FreePids {
 export interface BirthHooks {
   /** Clone flags by what a task shares with its forker (tables, file-system context). */
   shareFlags(child: Birth): number;
+  /** What the parent hears when the child ends. */
+  exitSignal(child: Birth): number;
   /** Called as soon as a task is there, before it forks. */
   born(birth: Birth, puppet: Puppet): void;
   subreaper(birth: Birth): boolean;
@@ -112,6 +115,7 @@ interface Clone {
   ring: Ring;
   pid: number;
   flags: number;
+  exitSignal: number;
   made: Ref;
 }
 
@@ -172,7 +176,9 @@ export class Family {
     const ring = this.#area.ring(birth.helper || birth.task.zombie ? NARROW : WIDE);
     const flags = this.#hooks.shareFlags(birth) | (birth.cloneParent ? CLONE.PARENT : 0);
     const pid = birth.task.pid || this.#pids.take();
-    return { birth, forker, ring, pid, flags, made: addClone(forker.batch(), ring, pid, flags) };
+    const exitSignal = this.#hooks.exitSignal(birth);
+    const made = addClone(forker.batch(), ring, pid, flags, exitSignal);
+    return { birth, forker, ring, pid, flags, exitSignal, made };
   }
 
   #adopt(clones: readonly Clone[]): [Birth, Puppet][] {
@@ -192,7 +198,8 @@ export class Family {
       else adopt(clone, () => cloned(made.value, forker, ring, pid, flags));
     }
     // numbers that a dying process still has
-    for (const clone of taken) adopt(clone, () => fork(clone.forker, clone.ring, clone.pid, clone.flags));
+    for (const clone of taken)
+      adopt(clone, () => fork(clone.forker, clone.ring, clone.pid, clone.flags, clone.exitSignal));
     if (failure !== undefined) throw failure as Error;
     return clones.map(({ birth }) => [birth, this.puppets.get(birth)!]);
   }
@@ -210,8 +217,7 @@ export class Family {
     const tasks = order.filter((birth) => !birth.adopted);
     const batchOf = (birth: Birth) => this.puppets.get(birth)!.batch();
     for (const birth of tasks) {
-      if (birth.task.pgid === birth.task.pid && !birth.setsid && !inherits(birth))
-        batchOf(birth).call('setpgid', 0, 0);
+      if (birth.task.pgid === birth.task.pid && !birth.setsid && !inherits(birth)) batchOf(birth).call('setpgid', 0, 0);
       batchOf(birth).submit();
     }
     for (const birth of tasks) batchOf(birth).run();

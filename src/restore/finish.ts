@@ -1,6 +1,7 @@
 import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
 import * as P from '../kernel/ptrace.js';
 import { CritError } from '../image/errors.js';
+import { signalBit } from '../kernel/signal.js';
 import { sys } from '../native/sys.js';
 import { findGadgets, type ExecMapping } from '../task/arch/x86_64/gadgets.js';
 import { RemoteError } from '../task/remote-error.js';
@@ -26,6 +27,8 @@ export interface Settling {
   threads: readonly FinalState[];
   /** Where to look for a system call instruction of the process's own. */
   code: readonly ExecMapping[];
+  /** The signal that it is to stand stopped by, or 0. */
+  stopSignal: number;
 }
 
 /**
@@ -63,14 +66,34 @@ export function settle(tasks: readonly Settling[], area: { base: number; sizeByt
       while (!tracee.wait().syscall) sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
     }
   }
-  for (const { pid, threads } of tasks) {
+  for (const { pid, threads, stopSignal } of tasks) {
     const result = Number(BigInt.asIntN(64, threads[0]!.tracee.getRegs()[REG.ax]!));
     if (result < 0) throw new RemoteError(pid, 'munmap', ['the control area'], -result);
     for (const thread of threads) {
       if (thread.resume) thread.regs[REG.ax] = resumeCall(thread.tracee, thread.resume, instructions.get(pid)!);
       thread.tracee.setRegset(P.NT_X86_XSTATE, thread.xstate(thread.tracee.getXstate()));
       thread.tracee.setRegs(thread.regs);
-      thread.tracee.setSigmask(thread.sigmask);
     }
+    if (stopSignal) stopJob(pid, threads, stopSignal);
+    for (const thread of threads) thread.tracee.setSigmask(thread.sigmask);
+  }
+}
+
+/**
+ * Brings a process to its job-control stop while all other signals are still blocked: those that are pending wait for its
+ * SIGCONT, as they did. (Sent together with them, a stop signal would be taken after those of lower numbers.)
+ *
+ * 1. The leader, alone, takes the signal: from here on the stop is due for the whole process.
+ * 2. The other threads run into it before any instruction of their own.
+ * 3. Whoever is let go by its tracer in a job-control stop stays in it (ptrace(2), PTRACE_DETACH).
+ */
+function stopJob(pid: number, threads: readonly FinalState[], signal: number): void {
+  const leader = threads[0]!.tracee;
+  leader.setSigmask(BigInt.asUintN(64, ~signalBit(signal)));
+  sys('tgkill', pid, leader.tid, signal);
+  for (const { tracee } of threads) {
+    tracee.cont();
+    for (let stop = tracee.wait(); stop.event !== P.PTRACE_EVENT_STOP; stop = tracee.wait())
+      tracee.cont(stop.event === 0 && stop.signal === signal ? signal : 0);
   }
 }

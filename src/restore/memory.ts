@@ -1,5 +1,6 @@
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE, VMA } from '../image/vma-status.js';
+import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { clip, gaps, TASK_SIZE, type PageRun, type Vma } from './address-space.js';
@@ -126,7 +127,7 @@ function fill(b: Batch, operation: 'read' | 'compare', fd: number, all: readonly
       }
     if (operation === 'read') {
       b.reserve(1, bytes.length);
-      b.call('vector', 295 /* preadv */, fd, bytes, n, runs[i]!.offset);
+      b.call('vector', SYSCALLS.preadv, fd, bytes, n, runs[i]!.offset);
     } else {
       b.reserve(1, bytes.length + SCRATCH_BYTES);
       const scratch = b.scratch(SCRATCH_BYTES);
@@ -320,7 +321,7 @@ function halves(runs: readonly PageRun[], half: number): [PageRun[], PageRun[]] 
   return [first, second];
 }
 
-/** What fork would act on, and locks, which fork drops: set when all children are there. */
+/** What fork would act on, locks, which fork drops, and seals: set when all children are there. */
 export function finishMemory(b: Batch, image: MemoryImage): void {
   for (const { start, end } of image.guards) {
     b.doing(`guard pages ${start.toString(16)}-${end.toString(16)}`);
@@ -335,6 +336,9 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
     b.doing(`locking ${vma.start.toString(16)}-${vma.end.toString(16)}`);
     b.call('mlock2', vma.start, vma.end - vma.start, whole ? 0 : MLOCK_ONFAULT);
   }
+  // nothing can be done to them any more
+  for (const { start, end, entry } of image.vmas)
+    if (entry.sealed) b.doing(`sealing ${start.toString(16)}-${end.toString(16)}`).call('mseal', start, end - start, 0);
   b.doing(undefined);
 }
 

@@ -12,6 +12,7 @@ export function restoreSettings(b: Batch, tc: TaskCore, mm: Messages['mm_entry']
   b.doing('setting process flags');
   b.call('prctl', PR.PR_SET_CHILD_SUBREAPER, tc.child_subreaper ? 1 : 0, 0, 0, 0);
   if (mm?.thp_disabled) b.call('prctl', PR.PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  if (tc.memory_merge) b.call('prctl', PR.PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
   const registrations = tc.membarrier_registration_mask ?? 0;
   for (let bit = 0; bit < 31; bit++) if ((registrations >>> bit) & 1) b.call('membarrier', 1 << bit, 0, 0);
   b.doing(undefined);

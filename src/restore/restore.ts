@@ -3,6 +3,7 @@ import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import type { Stats } from '../image/stats.js';
 import { VMA } from '../image/vma-status.js';
+import { SIGCHLD } from '../kernel/signal.js';
 import { readStat } from '../kernel/stat-file.js';
 import type { ExecMapping } from '../task/arch/x86_64/gadgets.js';
 import { NARROW, WIDE } from '../task/area.js';
@@ -34,7 +35,6 @@ import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
-const SIGCHLD = 17;
 const SIGKILL = 9;
 const WALL = 0x40000000;
 const WNOHANG = 1;
@@ -95,6 +95,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     let born = 0;
     family = new Family(area, pids, {
       shareFlags: (birth) => shareFlags(taskOf(birth), birth.forker && taskOf(birth.forker)),
+      exitSignal: (birth) => taskOf(birth)?.cores[0]!.tc?.exit_signal ?? SIGCHLD,
       subreaper: (birth) => taskOf(birth)?.cores[0]!.tc?.child_subreaper ?? false,
       born: (birth, puppet) => {
         stats.progress('processes restored', born++, images.births.order.length);
@@ -155,13 +156,18 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     options.action('post-restore');
     const finals = alive.map(finalStates);
     settle(
-      alive.map((task, i) => ({ pid: task.pid, threads: finals[i]!, code: vdsoOf(task) })),
+      alive.map((task, i) => ({
+        pid: task.pid,
+        threads: finals[i]!,
+        code: vdsoOf(task),
+        stopSignal: options.leaveStopped || wasStopped(task) ? stopSignal(task, alive) : 0,
+      })),
       area,
     );
     images.files.cleanupOutside();
     if (options.pidfile) pidfile = writePidfile(options.pidfile, images.root.pid);
     options.action('pre-resume');
-    release(alive, finals, options);
+    release(finals);
     done = true;
     images.files.removeLinks();
     restoring.end();
@@ -272,9 +278,7 @@ function shareFlags(task: Task | undefined, forker: Task | undefined): number {
  */
 function inherits(images: Images, birth: Birth): boolean {
   const { inheritedSid } = images.births;
-  return (
-    inheritedSid !== undefined && birth.task.sid === inheritedSid && birth.task.pgid === images.root.tree.pgid
-  );
+  return inheritedSid !== undefined && birth.task.sid === inheritedSid && birth.task.pgid === images.root.tree.pgid;
 }
 
 /** Zombies end with the status that the images tell; their parents have not waited for them. */
@@ -330,10 +334,7 @@ function vdsoOf(task: Task): ExecMapping[] {
 }
 
 /** The one step that cannot be undone: everybody runs. */
-function release(tasks: readonly Task[], finals: readonly FinalState[][], options: RestoreOptions): void {
-  tasks.forEach((task) => {
-    if (options.leaveStopped || wasStopped(task)) sysRaw('kill', task.pid, stopSignal(task, tasks));
-  });
+function release(finals: readonly FinalState[][]): void {
   for (const threads of finals) for (const thread of threads) thread.tracee.detach();
 }
 

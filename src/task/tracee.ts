@@ -18,7 +18,7 @@ const SIGTRAP = 5;
 const WALL = 0x40000000;
 const WNOHANG = 1;
 /** wait status of a PTRACE_EVENT_STOP: event << 16 | signal << 8 | 0x7f */
-const EVENT_STOP = 128;
+const EVENT_STOP = P.PTRACE_EVENT_STOP;
 
 /** So often a stop is looked for at once, then every 0.1 ms. */
 const YIELDS = 500;

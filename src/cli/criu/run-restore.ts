@@ -4,16 +4,7 @@ import { CritError } from '../../image/errors.js';
 import { nowMs } from '../../image/clock.js';
 import type { Log } from '../../image/log.js';
 import { ERRNO } from '../../kernel/errno.js';
-import {
-  SIGALRM,
-  SIGHUP,
-  SIGINT,
-  SIGQUIT,
-  SIGSET_BYTES,
-  SIGTERM,
-  SIGUSR1,
-  SIGUSR2,
-} from '../../kernel/signal.js';
+import { SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGSET_BYTES, SIGTERM, SIGUSR1, SIGUSR2 } from '../../kernel/signal.js';
 import { __WALL } from '../../kernel/wait.js';
 import { sysRaw } from '../../native/sys.js';
 import { readImage } from '../../decode/image-reader.js';
