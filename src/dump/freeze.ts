@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
+import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
+import { CLONE_VFORK } from '../kernel/clone.js';
 import * as P from '../kernel/ptrace.js';
+import { readSyscall } from '../kernel/scalar-files.js';
 import { readStat, type ProcStat } from '../kernel/stat-file.js';
 import { readStatus } from '../kernel/status.js';
 import { SysError, sysRaw } from '../native/sys.js';
@@ -218,7 +221,7 @@ export class FrozenTree {
       }
       if (Date.now() > this.#deadline)
         throw new CritError(
-          `task ${thread.tid} could not be stopped in time (state ${stateOf(thread.tid)}): see --timeout`,
+          `task ${thread.tid} could not be stopped in time (state ${stateOf(thread.tid)}): ${waitsForVfork(thread.tid) ? 'it waits until a child that it made by vfork(2) executes a program or ends' : 'see --timeout'}`,
           { code: 'TIMEOUT' },
         );
       if (round % CHECK_ROUNDS === CHECK_ROUNDS - 1 && isDead(thread.tid)) return undefined;
@@ -292,6 +295,18 @@ function threadsOf(pid: number): number[] {
     return readdirSync(`/proc/${pid}/task`).map(Number);
   } catch {
     return [];
+  }
+}
+
+/** A parent of vfork(2) cannot be stopped before its child calls execve or exits (linux/sched.h, CLONE_VFORK). */
+function waitsForVfork(tid: number): boolean {
+  try {
+    const call = readSyscall(tid);
+    if (call === 'running') return false;
+    const { nr, args } = call;
+    return nr === SYSCALLS.vfork || (nr === SYSCALLS.clone && (Number(args[0]) & CLONE_VFORK) !== 0);
+  } catch {
+    return false;
   }
 }
 

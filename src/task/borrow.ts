@@ -23,6 +23,8 @@ const ALL_SIGNALS = 0xffffffffffffffffn;
 const PROT_RWX = 7;
 /** MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE */
 const MAP_AREA = 0x104021;
+const EACCES = 13;
+const EEXIST = 17;
 const ENOMEM = 12;
 const ARGUMENTS = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9];
 /** linux/futex.h: wakes the first word's waiters after adding -1 to the second; FUTEX_OP(ADD, -1, EQ, 0) */
@@ -176,7 +178,7 @@ export class Borrowed implements Disposable {
         roomBytes = 0;
         mapped = map();
       }
-      if (mapped !== base) throw new RemoteError(pid, 'mmap', [hex(base), String(size)], mapped < 0 ? -mapped : 17);
+      if (mapped !== base) throw refusedRoom(pid, base, size, -mapped);
       const fd = openSync(`/proc/${pid}/map_files/${base.toString(16)}-${(base + size).toString(16)}`, 'r+');
       try {
         area = new Area(fd, base, size);
@@ -442,4 +444,21 @@ function restoreThread(thread: BorrowedThread): void {
   thread.tracee.setRegs(thread.regs);
   putBack(thread);
   thread.home = undefined;
+}
+
+/** Why a process has no room for the control area, where it is known. */
+function refusedRoom(pid: number, base: number, size: number, errno: number): CritError {
+  const cause = new RemoteError(pid, 'mmap', [hex(base), String(size)], errno > 0 ? errno : EEXIST);
+  const needs = `process ${pid}: crit needs ${Math.ceil(size / 1024)} KiB in its address space for the time of a dump, `;
+  if (errno === ENOMEM)
+    return new CritError(
+      `${needs}but the kernel gives it no more memory: raise its limit of address space (prlimit --pid ${pid} --as), or free memory`,
+      { code: 'ENOMEM', cause },
+    );
+  if (errno === EACCES)
+    return new CritError(
+      `${needs}for code too, but it may map nothing that is both writable and executable (PR_SET_MDWE, or a security module): not supported`,
+      { code: 'UNSUPPORTED', cause },
+    );
+  return cause;
 }

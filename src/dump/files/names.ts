@@ -23,6 +23,8 @@ export interface OpenFile {
 }
 
 const DELETED = ' (deleted)';
+/** What /proc calls a file of memfd_secret(2): one of a file system without names. */
+const SECRETMEM = '/secretmem (deleted)';
 const ENOENT = 2;
 const EEXIST = 17;
 
@@ -67,6 +69,8 @@ export class Names implements Disposable {
     if (proc) return this.#procName(file, Number(proc[1]));
     if (link.startsWith('/proc/')) return link;
     const type = stat.mode & S_IFMT;
+    if (link === SECRETMEM)
+      throw new CritError(`${where}: secret memory (memfd_secret(2)) is not supported`, { code: 'UNSUPPORTED' });
     if (stat.nlink === 0) return this.#ghost(id, file);
     const there = this.#lookUp(link, type === S_IFLNK);
     if (there?.ino === stat.ino && there.dev === stat.dev) return link;

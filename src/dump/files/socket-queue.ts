@@ -1,4 +1,3 @@
-import { CritError } from '../../image/errors.js';
 import {
   MSG_CTRUNC,
   MSG_DONTWAIT,
@@ -39,17 +38,17 @@ export function peekQueue(file: Description, socket: number, type: number, waiti
   if (!readable(socket)) return [];
   // glibc and kernel: an int, -1 when peeking starts at the front
   const peekOff = getOption(socket, SO_PEEK_OFF);
-  if (type === SOCK_STREAM && peekOff < 0) return waitingBytes ? [peekStream(socket, waitingBytes)] : [];
+  if (type === SOCK_STREAM && peekOff < 0) return waitingBytes ? [peekStream(file, socket, waitingBytes)] : [];
   const messages = peekInside(file, type, peekOff);
   return type === SOCK_STREAM && messages.length ? [Buffer.concat(messages)] : messages;
 }
 
-function peekStream(socket: number, sizeBytes: number): Uint8Array {
+function peekStream(file: Description, socket: number, sizeBytes: number): Uint8Array {
   const bytes = new Uint8Array(sizeBytes);
   const n = sysRaw('recvfrom', socket, bytes, sizeBytes, MSG_PEEK | MSG_DONTWAIT, null, null);
   if (n < 0) throw new SysError('recvfrom', -n, 'peeking at a unix stream');
-  if (n !== sizeBytes)
-    throw new CritError(`a unix stream has ${sizeBytes} bytes, ${n} could be copied`, { code: 'SOCKET_DATA' });
+  // reading stops at an urgent byte
+  if (n !== sizeBytes) throw unsupported(file, 'a unix socket with an urgent byte (MSG_OOB) in its queue');
   return bytes;
 }
 
