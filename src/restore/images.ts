@@ -12,6 +12,7 @@ import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { createArea } from '../task/stub.js';
 import { readGuards, readRuns, readVmas } from './address-space.js';
+import { registersOf, type Registers } from './core.js';
 import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
 import { RestoreFiles } from './files/restore-files.js';
 import { type MemoryImage } from './memory.js';
@@ -30,6 +31,8 @@ export class Task implements RestoreTask {
   /** Puppets of its threads, leader first. */
   threads: Puppet[] = [];
   memory: MemoryImage | undefined;
+  /** Of its threads, leader first; a zombie has none. */
+  readonly registers: readonly Registers[];
 
   constructor(dir: string, tree: TreeTask, entry: Messages['pstree_entry'], leader: Messages['core_entry']) {
     this.pid = tree.pid;
@@ -41,6 +44,9 @@ export class Task implements RestoreTask {
       if (!core) throw new CritError(`${imageFileName('CORE', tid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       return core.message;
     });
+    this.registers = tree.zombie
+      ? []
+      : this.cores.map((core, i) => registersOf(core, imageFileName('CORE', tree.tids[i])));
     this.ids = readImageIfPresent(dir, 'IDS', tree.pid)?.entries[0]?.message;
   }
 

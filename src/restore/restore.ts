@@ -16,7 +16,7 @@ import { spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 import { CLONE, Family, fork, FreePids } from './births.js';
 import type { RestoreOptions } from './context.js';
-import { registersOf, restoreTaskAttributes, restoreThreadAttributes, stopSignal, wasStopped } from './core.js';
+import { restoreTaskAttributes, restoreThreadAttributes, stopSignal, wasStopped } from './core.js';
 import { settle, type FinalState } from './finish.js';
 import {
   adaptMemory,
@@ -152,6 +152,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     for (const task of alive) for (const thread of task.threads.slice(1)) thread.batch().run();
     all((task, b) => {
       if (task.threads.length > 1) restoreThreadAttributes(task, 0, b);
+      images.files.closeSlots(task, b);
     });
     options.action('post-restore');
     const finals = alive.map(finalStates);
@@ -321,7 +322,7 @@ function flushSigchld(b: Batch): void {
 
 function finalStates(task: Task): FinalState[] {
   return task.threads.map((thread, i): FinalState => {
-    return { tracee: thread.tracee!, ...registersOf(task.cores[i]!) };
+    return { tracee: thread.tracee!, ...task.registers[i]! };
   });
 }
 

@@ -250,9 +250,12 @@ export class RestoreFiles {
     if (task === this.#ctx.root) for (const group of this.#groups) group.settle?.(b);
   }
 
-  /** Current directory, root and umask; then the slots are closed. */
+  /** Current directory, root and umask; of tasks that share them the first one sets them. */
   fs(task: RestoreTask, b: Batch): void {
     const entry = this.#images.fs.get(task)!;
+    const shared = task.ids?.fs_id;
+    if (shared && this.#ctx.tasks.find((other) => this.#images.fs.has(other) && other.ids?.fs_id === shared) !== task)
+      return;
     b.doing('setting root and current directory');
     const root = this.#images.regular(entry.root_id, 'fs image').name;
     if (root !== '/') {
@@ -261,9 +264,14 @@ export class RestoreFiles {
     }
     b.call('fchdir', this.#directory(entry.cwd_id));
     b.call('umask', entry.umask ?? 0o22);
-    const table = this.#images.tableOf.get(task)!;
-    if (table.tasks.at(-1) === task)
-      for (const { first, last } of this.#slots.ranges()) b.call('close_range', first, last, 0);
+    b.doing(undefined);
+  }
+
+  /** To be called when no task that shares the table needs the slots any more. */
+  closeSlots(task: RestoreTask, b: Batch): void {
+    if (this.#images.tableOf.get(task)!.tasks[0] !== task) return;
+    b.doing('closing what crit had opened');
+    for (const { first, last } of this.#slots.ranges()) b.call('close_range', first, last, 0);
     b.doing(undefined);
   }
 }

@@ -7,6 +7,9 @@ import { regsFromImage, type Resumption } from '../../../task/restart.js';
 import { NR_REGS, type Regs } from '../../../task/tracee.js';
 
 const X86_64 = 1;
+/** asm/segment.h: who may use a selector; the kernel refuses any other but 0 (arch/x86/kernel/ptrace.c, invalid_selector). */
+const RPL_MASK = 3n;
+const RPL_USER = 3n;
 /** user_x86_regs_mode */
 const COMPAT = 2;
 
@@ -20,20 +23,24 @@ export interface Registers {
   sigmask: bigint;
 }
 
-/** The registers of a core image. @throws CritError BAD_IMAGE, UNSUPPORTED */
-export function registersOf(core: Messages['core_entry']): Registers {
+/** The registers of a core image. @param file its name, for errors. @throws CritError BAD_IMAGE, UNSUPPORTED */
+export function registersOf(core: Messages['core_entry'], file: string): Registers {
+  const no = (what: string) => new CritError(`${file}: ${what}: not supported`, { code: 'UNSUPPORTED' });
+  const bad = (what: string) => new CritError(`${file}: thread_info${what}`, { code: 'BAD_IMAGE' });
   const info = core.thread_info;
-  if (core.mtype !== X86_64 || !info)
-    throw new CritError(`the core image is of another processor (mtype ${core.mtype})`, { code: 'UNSUPPORTED' });
-  if (info.gpregs.mode === COMPAT)
-    throw new CritError('the task runs 32-bit code: not supported', { code: 'UNSUPPORTED' });
-  if (info.fpregs.xsave?.cet?.cet)
-    throw new CritError('the task uses a shadow stack: not supported', { code: 'UNSUPPORTED' });
+  if (core.mtype !== X86_64) throw no(`the image is of another processor (mtype ${core.mtype})`);
+  if (!info) throw bad(' is missing');
+  if (info.gpregs.mode === COMPAT) throw no('the task runs 32-bit code');
+  if (info.fpregs.xsave?.cet?.cet) throw no('the task uses a shadow stack');
   const { cs, ss, fs_base, gs_base } = info.gpregs;
-  if (cs !== BigInt(USER_CS) || ss !== BigInt(USER_DS) || fs_base >= TASK_SIZE || gs_base >= TASK_SIZE)
-    throw new CritError('thread_info.gpregs: a segment (cs, ss, fs_base, gs_base) is none of user code', {
-      code: 'BAD_IMAGE',
-    });
+  if (cs !== BigInt(USER_CS)) throw bad(`.gpregs.cs: 0x${cs.toString(16)} is no segment of 64-bit user code`);
+  if (ss !== BigInt(USER_DS)) throw bad(`.gpregs.ss: 0x${ss.toString(16)} is no segment of a user stack`);
+  if (fs_base >= TASK_SIZE || gs_base >= TASK_SIZE) throw bad('.gpregs: fs_base or gs_base is no user address');
+  for (const name of ['ds', 'es', 'fs', 'gs'] as const) {
+    const selector = info.gpregs[name];
+    if (selector > 0xffffn || (selector !== 0n && (selector & RPL_MASK) !== RPL_USER))
+      throw bad(`.gpregs.${name}: 0x${selector.toString(16)} is no selector of a user segment`);
+  }
   const image = new BigUint64Array(NR_REGS);
   USER_REGS.forEach((name, i) => {
     image[i] = info.gpregs[name];
@@ -42,7 +49,7 @@ export function registersOf(core: Messages['core_entry']): Registers {
   return {
     regs,
     resume,
-    xstate: (template) => xstateOf(info.fpregs, template, xsaveLayout()),
+    xstate: (template) => xstateOf(info.fpregs, template, xsaveLayout(), file),
     sigmask: core.tc ? core.tc.blk_sigset : (core.thread_core?.blk_sigset ?? 0n),
   };
 }

@@ -83,9 +83,10 @@ export function hasTiles(xstate: Uint8Array): boolean {
 
 /**
  * The XSAVE image for a message, of the length and with the components of `template`, which is that of any thread here.
+ * @param file its name, for errors
  * @throws CritError CPU when the message holds state of a component that this processor lacks
  */
-export function xstateOf(fpregs: Fpregs, template: Uint8Array, layout: Layout): Uint8Array {
+export function xstateOf(fpregs: Fpregs, template: Uint8Array, layout: Layout, file = 'core image'): Uint8Array {
   const out = new Uint8Array(template.length);
   const view = viewOf(out);
   const there = viewOf(template);
@@ -99,8 +100,8 @@ export function xstateOf(fpregs: Fpregs, template: Uint8Array, layout: Layout): 
   // a bit that this processor does not know would be refused
   view.setUint32(FXSAVE.mxcsr, (fpregs.mxcsr & mask) >>> 0, true);
   view.setUint32(FXSAVE.mxcsrMask, mask, true);
-  setWords(view, FXSAVE.st, fpregs.st_space, NR_ST_WORDS, 'st_space');
-  setWords(view, FXSAVE.xmm, fpregs.xmm_space, NR_XMM_WORDS, 'xmm_space');
+  setWords(view, FXSAVE.st, fpregs.st_space, NR_ST_WORDS, `${file}: thread_info.fpregs.st_space`);
+  setWords(view, FXSAVE.xmm, fpregs.xmm_space, NR_XMM_WORDS, `${file}: thread_info.fpregs.xmm_space`);
   if (template.length < FXSAVE_BYTES + XSAVE_HEADER_BYTES) return out;
   // ptrace shows XCR0 in the bytes that software may use; it is not read back
   const supported = there.getBigUint64(XSTATE_XCR0_OFFSET, true);
@@ -111,13 +112,16 @@ export function xstateOf(fpregs: Fpregs, template: Uint8Array, layout: Layout): 
     const mark = 1n << BigInt(bit);
     if (!xsave || !values?.length || !(xsave.xstate_bv & mark)) continue;
     if (values.length * word < sizeBytes)
-      throw new CritError(`thread_info.fpregs.xsave.${field}: ${values.length} elements, ${sizeBytes / word} wanted`, {
-        code: 'BAD_IMAGE',
-      });
+      throw new CritError(
+        `${file}: thread_info.fpregs.xsave.${field}: ${values.length} elements, ${sizeBytes / word} wanted`,
+        {
+          code: 'BAD_IMAGE',
+        },
+      );
     const place = layout.get(bit);
     if (!(supported & mark) || place?.sizeBytes !== sizeBytes || place.offset + sizeBytes > template.length) {
       if (values.every((value) => Number(value) === 0)) continue;
-      throw new CritError(`the images hold ${feature} registers (${field}), which this processor does not have`, {
+      throw new CritError(`${file}: it holds ${feature} registers (${field}), which this processor does not have`, {
         code: 'CPU',
       });
     }
@@ -130,10 +134,8 @@ export function xstateOf(fpregs: Fpregs, template: Uint8Array, layout: Layout): 
   return out;
 }
 
-function setWords(view: DataView, offset: number, values: readonly number[] = [], count: number, field: string): void {
+function setWords(view: DataView, offset: number, values: readonly number[] = [], count: number, where: string): void {
   if (values.length < count)
-    throw new CritError(`thread_info.fpregs.${field}: ${values.length} elements, ${count} wanted`, {
-      code: 'BAD_IMAGE',
-    });
+    throw new CritError(`${where}: ${values.length} elements, ${count} wanted`, { code: 'BAD_IMAGE' });
   for (let i = 0; i < count; i++) view.setUint32(offset + i * 4, values[i]!, true);
 }
