@@ -23,6 +23,10 @@ for (const [name, what] of [
     'corners',
     'lone pages, guard pages, droppable memory, timers of libc, a job stopped by ^Z, a zombie of a dead group, files in /proc',
   ],
+  [
+    'details',
+    "a stopped process's pending signals, exit signals, names of zombies, si_fd, sealed memory, shared tables come back",
+  ],
 ] as const) {
   test(what, async () => {
     await using subject = new Subject(program(name), []);
