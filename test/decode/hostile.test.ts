@@ -379,3 +379,11 @@ test('a payload that is announced beyond the file costs no memory', () => {
     try { printImage(${JSON.stringify(file)}, () => undefined); } catch (error) { if (error.code !== 'BAD_IMAGE') throw error; }`);
   assert.ok(kib < 64 * 1024, `${kib} KiB`);
 });
+
+test('a required field that is missing is refused where a whole message is wanted, and decoded around elsewhere', () => {
+  const withoutSid = image('PSTREE', '0801 1000 1801 2801');
+  const entries = [...openImageReader(withoutSid)];
+  assert.ok(entries[0] && !('sid' in entries[0].message));
+  const error = imageErrorOf(() => [...openImageReader(withoutSid, { strict: true })]);
+  assert.match(error.message, /sid.*required/);
+});

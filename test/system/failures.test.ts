@@ -8,12 +8,14 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { program } from '../programs.js';
+import { CRIT, program } from '../programs.js';
 import { crit, sleep, Subject, type Done } from './round-trip.js';
 
 const COUNTER = ['-u', '-c', 'import time\ni = 0\nwhile True:\n    i += 1\n    print(i)\n    time.sleep(0.01)'];
@@ -403,3 +405,42 @@ for (const { name, image, change } of HOSTILE)
       assert.equal(crit('encode', '-i', json, '-o', file).status, 0);
       return undefined;
     }, /\S/));
+
+test('statistics that cannot be printed do not make a finished run a failed one', async () => {
+  await using subject = new Subject('python3', COUNTER);
+  await subject.saysMore();
+  for (const command of [`dump -t ${subject.pid}`, 'restore -d']) {
+    const line = `exec ${CRIT} ${command} -D ${subject.images} -o log --display-stats > /dev/full`;
+    const { status, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /statistics cannot be written/);
+    for (let i = 0; i < 500 && command !== 'restore -d' && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);
+  }
+  await subject.saysMore();
+  subject.passed();
+});
+
+test('zombies that are waited for as soon as the tree runs again are no failure', async () => {
+  const reaper =
+    'import os\nwhile True:\n    pid = os.fork()\n    pid or os._exit(0)\n    os.waitpid(pid, 0)\n    print(1)';
+  await using subject = new Subject('python3', ['-u', '-c', reaper]);
+  await subject.saysMore();
+  for (let i = 0; i < 10; i++) await subject.dump('-R');
+  subject.passed();
+});
+
+test('a pidfile is made, for the user alone, and never written over', async () => {
+  await using subject = new Subject('python3', COUNTER);
+  await subject.saysMore();
+  await subject.dump();
+  const pidfile = path.join(subject.dir, 'pid');
+  symlinkSync(path.join(subject.dir, 'nowhere'), pidfile);
+  refused(crit('restore', '-d', '-D', subject.images, '-o', 'log', '--pidfile', pidfile), /pidfile .* exists already/);
+  rmSync(pidfile);
+  refused(crit('restore', '-d', '-D', subject.images, '-o', 'log', '--pidfile', '/no/where'), /pidfile .* \/no/);
+  subject.restore('--pidfile', pidfile);
+  assert.equal(readFileSync(pidfile, 'utf8'), String(subject.pid));
+  assert.equal(statSync(pidfile).mode & 0o777, 0o600);
+  await subject.saysMore();
+  subject.passed();
+});
