@@ -39,28 +39,36 @@ const FOR_CHILDREN = [
 const LINK_BYTES = 48;
 
 /** Adds the question what a link of a task's /proc/TID/ns says; undefined where this kernel has no such namespaces. */
-function askLink(b: Batch, tid: number | 'self', name: string): () => string | undefined {
+function askLink(b: Batch, tid: number, name: string): () => string | undefined {
   const out = b.out(LINK_BYTES);
   const length = b.tryCall('readlink', `/proc/${tid}/ns/${name}`, out, LINK_BYTES);
   return () => (length.value < 0 ? undefined : out.text(length.value));
 }
 
-function askLinks(b: Batch, tid: number | 'self'): () => (string | undefined)[] {
-  b.reserve(NAMESPACES.length + FOR_CHILDREN.length, (NAMESPACES.length + FOR_CHILDREN.length) * 2 * LINK_BYTES);
-  const links = [...NAMESPACES, ...FOR_CHILDREN].map(([name]) => askLink(b, tid, name));
-  return () => links.map((link) => link());
+const LINKS: readonly string[] = [...NAMESPACES, ...FOR_CHILDREN].map(([name]) => name);
+/** What all threads of a process have in common: only the single thread of one can change it. */
+const OF_THE_PROCESS: ReadonlySet<string> = new Set(['pid', 'user', 'time']);
+
+function askLinks(b: Batch, { pid, tid }: { pid: number; tid: number }): () => (string | undefined)[] {
+  b.reserve(LINKS.length, LINKS.length * 2 * LINK_BYTES);
+  const links = LINKS.map((name) => (pid !== tid && OF_THE_PROCESS.has(name) ? undefined : askLink(b, tid, name)));
+  return () => links.map((link) => link?.());
 }
 
+let ours: (string | undefined)[] | undefined;
+
 /**
- * Threads may each be in namespaces of their own (setns(2)): all are asked, 10 system calls of crit's each, in batches.
+ * Threads may each be in namespaces of their own (setns(2)): all are asked, 7 to 10 system calls of crit's each, in
+ * batches.
  * @throws CritError UNSUPPORTED when a process is not in crit's namespaces
  */
 export function checkNamespaces(tasks: readonly { pid: number; threads: readonly { tid: number }[] }[]): void {
   const threads = tasks.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid })));
-  const [ours, ...links] = askAll(['self' as const, ...threads.map(({ tid }) => tid)], askLinks);
+  const self = (ours ??= [...askAll([{ pid: process.pid, tid: process.pid }], askLinks)][0]!);
+  const links = [...askAll(threads, askLinks)];
   threads.forEach(({ pid, tid }, i) => {
     const theirs = links[i]!;
-    const at = theirs.findIndex((link, k) => link !== undefined && ours![k] !== undefined && link !== ours![k]);
+    const at = theirs.findIndex((link, k) => link !== undefined && self[k] !== undefined && link !== self[k]);
     if (at < 0) return;
     const who = tid === pid ? `process ${pid}` : `thread ${tid} of process ${pid}`;
     const kind = NAMESPACES[at];

@@ -1,5 +1,4 @@
 import type { Batch } from '../task/batch.js';
-import type { Borrowed } from '../task/borrow.js';
 import type { Puppet } from '../task/puppet.js';
 import type { PageRun } from './pages.js';
 import { pieces } from './pages.js';
@@ -10,32 +9,6 @@ const PIECE = 1 << 20;
 const IOV_MAX = 1024;
 /** So much is written between two reports of progress. */
 const REPORT_BYTES = 256 << 20;
-
-/**
- * Has a task copy runs into the room that it shares with crit (process_vm_readv(2) of itself: a bad page is an error,
- * not a signal), while crit goes on with other things.
- * @returns waits for the copy; undefined when it did not come about. Undefined itself where that cannot be
- */
-export function copyToRoom(
-  borrowed: Borrowed,
-  runs: readonly PageRun[],
-  sizeBytes: number,
-): (() => Buffer | undefined) | undefined {
-  const { address, bytes } = borrowed.room;
-  if (sizeBytes > bytes.length || runs.length > IOV_MAX || !runs.every((run) => run.readable)) return undefined;
-  const b = borrowed.puppet.batch();
-  const words = [address, sizeBytes, ...runs.flatMap((run) => [run.address, run.sizeBytes])];
-  const iov = new BigUint64Array(words.map(BigInt));
-  b.reserve(2, iov.byteLength + 16);
-  const from = b.bytes(new Uint8Array(iov.buffer));
-  const self = b.call('getpid');
-  const got = b.tryCall('process_vm_readv', self, from, 1, from.address + 16, runs.length, 0);
-  b.submit();
-  return () => {
-    b.run();
-    return got.value === sizeBytes ? bytes.subarray(0, sizeBytes) : undefined;
-  };
-}
 
 /**
  * Writes runs into a pages image from inside a task: each byte is copied once, from its page to the page cache. `fd` is

@@ -121,20 +121,24 @@ let outside: Buffer | undefined;
 /**
  * Copies runs from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for
  * what the task itself may not read. For small tasks: nothing has to be brought into the task.
+ * @param put is told the pieces and their offsets in the pages image
+ * @param into room for all of the pages image, which is read in place; without it each piece is gone with the next
  */
 export function copyFromOutside(
   pid: number,
   runs: readonly PageRun[],
   put: (bytes: Uint8Array, offset: number) => void,
   want: (run: PageRun) => boolean = () => true,
+  into?: Buffer,
 ): void {
-  const buffer = (outside ??= Buffer.allocUnsafeSlow(PIECE));
+  const window = () => into?.subarray(offset) ?? (outside ??= Buffer.allocUnsafeSlow(PIECE));
   let mem: number | undefined;
   let ranges: Range[] = [];
   let filled = 0;
   let offset = 0;
   const flush = () => {
     if (filled === 0) return;
+    const buffer = window();
     let got = 0;
     while (got < filled) {
       const n = readRanges(pid, ranges, buffer.subarray(got, filled));
@@ -160,6 +164,7 @@ export function copyFromOutside(
         flush();
         offset = piece.offset;
         mem ??= openSync(`/proc/${pid}/mem`, 'r');
+        const buffer = window();
         let got = 0;
         while (got < piece.sizeBytes) {
           const n = readSync(mem, buffer, got, piece.sizeBytes - got, BigInt(piece.address + got) as unknown as number);

@@ -7,7 +7,7 @@ import { snapshot } from '../task/snapshot.js';
 import type { DumpContext } from './context.js';
 import type { ImageSink } from './image-sink.js';
 import { PageScanner } from './page-scan.js';
-import { copyToRoom, startWriting, writeFromInside } from './pages-inside.js';
+import { startWriting, writeFromInside } from './pages-inside.js';
 import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, writing, type PageRun } from './pages.js';
 import type { Task } from './task.js';
 
@@ -17,15 +17,24 @@ const HELD_BYTES = 8 << 20;
 const GIVE_BYTES = 256 << 10;
 const PR_GET_CHILD_SUBREAPER = 37;
 
+let touched = Buffer.alloc(0);
+
+/**
+ * Makes room for what will be held: memory that is touched for the first time costs a page fault a page, which must not
+ * fall into the stop (2 to 16 us each on a virtual machine).
+ */
+export function prepareRoom(sizeBytes: number): void {
+  touched = Buffer.allocUnsafeSlow(Math.min(sizeBytes, HELD_BYTES)).fill(0);
+}
+
 /** Bytes of all runs. */
 export function bytesOf(runs: readonly PageRun[]): number {
   return runs.reduce((sum, run) => sum + run.sizeBytes, 0);
 }
 
 /**
- * Takes the pages of stopped tasks. Those of small tasks are copied into memory, by themselves and while crit does other
- * things if they can, and written by `finish`, when the tree runs again. When that is too much, tasks write theirs from
- * inside, also while crit does other things. Large tasks do in any case; one that is to run on is copied by fork instead, what the fork
+ * Takes the pages of stopped tasks. Those of small tasks are copied into memory and written by `finish`, when the tree runs
+ * again. When that is too much, tasks write theirs from inside, while crit does other things. Large tasks do in any case; one that is to run on is copied by fork instead, what the fork
  * does not carry is written at once, and `finish` writes the rest out of the copy.
  */
 export class TaskPages implements Disposable {
@@ -33,6 +42,7 @@ export class TaskPages implements Disposable {
   readonly #images: ImageSink;
   readonly #tasks: Task[] = [];
   #held = 0;
+  #taken = 0;
 
   constructor(ctx: DumpContext, images: ImageSink) {
     this.#ctx = ctx;
@@ -54,7 +64,6 @@ export class TaskPages implements Disposable {
       return;
     }
     this.#held += size;
-    task.copied = copyToRoom(task.borrowed, task.runs, size);
   }
 
   /** Many tasks write their pages side by side, while crit goes on asking. */
@@ -95,11 +104,14 @@ export class TaskPages implements Disposable {
     }
     const size = bytesOf(task.runs);
     if (task.held) {
-      task.bytes = task.copied?.();
-      if (task.bytes) return;
-      const bytes = Buffer.allocUnsafeSlow(size);
-      copyFromOutside(task.pid, task.runs, (piece, offset) => bytes.set(piece, offset));
-      task.bytes = bytes;
+      task.bytes = this.#room(size);
+      copyFromOutside(
+        task.pid,
+        task.runs,
+        () => undefined,
+        () => true,
+        task.bytes,
+      );
       return;
     }
     const { fd, file } = this.#images.create('PAGES', task.pagesId);
@@ -133,6 +145,13 @@ export class TaskPages implements Disposable {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** Memory that is held until the tree runs again. */
+  #room(sizeBytes: number): Buffer {
+    const begin = this.#taken;
+    this.#taken += sizeBytes;
+    return this.#taken <= touched.length ? touched.subarray(begin, this.#taken) : Buffer.allocUnsafeSlow(sizeBytes);
   }
 
   #report(task: Task, sizeBytes: number): (done: number) => void {

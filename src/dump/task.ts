@@ -6,7 +6,7 @@ import type { Puppet } from '../task/puppet.js';
 import { SNAPSHOT_RINGS } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
-import { INSIDE_BYTES, type GuardRange, type PageRun } from './pages.js';
+import type { GuardRange, PageRun } from './pages.js';
 import { peekThread, type PeekedThread } from './peek.js';
 import type { DumpVma } from './vmas.js';
 
@@ -25,9 +25,8 @@ export class Task implements DumpTask {
   runs: PageRun[] = [];
   guards: GuardRange[] = [];
   pagesId = 0;
-  /** The pages of a small task are held in memory until they are written; `copied` waits for the task's own copy. */
+  /** The pages of a small task are held in memory until they are written. */
   held = false;
-  copied: (() => Buffer | undefined) | undefined;
   bytes: Buffer | undefined;
   /** A copy of a large task that its pages are written from while it runs on, and its descriptor of the pages image. */
   copy: Puppet | undefined;
@@ -45,10 +44,12 @@ export class Task implements DumpTask {
     this.peeked = this.threads.map((thread, i) => peekThread(frozen.pid, thread, i === 0));
     this.status = this.peeked[0]!.status;
     this.maps = readMaps(frozen.pid);
-    this.borrowed = Borrowed.of(frozen.pid, this.threads, this.maps.map(borrowMapping), {
-      rings: leaveRunning ? SNAPSHOT_RINGS : [],
-      roomBytes: INSIDE_BYTES,
-    });
+    this.borrowed = Borrowed.of(
+      frozen.pid,
+      this.threads,
+      this.maps.map(borrowMapping),
+      leaveRunning ? SNAPSHOT_RINGS : [],
+    );
   }
 
   get puppet(): Puppet {

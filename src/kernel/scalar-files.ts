@@ -40,6 +40,12 @@ export function readCoredumpFilter(pid: number): number | undefined {
   return text ? Number.parseInt(text, 16) : undefined;
 }
 
+/** Pages in memory that belong to no file and no shared memory object: resident less shared of proc_pid_statm(5). */
+export function readAnonymousPages(pid: number): number {
+  const [, resident = 0, shared = 0] = readProcText(pid, 'statm').split(' ').map(Number);
+  return Math.max(0, resident - shared);
+}
+
 /** Nice value of the autogroup (sched(7)); undefined without one. */
 export function readAutogroupNice(pid: number): number | undefined {
   const m = /nice (-?\d+)/.exec(readProcText(pid, 'autogroup'));

@@ -43,14 +43,6 @@ export interface BorrowMapping {
   name: string;
 }
 
-/** What else the area of a borrowed process is to hold. */
-export interface BorrowSpace {
-  /** For a snapshot child. */
-  rings?: readonly RingShape[];
-  /** For what the process copies for crit, bytes; less, or nothing, where its limits forbid more. */
-  roomBytes?: number;
-}
-
 /** One thread of a borrowed process: what it was, so that it becomes that again. */
 export class BorrowedThread {
   readonly tracee: Tracee;
@@ -118,7 +110,6 @@ export class Borrowed implements Disposable {
   readonly #scratch: number;
   readonly #frameRoom: number;
   readonly #roomy: boolean;
-  readonly #roomBytes: number;
   /** Those that run the blob beside the leader. */
   readonly #others = new Set<BorrowedThread>();
   #released = false;
@@ -131,7 +122,6 @@ export class Borrowed implements Disposable {
     roomy: boolean,
     ring: Ring,
     scratch: number,
-    roomBytes: number,
   ) {
     this.pid = pid;
     this.area = area;
@@ -140,7 +130,6 @@ export class Borrowed implements Disposable {
     this.#roomy = roomy;
     this.#ring = ring;
     this.#scratch = scratch;
-    this.#roomBytes = roomBytes;
     this.#frameRoom = this.#scratch + PAGE;
     this.puppet = new Puppet(ring, pid, threads[0]!.tracee);
   }
@@ -150,9 +139,9 @@ export class Borrowed implements Disposable {
     pid: number,
     threads: readonly BorrowedThread[],
     mappings: readonly BorrowMapping[],
-    space: BorrowSpace = {},
+    rings: readonly RingShape[] = [],
   ): Borrowed {
-    const shapes = [WIDE, ...(space.rings ?? []), ...threads.slice(1).map(() => SLIM)];
+    const shapes = [WIDE, ...rings, ...threads.slice(1).map(() => SLIM)];
     const gadgets = findGadgets(pid, executableMappings(mappings));
     if (!gadgets)
       throw new CritError(
@@ -161,8 +150,7 @@ export class Borrowed implements Disposable {
       );
     const roomy = gadgets.restorer !== undefined && threads.every((t) => hasRoom(t, mappings));
     const framesInArea = roomy ? 0 : threads.reduce((sum, t) => sum + roundPage(frameBytes(t.xstate) + 64), 0);
-    let roomBytes = roundPage(space.roomBytes ?? 0);
-    let size = areaBytes(shapes) + PAGE + framesInArea + roomBytes;
+    const size = areaBytes(shapes) + PAGE + framesInArea;
     const base = findHole(mappings, size);
     const main = threads[0]!;
     // 1, 2
@@ -171,13 +159,7 @@ export class Borrowed implements Disposable {
     let area: Area;
     try {
       // 3
-      const map = () => steppedCall(main, gadgets, 'mmap', [base, size, PROT_RWX, MAP_AREA, -1, 0]);
-      let mapped = map();
-      if (mapped === -ENOMEM && roomBytes > 0) {
-        size -= roomBytes;
-        roomBytes = 0;
-        mapped = map();
-      }
+      const mapped = steppedCall(main, gadgets, 'mmap', [base, size, PROT_RWX, MAP_AREA, -1, 0]);
       if (mapped !== base) throw refusedRoom(pid, base, size, -mapped);
       const fd = openSync(`/proc/${pid}/map_files/${base.toString(16)}-${(base + size).toString(16)}`, 'r+');
       try {
@@ -191,7 +173,7 @@ export class Borrowed implements Disposable {
       throw error;
     }
     const ring = area.ring(WIDE);
-    const borrowed = new Borrowed(pid, area, threads, gadgets, roomy, ring, areaBytes(shapes), roomBytes);
+    const borrowed = new Borrowed(pid, area, threads, gadgets, roomy, ring, areaBytes(shapes));
     borrowed.#start();
     return borrowed;
   }
@@ -280,12 +262,6 @@ export class Borrowed implements Disposable {
     if (sizeBytes > STABLE_BYTES) throw new RangeError(`${sizeBytes} stable bytes do not fit`);
     const at = this.#scratch + PAGE / 2;
     return { address: this.area.base + at, view: new DataView(this.area.buffer, at, sizeBytes) };
-  }
-
-  /** Room in the area: an address in the process, the same bytes here. */
-  get room(): { address: number; bytes: Buffer } {
-    const at = this.area.sizeBytes - this.#roomBytes;
-    return { address: this.area.base + at, bytes: Buffer.from(this.area.buffer, at, this.#roomBytes) };
   }
 
   /** A further ring in the area, for a snapshot child. */
