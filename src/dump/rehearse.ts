@@ -4,7 +4,7 @@ import { CritError } from '../image/errors.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { errnoName } from '../kernel/errno.js';
 import { readFds } from '../kernel/fd-links.js';
-import { readMapRanges } from '../kernel/maps.js';
+import { readMapRanges, readMaps } from '../kernel/maps.js';
 import { readAnonymousPages } from '../kernel/scalar-files.js';
 import { readChildren } from '../kernel/tasks.js';
 import { addon, nativeFile } from '../native/addon.js';
@@ -75,7 +75,9 @@ function tidyUp(): void {
 
 /** So many descriptors are worth the compiler's time before the stop. */
 const MANY_FDS = 256;
-/** So many are worth being compared before it. */
+/** So many mappings are worth it too. */
+const MANY_MAPPINGS = 512;
+/** So many descriptors are worth being compared before it. */
 const SOME_FDS = 32;
 
 /**
@@ -85,10 +87,13 @@ const SOME_FDS = 32;
 export function lookAhead(pid: number): FdRanks {
   const ranks = new FdRanks();
   let anonymousPages = 0;
+  let warmed = false;
   const visit = (at: number, depth: number) => {
     try {
       anonymousPages += readAnonymousPages(at);
       const maps = readMapRanges(at);
+      // What reads thousands of them is worth being compiled.
+      if (maps.length >= MANY_MAPPINGS && !warmed) warmed = readMaps(at).length > 0;
       findGadgets(at, executableMappings(maps.map(borrowMapping)));
       lookAtMappedFiles(at, maps);
       const fds = readFds(at);
