@@ -28,6 +28,7 @@ async function dispatch(argv: readonly string[], invokedAs: string): Promise<num
 /** Errors of the file system that the caller can do something about; the message names the file. */
 function systemErrorLine(error: NodeJS.ErrnoException): string | undefined {
   if (error.code === undefined || error.syscall === undefined) return undefined;
+  if (error.syscall === 'uv_cwd') return 'the current directory does not exist any more: go to another one';
   const WHY: Readonly<Record<string, string>> = {
     ENOENT: 'there is no such file or directory',
     EACCES: 'permission denied',
@@ -38,6 +39,7 @@ function systemErrorLine(error: NodeJS.ErrnoException): string | undefined {
     EROFS: 'the file system is read-only',
     EMFILE: 'too many open files',
     ELOOP: 'too many symbolic links',
+    EFBIG: 'larger than a file may be (ulimit -f)',
   };
   const where = error.path === undefined ? '' : `${error.path}: `;
   return `${where}${WHY[error.code] ?? `${error.syscall}: ${error.code}`}`;

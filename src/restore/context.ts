@@ -16,7 +16,6 @@ export interface RestoreOptions {
   evasiveDevices: boolean;
   /** Program and arguments that crit becomes once the tree runs (--exec-cmd). */
   execCmd: readonly string[] | undefined;
-  dryRun: boolean;
   action: (name: string) => void;
 }
 

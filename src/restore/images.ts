@@ -84,6 +84,11 @@ export class Images {
       cores.push(core);
       const state = core.tc?.task_state;
       if (state === TASK.ZOMBIE || state === TASK.DEAD) zombies.add(pid);
+      else if (state !== TASK.ALIVE && state !== TASK.STOPPED)
+        throw new CritError(
+          `${imageFileName('CORE', pid)}: tc.task_state: ${state === undefined ? 'missing' : `${state} is no state that a dump leaves a task in`}`,
+          { code: 'BAD_IMAGE' },
+        );
     }
     const tree = readTree(entries, zombies);
     this.tasks = tree.map((t, i) => new Task(dir, t, entries[i]!, cores[i]!));

@@ -60,7 +60,7 @@ function restoreOomScore(pid: number, wanted: number | undefined): void {
     // 0 was nobody's wish: what crit was given then holds for the task too
     if (wanted === 0) return;
     throw new CritError(
-      `process ${pid}: setting oom_score_adj to ${wanted}: ${(error as NodeJS.ErrnoException).code ?? 'failed'} (lowering it needs CAP_SYS_RESOURCE)`,
+      `process ${pid}: setting oom_score_adj to ${wanted}: ${(error as NodeJS.ErrnoException).code ?? 'failed'} (it is -1000 to 1000; lowering it needs CAP_SYS_RESOURCE)`,
       { code: 'OOM_SCORE', cause: error },
     );
   }

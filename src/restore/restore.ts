@@ -47,13 +47,14 @@ export interface RestoreResult {
   rootPid: number;
 }
 
+/** What a restore would do, in words; the images are read and checked, nothing is started. @throws CritError */
+export function plan(options: RestoreOptions, log: Log): string[] {
+  return describe(new Images(options, log));
+}
+
 /** Brings a dumped tree back: all of it, or nothing. @throws CritError */
 export function restore(options: RestoreOptions, log: Log, stats: Stats): RestoreResult {
   const images = new Images(options, log);
-  if (options.dryRun) {
-    for (const line of describe(images)) process.stdout.write(`${line}\n`);
-    return { rootPid: images.root.pid };
-  }
   options.action('pre-restore');
   const forking = stats.phase('forking_time');
   const restoring = stats.phase('restore_time');

@@ -16,6 +16,7 @@ export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return `internal error: ${String(error)}`;
   // "ENOENT: no such file or directory, open '...'" names the file and the reason
   const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === 'EFBIG') return `${error.message}: larger than a file of crit's may be (ulimit -f)`;
   return code !== undefined && syscall !== undefined ? error.message : `internal error: ${error.message}`;
 }
 

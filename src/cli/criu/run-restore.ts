@@ -8,8 +8,8 @@ import { SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGSET_BYTES, SIGTERM, SIGUSR1, SIGUS
 import { __WALL } from '../../kernel/wait.js';
 import { sysRaw } from '../../native/sys.js';
 import { readImage } from '../../decode/image-reader.js';
-import { restore } from '../../restore/restore.js';
-import { warn } from '../stdout.js';
+import { plan, restore } from '../../restore/restore.js';
+import { print, warn } from '../stdout.js';
 import { actionScripts, spawner } from './action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from './directories.js';
 import { errorText } from './error-text.js';
@@ -78,26 +78,25 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
       if (settings.execCmd) checkCommand(settings.execCmd);
     }
     const whole = nowMs();
-    restore(
-      {
-        imagesDir,
-        shellJob: settings.shellJob,
-        detached: settings.detached,
-        sibling: settings.sibling,
-        leaveStopped: settings.finalState === 'stopped',
-        pidfile: settings.pidfile,
-        linkRemap: settings.linkRemap,
-        evasiveDevices: settings.evasiveDevices,
-        execCmd: settings.execCmd,
-        dryRun: settings.dryRun,
-        action: actionScripts(settings.scripts, spawn, imagesDir, rootPid(imagesDir, log), log, () => {
-          stats.checkpoint();
-        }),
-      },
-      log,
-      stats,
-    );
-    if (settings.dryRun) return;
+    const options = {
+      imagesDir,
+      shellJob: settings.shellJob,
+      detached: settings.detached,
+      sibling: settings.sibling,
+      leaveStopped: settings.finalState === 'stopped',
+      pidfile: settings.pidfile,
+      linkRemap: settings.linkRemap,
+      evasiveDevices: settings.evasiveDevices,
+      execCmd: settings.execCmd,
+      action: actionScripts(settings.scripts, spawn, imagesDir, rootPid(imagesDir, log), log, () => {
+        stats.checkpoint();
+      }),
+    };
+    if (settings.dryRun) {
+      for (const line of plan(options, log)) print(`${line}\n`);
+      return;
+    }
+    restore(options, log, stats);
     writeStats('restore', stats, settings.displayStats, log);
     log.info(`the whole restore: ${Math.round((nowMs() - whole) * 1000)} us`);
     if (settings.detached || settings.execCmd) return;
