@@ -1,5 +1,5 @@
 import { SO_PEEK_OFF, SOL_SOCKET } from '../../kernel/socket.js';
-import { sys } from '../../native/sys.js';
+import { sys, SysError } from '../../native/sys.js';
 import { CURE } from '../../task/borrow.js';
 import { giveFd } from '../../task/descriptors.js';
 import { RemoteError } from '../../task/remote-error.js';
@@ -41,10 +41,10 @@ function give(file: Description, own: number): number {
   try {
     return giveFd(file.task.borrowed, own);
   } catch (error) {
-    if (!(error instanceof RemoteError)) throw error;
+    if (!(error instanceof RemoteError || error instanceof SysError)) throw error;
     throw unsupported(
       file,
-      `a unix socket with messages in its queue, and the process has no room for a descriptor (${error.message})`,
+      `a unix socket with messages in its queue, of which the process cannot take a descriptor (${error.message}),`,
     );
   }
 }
