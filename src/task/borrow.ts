@@ -4,7 +4,7 @@ import { Area, areaBytes, SLIM, WIDE, type RingShape } from './area.js';
 import { buildFrame, frameBytes } from './arch/x86_64/sigframe.js';
 import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
 import * as L from './generated/layout.js';
-import type { Batch } from './batch.js';
+import type { Batch, Load } from './batch.js';
 import { Puppet } from './puppet.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import { RemoteError } from './remote-error.js';
@@ -31,6 +31,11 @@ const ARGUMENTS = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9];
 const FUTEX_WAKE_OP = 5;
 const MINUS_ONE = 0x10fff000;
 const INT_MAX = 0x7fffffff;
+/** What a place without a cure calls. */
+const NOTHING = SYSCALLS.getpid;
+
+/** Places of what a puppet does before it leaves because crit died, in this order. */
+export const CURE = { peekOffset: 0, given: 1, oneEnd: 2, otherEnd: 3 } as const;
 
 /** A mapping of the task, as much as borrowing needs to know. */
 export interface BorrowMapping {
@@ -180,6 +185,8 @@ export class Borrowed implements Disposable {
 
   #start(): void {
     const main = this.threads[0]!;
+    for (let place = 0; place < L.NR_CURE_OPS; place++) this.clearCure(place);
+    this.#ring.set(L.RING_NR_CURE, L.NR_CURE_OPS);
     const stackHome = main.home;
     if (!this.#roomy) this.#areaFrame(main, 0);
     this.#ring.set64(L.RING_INSIDE_PTR, this.area.base + L.AREA_INSIDE);
@@ -257,10 +264,10 @@ export class Borrowed implements Disposable {
     if (this.#roomy) this.area.u32[L.AREA_INSIDE >>> 2]! += by;
   }
 
-  /** Bytes of the area that no batch reuses, for what a cure must find: at most 512. */
-  stable(sizeBytes: number): { address: number; view: DataView } {
-    if (sizeBytes > STABLE_BYTES) throw new RangeError(`${sizeBytes} stable bytes do not fit`);
-    const at = this.#scratch + PAGE / 2;
+  /** Bytes of the area that no batch reuses, for what a cure must find: 512 in all. */
+  stable(sizeBytes: number, offset = 0): { address: number; view: DataView } {
+    if (offset + sizeBytes > STABLE_BYTES) throw new RangeError(`${sizeBytes} stable bytes do not fit`);
+    const at = this.#scratch + PAGE / 2 + offset;
     return { address: this.area.base + at, view: new DataView(this.area.buffer, at, sizeBytes) };
   }
 
@@ -269,18 +276,31 @@ export class Borrowed implements Disposable {
     return this.area.ring(shape);
   }
 
-  /** Descriptors (addresses of ints in the area, -1 for none) that the puppet closes before it leaves because crit died. */
-  setCure(fdWords: readonly number[]): void {
-    const u32 = this.area.u32;
-    fdWords.slice(0, L.NR_CURE_OPS).forEach((address, i) => {
-      const at = (this.#ring.cureOffset + i * L.OP_SIZE) >>> 2;
-      u32.fill(0, at, at + L.OP_SIZE / 4);
-      u32[at] = SYSCALLS.close;
-      u32[at + 1] = L.ARG_LOAD32 | L.CTL_CONTINUE;
-      u32[at + 2] = address >>> 0;
-      u32[at + 3] = Math.floor(address / 2 ** 32);
+  /**
+   * Has the puppet make a call before it leaves because crit died.
+   * @param place of CURE; what stood there is replaced
+   */
+  setCure(place: number, name: SyscallName, ...args: (number | Load)[]): void {
+    this.clearCure(place);
+    const at = this.#cureAt(place);
+    let kinds: number = L.CTL_CONTINUE;
+    args.forEach((arg, i) => {
+      const value = typeof arg === 'number' ? arg : arg.address;
+      if (typeof arg !== 'number') kinds |= arg.kind << (2 * i);
+      this.area.u32[at + (L.OP_ARGS >>> 2) + 2 * i] = value >>> 0;
+      this.area.u32[at + (L.OP_ARGS >>> 2) + 2 * i + 1] = Math.floor(value / 2 ** 32);
     });
-    this.#ring.set(L.RING_NR_CURE, Math.min(fdWords.length, L.NR_CURE_OPS));
+    this.area.u32[at + 1] = kinds;
+    // crit may die between any two stores: this one makes it a call
+    Atomics.store(this.area.u32, at, SYSCALLS[name]);
+  }
+
+  clearCure(place: number): void {
+    Atomics.store(this.area.u32, this.#cureAt(place), NOTHING);
+  }
+
+  #cureAt(place: number): number {
+    return (this.#ring.cureOffset + place * L.OP_SIZE) >>> 2;
   }
 
   /**

@@ -17,7 +17,7 @@ const CRIU = process.env['CRIU'];
 const NAMES =
   `loop mem_anon mem_cow mem_file mem_lock mem_shared_tree mem_sparse mem_vmas memfd threads tree tree_orphan
 stopped signals itimers posix_timers posix_timer_overrun timerfd timerfd_unread eventfd_64bit eventfd_semaphore
-eventfd_signalfd epoll unix_pair pipes pipe_packet fifo files dirs ghost link_remap cwd_deleted chroot exe exe_deleted
+eventfd_signalfd epoll unix_pair unix_scm pipes pipe_packet fifo files dirs ghost link_remap cwd_deleted chroot exe exe_deleted
 fds2000 shared_fds shared_fs fpu rseq rseq_libc rlimits creds creds_caps prctl oom_adj timerslack`.split(/\s+/);
 
 /** What CRIU 4.2 itself loses or refuses. */

@@ -13,7 +13,7 @@ import type { DumpContext, DumpTask, OutEntry } from '../context.js';
 import type { MappedFile } from '../vmas.js';
 import type { Description } from './description.js';
 import type { FdRanks } from './fd-ranks.js';
-import { DescriptorReader, type DescriptorTarget } from './descriptor-reader.js';
+import { DescriptorReader } from './descriptor-reader.js';
 import { readLink, statPath, type FileStat } from './file-stat.js';
 import type { Files } from './files.js';
 import { KernelOrder, sameObject } from './kernel-order.js';
@@ -29,6 +29,8 @@ import { unsupported } from './unsupported.js';
 const FIRST_ID = 2;
 /** Major number of /dev/null and /dev/zero, the devices that may be mapped. */
 const MEM_MAJOR = 1;
+/** Names of files that are there while a process is. */
+const OF_PROCESS = /^\/proc\/\d/;
 
 interface Table {
   id: number;
@@ -46,7 +48,7 @@ interface Context {
 
 /**
  * The descriptors of the tree, and its places in file systems. Everything is asked from outside, while the tree stands:
- * /proc, pidfd_getfd(2) and kcmp(2); only queues of unix sockets need a batch in the task.
+ * /proc, pidfd_getfd(2) and kcmp(2).
  *
  * Cost: 9 system calls of crit's a descriptor and two kcmp where many are alike, which were
  * sorted before the stop (log2(n) kcmp where they were not); 4 calls for one that the parent process
@@ -62,6 +64,8 @@ export class DumpFiles implements Disposable {
   readonly #memory = new SharedMemoryObjects();
   readonly #readers = new Map<number, DescriptorReader>();
   readonly #descriptions: Description[] = [];
+  /** crit's own descriptors of descriptions that are only in flight. */
+  readonly #caught: number[] = [];
   readonly #byKey = new Map<string, KernelOrder<Description>>();
   readonly #tables = new Map<number, Table>();
   readonly #tableOrder = new KernelOrder<Table>(sameObject(KCMP_FILES));
@@ -70,6 +74,7 @@ export class DumpFiles implements Disposable {
   /** Ids of files that mappings, exe links and directories refer to. */
   readonly #special = new Map<string, MappedFile>();
   readonly #once = new Set<string>();
+  readonly #whenListed: (() => void)[] = [];
   readonly #whenKnown: (() => void)[] = [];
   readonly #finally: (() => void)[] = [];
   readonly #sink: Files;
@@ -95,11 +100,13 @@ export class DumpFiles implements Disposable {
       nameOf: (id, file) => this.#names.nameOf(id, file),
       addRegular: (file, flags, pos, fown) => this.#addRegular(file, flags, pos, fown),
       memfdInode: (name, stat, fd) => this.#memory.add(name, stat, fd),
-      take: (file) => this.#reader(file.task.pid).take(file.fd),
-      use: (file, work) => this.#reader(file.task.pid).use(file.fd, work),
+      take: (file) => this.#reader(file.at.pid).take(file.at.fd),
+      use: (file, work) => this.#reader(file.at.pid).use(file.at.fd, work),
+      inFlight: (socket, own) => this.#inFlight(socket, own),
       tableOf: (file) => this.#tables.get(file.task.pid)!.byFd,
       descriptions: this.#descriptions,
       once: (key) => this.#once.has(key) || !this.#once.add(key),
+      whenListed: (action) => this.#whenListed.push(action),
       whenKnown: (action) => this.#whenKnown.push(action),
       finally: (action) => this.#finally.push(action),
     };
@@ -144,9 +151,12 @@ export class DumpFiles implements Disposable {
     const parent = this.#tables.get(task.frozen.ppid);
     const reader = this.#reader(pid);
     for (const { fd, info, inherited, target } of reader.look(readFds(pid), parent?.pid)) {
+      const where = `process ${pid}, descriptor ${fd}`;
       if (info.lines.length > 0 && fdLocks(info).length > 0)
-        throw unsupported({ task, fd, link: readLink(`/proc/${pid}/fd/${fd}`) }, 'a lock on a file');
-      const file = inherited ? parent!.byFd.get(fd)! : this.#describe(task, fd, info, target());
+        throw unsupported({ where, link: readLink(`/proc/${pid}/fd/${fd}`) }, 'a lock on a file');
+      const file = inherited
+        ? parent!.byFd.get(fd)!
+        : this.#describe({ task, fd, inFlight: false, at: { pid, fd }, where, info, ...target() });
       table.byFd.set(fd, file);
       table.entries.push({
         id: file.id,
@@ -163,17 +173,19 @@ export class DumpFiles implements Disposable {
   }
 
   /** The description behind a descriptor: one that is known, or a new one. */
-  #describe(task: DumpTask, fd: number, info: Description['info'], target: DescriptorTarget): Description {
-    const { stat } = target;
+  #describe(found: Omit<Description, 'id'>): Description {
+    const { stat, info } = found;
     const key = `${stat.dev}:${stat.ino}:${info.pos}:${info.flags}`;
     let alike = this.#byKey.get(key);
     if (!alike)
       this.#byKey.set(
         key,
-        (alike = new KernelOrder<Description>((a, b) => sysRaw('kcmp', a.task.pid, b.task.pid, KCMP_FILE, a.fd, b.fd))),
+        (alike = new KernelOrder<Description>(({ at: a }, { at: b }) =>
+          sysRaw('kcmp', a.pid, b.pid, KCMP_FILE, a.fd, b.fd),
+        )),
       );
-    const file: Description = { id: this.#nextId, task, fd, info, ...target };
-    const known = alike.findOrAdd(file, this.#fdRanks.of(task.pid, fd));
+    const file: Description = { id: this.#nextId, ...found };
+    const known = alike.findOrAdd(file, this.#fdRanks.of(file.at.pid, file.at.fd));
     if (known) return known;
     this.#nextId++;
     const kind = kindOf(file);
@@ -183,6 +195,37 @@ export class DumpFiles implements Disposable {
     this.#files.push(entry);
     Object.assign(entry, kind.describe(file, this.#sink));
     return file;
+  }
+
+  /** The id of what was in flight: of a description that is open in the tree too, or of a new one. */
+  #inFlight(socket: Description, own: number): number {
+    this.#caught.push(own);
+    const [looked] = [...this.#reader(process.pid).look([own], undefined)];
+    const { info, target } = looked!;
+    const where = `${socket.where}, in flight in its queue`;
+    const { link, ...rest } = target();
+    if (fdLocks(info).length > 0) throw unsupported({ where, link }, 'a lock on a file');
+    // restore fills queues before there are processes
+    if (OF_PROCESS.test(link)) throw unsupported({ where, link }, 'a file of a process in /proc');
+    const file = this.#describe({
+      task: socket.task,
+      fd: socket.fd,
+      inFlight: true,
+      at: { pid: process.pid, fd: own },
+      where,
+      info,
+      link,
+      ...rest,
+    });
+    if (file.at.fd !== own || !file.inFlight) {
+      this.#caught.pop();
+      closeSync(own);
+    }
+    return file.id;
+  }
+
+  #letGo(): void {
+    for (const fd of this.#caught.splice(0)) closeSync(fd);
   }
 
   #addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number {
@@ -272,6 +315,7 @@ export class DumpFiles implements Disposable {
 
   /** Finds out what needs all processes to be known. @throws CritError UNSUPPORTED */
   allKnown(): void {
+    for (let action; (action = this.#whenListed.shift());) action();
     for (const action of this.#whenKnown.splice(0)) action();
   }
 
@@ -292,6 +336,8 @@ export class DumpFiles implements Disposable {
     this.#memory.write(this.#ctx, (message) => {
       this.#put('MEMFD_INODE', { message });
     });
+    // the tree must not find ends of its pipes and sockets open that it has closed
+    this.#letGo();
     this.#names.ghosts.write();
     for (const table of new Set(this.#tables.values()))
       this.#ctx.write(
@@ -318,6 +364,7 @@ export class DumpFiles implements Disposable {
   [Symbol.dispose](): void {
     this.#names[Symbol.dispose]();
     this.#memory[Symbol.dispose]();
+    this.#letGo();
     for (const reader of this.#readers.values()) reader[Symbol.dispose]();
     this.#readers.clear();
   }

@@ -42,10 +42,10 @@ function describeTarget(file: Description, target: EpollTarget, nth: number, fil
     pos: target.pos,
   };
   const is = (pid: number, fd: number) => {
-    slot[0] = file.fd;
+    slot[0] = file.at.fd;
     slot[1] = target.tfd;
     slot[2] = nth;
-    return sysRaw('kcmp', pid, file.task.pid, KCMP_EPOLL_TFD, fd, slot) === 0;
+    return sysRaw('kcmp', pid, file.at.pid, KCMP_EPOLL_TFD, fd, slot) === 0;
   };
   const table = files.tableOf(file);
   const usual = table.get(target.tfd);
@@ -57,7 +57,7 @@ function describeTarget(file: Description, target: EpollTarget, nth: number, fil
   for (const [fd, other] of table)
     if (alike(other) && is(file.task.pid, fd)) return { ...entry, tfd: fd, target_id: other.id, added_as: target.tfd };
   for (const other of files.descriptions)
-    if (alike(other) && is(other.task.pid, other.fd)) return { ...entry, target_id: other.id };
+    if (alike(other) && is(other.at.pid, other.at.fd)) return { ...entry, target_id: other.id };
   throw unsupported(
     file,
     `an epoll that watches a file (added as ${target.tfd}) which no descriptor refers to any more`,

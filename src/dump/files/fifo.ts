@@ -13,7 +13,7 @@ export const fifo: FileKind = {
       {
         link: file.link,
         stat: file.stat,
-        where: `process ${file.task.pid}, descriptor ${file.fd}`,
+        where: file.where,
         open: () => files.take(file),
       },
       file.info.flags,

@@ -25,12 +25,20 @@ export interface Files {
   take(file: Description): number;
   /** The same, closed after the call. */
   use<T>(file: Description, work: (fd: number) => T): T;
+  /**
+   * The id of what was in flight in the queue of a socket.
+   * @param own crit's own descriptor of it, taken over
+   * @throws CritError UNSUPPORTED
+   */
+  inFlight(socket: Description, own: number): number;
   /** The descriptions of the table that a task has, by number. */
   tableOf(file: Description): ReadonlyMap<number, Description>;
   /** False for the first call with a key, true for later ones. */
   once(key: string): boolean;
   /** All descriptions of the tree, by id. */
   readonly descriptions: readonly Description[];
+  /** Runs when the descriptors of all tables are known: further descriptions may be found. */
+  whenListed(action: () => void): void;
   /** Runs when all descriptions of the tree are known, before memory is dumped. */
   whenKnown(action: () => void): void;
   /** Runs at the end of the stop, for what is large. */

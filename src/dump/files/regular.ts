@@ -22,7 +22,7 @@ export const regular: FileKind = {
       name: files.nameOf(file.id, {
         link: file.link,
         stat: file.stat,
-        where: `process ${file.task.pid}, descriptor ${file.fd}`,
+        where: file.where,
         open: () => files.take(file),
       }),
       stat: file.stat,

@@ -1,26 +1,37 @@
+import { closeSync } from 'node:fs';
+import { scmFds } from '../../kernel/fdinfo.js';
 import {
+  MSG_CMSG_CLOEXEC,
   MSG_CTRUNC,
   MSG_DONTWAIT,
   MSG_PEEK,
   MSG_TRUNC,
-  MSGHDR,
-  MSGHDR_BYTES,
-  SO_PEEK_OFF,
   SOCK_DGRAM,
   SOCK_STREAM,
-  SOL_SOCKET,
 } from '../../kernel/socket.js';
+import type { UnixSocket } from '../../kernel/unix-diag.js';
+import { receiveMessage, type Received } from '../../native/message.js';
 import { sysRaw, SysError } from '../../native/sys.js';
-import { getOption } from './socket-options.js';
 import type { Description } from './description.js';
+import { withPeekOffset } from './peek-offset.js';
 import { unsupported } from './unsupported.js';
 
 const EAGAIN = 11;
 /** poll(2) */
 const POLLIN = 1;
-/** Messages a batch, and room for each; longer ones come in parts. */
-const MESSAGES = 32;
+/** UnixSocket.shutdown */
+const SHUTDOWN_RECEIVE = 1;
+/** Room for a datagram at first. */
 const ROOM_BYTES = 4096;
+/** MSG_TRUNC: how long the message is, not how much of it there was room for */
+const PEEK = MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC;
+
+/** A message of a queue; of a stream, bytes that lie together. */
+export interface Queued {
+  data: Uint8Array;
+  /** Ids in files.img of the files that come with it. */
+  rights: number[];
+}
 
 /** True when there is something to read, or the end. */
 function readable(socket: number): boolean {
@@ -31,64 +42,107 @@ function readable(socket: number): boolean {
 }
 
 /**
- * What a unix socket has received and not read, message by message (a stream is one). Nothing is taken out.
- * @param socket crit's own descriptor of it
+ * What a unix socket has received and not read. Nothing is taken out: peeking gives duplicates of the descriptors that are
+ * in flight, and gives them to crit, with which they end.
+ * @param own crit's own descriptor of it
+ * @param idOf the id of the file behind such a duplicate, which it takes over
  */
-export function peekQueue(file: Description, socket: number, type: number, waitingBytes: number): Uint8Array[] {
-  if (!readable(socket)) return [];
-  // glibc and kernel: an int, -1 when peeking starts at the front
-  const peekOff = getOption(socket, SO_PEEK_OFF);
-  if (type === SOCK_STREAM && peekOff < 0) return waitingBytes ? [peekStream(file, socket, waitingBytes)] : [];
-  const messages = peekInside(file, type, peekOff);
-  return type === SOCK_STREAM && messages.length ? [Buffer.concat(messages)] : messages;
+export function peekQueue(file: Description, socket: UnixSocket, own: number, idOf: (fd: number) => number): Queued[] {
+  if (!readable(own)) return [];
+  const stream = socket.type === SOCK_STREAM;
+  const waiting = socket.receiveQueue;
+  if (stream && waiting === 0) return [];
+  const inFlight = scmFds(file.info);
+  const queue = withPeekOffset(file, own, (seek) => {
+    const peek = new Peek(file, own, seek);
+    return stream ? peekStream(peek, waiting, idOf) : peekMessages(peek, socket, idOf);
+  });
+  const found = queue.reduce((sum, { rights }) => sum + rights.length, 0);
+  if (inFlight !== undefined && found !== inFlight)
+    throw unsupported(file, `a unix socket with ${inFlight} descriptors in its queue, of which ${found} can be seen,`);
+  return queue;
 }
 
-function peekStream(file: Description, socket: number, sizeBytes: number): Uint8Array {
-  const bytes = new Uint8Array(sizeBytes);
-  const n = sysRaw('recvfrom', socket, bytes, sizeBytes, MSG_PEEK | MSG_DONTWAIT, null, null);
-  if (n < 0) throw new SysError('recvfrom', -n, 'peeking at a unix stream');
-  // reading stops at an urgent byte
-  if (n !== sizeBytes) throw unsupported(file, 'a unix socket with an urgent byte (MSG_OOB) in its queue');
-  return bytes;
+/** Looks into a queue at any place. */
+class Peek {
+  readonly file: Description;
+  readonly #own: number;
+  readonly #seek: (offset: number) => void;
+
+  constructor(file: Description, own: number, seek: (offset: number) => void) {
+    this.file = file;
+    this.#own = own;
+    this.#seek = seek;
+  }
+
+  /** @param use is lent the descriptors; those that it takes over it takes out of the list */
+  at<T>(offset: number, room: Uint8Array, use: (got: Received, fds: number[]) => T, broken = false): T {
+    this.#seek(offset);
+    const got = receiveMessage(this.#own, room, PEEK, broken);
+    const fds = [...got.fds];
+    try {
+      if (got.flags & MSG_CTRUNC)
+        throw unsupported(
+          this.file,
+          'a unix socket with more descriptors in its queue than crit may have (ulimit -n)',
+          '',
+        );
+      if (got.more) throw unsupported(this.file, 'a unix socket with credentials or other control data in its queue');
+      return use(got, fds);
+    } finally {
+      for (const fd of fds) closeSync(fd);
+    }
+  }
+}
+
+function peekMessages(peek: Peek, socket: UnixSocket, idOf: (fd: number) => number): Queued[] {
+  const queue: Queued[] = [];
+  const hasEnd = socket.type !== SOCK_DGRAM && (socket.shutdown & SHUTDOWN_RECEIVE) !== 0;
+  let room = new Uint8Array(ROOM_BYTES);
+  for (let offset = 0; ;) {
+    const message = peek.at(offset, room, ({ result: n }, fds) => {
+      if (n === -EAGAIN || (n === 0 && hasEnd && fds.length === 0)) return undefined;
+      if (n < 0) throw new SysError('recvmsg', -n, `peeking at ${peek.file.where}`);
+      return n > room.length ? n : { data: room.slice(0, n), rights: take(fds, idOf) };
+    });
+    if (message === undefined) return queue;
+    if (typeof message === 'number') room = new Uint8Array(message);
+    else {
+      queue.push(message);
+      offset += message.data.length;
+    }
+  }
+}
+
+/** Reading a stream stops behind each piece that descriptors came with, but takes what lies before it along. */
+function peekStream(peek: Peek, sizeBytes: number, idOf: (fd: number) => number): Queued[] {
+  const queue: Queued[] = [];
+  const room = new Uint8Array(sizeBytes);
+  for (let offset = 0; offset < sizeBytes;) {
+    const part = room.subarray(offset);
+    const { n, rights } = peek.at(offset, part, ({ result }, fds) => ({ n: result, rights: take(fds, idOf) }));
+    // reading stops at an urgent byte
+    if (n <= 0 || (n < part.length && rights.length === 0))
+      throw unsupported(peek.file, 'a unix socket with an urgent byte (MSG_OOB) in its queue');
+    const start = rights.length ? startOfCarrier(peek, offset, n) : n;
+    if (start > 0) queue.push({ data: part.subarray(0, start), rights: [] });
+    if (rights.length) queue.push({ data: part.subarray(start, n), rights });
+    offset += n;
+  }
+  return queue;
 }
 
 /**
- * Looks behind the first message by SO_PEEK_OFF, which is state of the socket: it is set and set back within one batch of
- * the task itself, which the task completes whatever happens to crit.
+ * Among bytes of a stream whose last piece carries descriptors: where that one begins. Peeking at less does not tell, it
+ * brings the descriptors of whatever carries some next; but where the last byte cannot be copied, its piece is left out.
  */
-function peekInside(file: Description, type: number, peekOff: number): Uint8Array[] {
-  const b = file.task.batch();
-  const messages: Uint8Array[] = [];
-  let parts: Uint8Array[] = [];
-  for (let offset = 0; ;) {
-    b.doing(`peeking at messages of descriptor ${file.fd}`);
-    b.reserve(MESSAGES + 2, MESSAGES * (ROOM_BYTES + MSGHDR_BYTES + 16 + 32) + 64);
-    const start = b.bytes(new Uint8Array(Int32Array.of(offset).buffer));
-    const back = b.bytes(new Uint8Array(Int32Array.of(peekOff).buffer));
-    b.call('setsockopt', file.fd, SOL_SOCKET, SO_PEEK_OFF, start, 4);
-    const tries = Array.from({ length: MESSAGES }, () => {
-      const room = b.out(ROOM_BYTES);
-      const iov = b.bytes(new Uint8Array(BigUint64Array.of(BigInt(room.address), BigInt(ROOM_BYTES)).buffer));
-      const words = new BigUint64Array(MSGHDR_BYTES / 8);
-      words[MSGHDR.iov / 8] = BigInt(iov.address);
-      words[MSGHDR.iovlen / 8] = 1n;
-      const header = b.out(MSGHDR_BYTES, new Uint8Array(words.buffer));
-      return { room, header, got: b.tryCall('recvmsg', file.fd, header, MSG_PEEK | MSG_DONTWAIT) };
-    });
-    b.call('setsockopt', file.fd, SOL_SOCKET, SO_PEEK_OFF, back, 4);
-    b.doing(undefined);
-    b.run();
-    for (const { room, header, got } of tries) {
-      const n = got.value;
-      if (n === -EAGAIN || (n === 0 && type !== SOCK_DGRAM)) return messages;
-      if (n < 0) throw new SysError('recvmsg', -n, `peeking at descriptor ${file.fd} of process ${file.task.pid}`);
-      const flags = header.view.getUint32(MSGHDR.flags, true);
-      if (flags & MSG_CTRUNC) throw unsupported(file, 'a unix socket with descriptors or credentials in its queue');
-      parts.push(room.bytes.slice(0, Math.min(n, ROOM_BYTES)));
-      offset += Math.min(n, ROOM_BYTES);
-      if (flags & MSG_TRUNC) continue;
-      messages.push(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
-      parts = [];
-    }
-  }
+function startOfCarrier(peek: Peek, offset: number, sizeBytes: number): number {
+  return peek.at(offset, new Uint8Array(sizeBytes - 1), ({ result }) => Math.max(0, result), true);
+}
+
+/** Hands descriptors over one by one, so that those behind a failure are still in the list. */
+function take(fds: number[], idOf: (fd: number) => number): number[] {
+  const ids: number[] = [];
+  for (let fd; (fd = fds.shift()) !== undefined;) ids.push(idOf(fd));
+  return ids;
 }

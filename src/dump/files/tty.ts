@@ -40,15 +40,17 @@ export const tty: FileKind = {
       throw unsupported(file, 'a terminal', "needs --shell-job, and to be the shell's own");
     const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
     const id = infoId(major, minor);
-    if (!files.once(`tty:${id}`))
+    if (!files.once(`tty:${id}`)) {
+      if (file.inFlight) throw unsupported(file, 'a terminal');
       files.put('TTY_INFO', {
         message: { ...files.use(file, (fd) => describeTerminal(file, fd, id, index)), ...jobControl(file) },
       });
+    }
     const regf = files.addRegular(
       {
         link: file.link,
         stat: file.stat,
-        where: `process ${file.task.pid}, descriptor ${file.fd}`,
+        where: file.where,
         open: () => files.take(file),
       },
       file.info.flags,

@@ -1,5 +1,4 @@
 import { FdTypes, type FileEntry, type UnixSkEntry } from '../../image/generated/messages.js';
-import { scmFds } from '../../kernel/fdinfo.js';
 import {
   AF_INET,
   AF_INET6,
@@ -8,6 +7,7 @@ import {
   AF_UNIX,
   AF_VSOCK,
   AF_XDP,
+  SCM_RIGHTS,
   SO_DOMAIN,
   SOCK_DGRAM,
   TCP_CLOSE,
@@ -61,7 +61,7 @@ export const unix: FileKind = {
     files.whenKnown(() => {
       checkPeer(file, socket, list, mine);
     });
-    files.finally(() => {
+    files.whenListed(() => {
       dumpQueue(file, socket, files);
     });
     const opts = files.use(file, socketOptions);
@@ -92,8 +92,6 @@ function refuse(file: Description, socket: UnixSocket): void {
     throw unsupported(file, `a unix socket with a name (${name})`);
   }
   if (socket.state === TCP_LISTEN) throw unsupported(file, 'a listening unix socket');
-  const inFlight = scmFds(file.info);
-  if (inFlight) throw unsupported(file, `a unix socket with ${inFlight} descriptor(s) in its queue`);
 }
 
 function checkPeer(
@@ -116,9 +114,16 @@ function checkPeer(
 function dumpQueue(file: Description, socket: UnixSocket, files: Files): void {
   // It never was connected: nothing came, and asking is an error.
   if (socket.state === TCP_CLOSE && socket.type !== SOCK_DGRAM) return;
-  const messages = files.use(file, (fd) => peekQueue(file, fd, socket.type, socket.receiveQueue));
-  for (const data of messages)
-    files.put('SK_QUEUES', { message: { id_for: file.id, length: data.length }, extra: data });
+  const queue = files.use(file, (own) => peekQueue(file, socket, own, (fd) => files.inFlight(file, fd)));
+  for (const { data, rights } of queue)
+    files.put('SK_QUEUES', {
+      message: {
+        id_for: file.id,
+        length: data.length,
+        ...(rights.length && { scm: [{ type: SCM_RIGHTS, rights }] }),
+      },
+      extra: data,
+    });
 }
 
 /**

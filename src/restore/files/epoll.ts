@@ -57,10 +57,16 @@ function holderOf(files: Files, id: number, targets: readonly EventpollTfdEntry[
     if (entry && targets.every((t) => t.target_id !== undefined || table.byFd.has(t.tfd)))
       return { table, fd: entry.fd };
   }
-  return files.images.holder(id)!;
+  // one that is only in flight is at its slot, in every task
+  return files.images.holder(id) ?? { table: files.images.tables[0]!, fd: files.slot(id) };
 }
 
 function check(files: Files, table: Table, id: number, target: EventpollTfdEntry): void {
+  if (target.target_id === undefined && !files.images.holder(id))
+    throw new CritError(
+      `files.img: file ${id}: an epoll in the queue of a socket, the images do not tell what it watches: not supported`,
+      { code: 'UNSUPPORTED' },
+    );
   if (target.target_id === undefined ? table.byFd.has(target.tfd) : files.images.used.has(target.target_id)) return;
   throw new CritError(
     `files.img: file ${id}: its epoll watches descriptor ${target.tfd}, which is in no table of the images`,

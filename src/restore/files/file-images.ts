@@ -2,6 +2,7 @@ import path from 'node:path';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
+import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/socket.js';
 import { readImage, readImageIfPresent } from '../read-image.js';
 import type { RestoreTask } from '../context.js';
 import { TASK } from '../../image/process-tree.js';
@@ -20,6 +21,13 @@ export interface Remap {
   kind: 'ghost' | 'linked';
   /** Number of the ghost's image, or id of the file that is the link. */
   target: number;
+}
+
+/** What a socket had received and not read: a message, or bytes of a stream. */
+export interface Queued {
+  data: Uint8Array;
+  /** Ids of the files that come with it. */
+  rights: readonly number[];
 }
 
 /** Field of a file_entry that its type says must be there. */
@@ -48,7 +56,9 @@ export class FileImages {
   readonly tableOf = new Map<RestoreTask, Table>();
   readonly fs = new Map<RestoreTask, FsEntry>();
   readonly remaps = new Map<number, Remap>();
-  /** Ids that descriptors refer to. */
+  /** By the id of the socket that has received it. */
+  readonly queues = new Map<number, Queued[]>();
+  /** Ids that descriptors refer to, or messages in queues. */
   readonly used = new Set<number>();
 
   constructor(dir: string, tasks: readonly RestoreTask[]) {
@@ -60,6 +70,7 @@ export class FileImages {
       this.#readTable(task);
       this.#readFs(task);
     }
+    this.#readQueues();
     this.#readRemaps();
   }
 
@@ -115,6 +126,28 @@ export class FileImages {
     this.fs.set(task, entry);
   }
 
+  #readQueues(): void {
+    const name = imageFileName('SK_QUEUES');
+    readImageIfPresent(this.dir, 'SK_QUEUES')?.entries.forEach(({ message, extra }, i) => {
+      const rights = (message.scm ?? []).flatMap(({ type, rights = [] }, k) => {
+        if (type !== SCM_RIGHTS)
+          throw new CritError(`${name}: entries[${i}].scm[${k}]: control data of type ${type}: not supported`, {
+            code: 'UNSUPPORTED',
+          });
+        return rights;
+      });
+      if (rights.length > SCM_MAX_FD)
+        throw bad(name, `entries[${i}].scm: ${rights.length} files with one message: ${SCM_MAX_FD} are the most`);
+      for (const id of rights) {
+        if (!this.byId.has(id)) throw bad(name, `entries[${i}].scm: there is no file ${id} in files.img`);
+        this.used.add(id);
+      }
+      const queue = this.queues.get(message.id_for) ?? [];
+      this.queues.set(message.id_for, queue);
+      queue.push({ data: extra ?? new Uint8Array(0), rights });
+    });
+  }
+
   #readRemaps(): void {
     const name = imageFileName('REMAP_FPATH');
     readImageIfPresent(this.dir, 'REMAP_FPATH')?.entries.forEach(({ message: entry }, i) => {
@@ -150,12 +183,12 @@ export class FileImages {
     return entry.reg;
   }
 
-  /** All entries of a type that descriptors refer to. */
+  /** All entries of a type that descriptors or messages refer to. */
   usedOf(type: number): FileEntry[] {
     return [...this.byId.values()].filter((entry) => entry.type === type && this.used.has(entry.id));
   }
 
-  /** The first table that refers to a file, and under which number. */
+  /** The first table that refers to a file, and under which number; undefined for one that is only in flight. */
   holder(id: number): { table: Table; fd: number } | undefined {
     for (const table of this.tables) {
       const entry = table.entries.find((e) => e.id === id);

@@ -30,7 +30,7 @@ export function setOwners(files: Files, b: Batch): void {
     const entry = files.images.byId.get(id)!;
     const told = common(entry, files);
     if (!told) continue;
-    const { fown } = told;
+    const { fown, flags } = told;
     const slot = files.slot(id);
     b.doing(`setting the owner of file ${id}`);
     if (fown.signum) b.call('fcntl', slot, F_SETSIG, fown.signum);
@@ -39,6 +39,8 @@ export function setOwners(files: Files, b: Batch): void {
         files.ctx.log.warn(`file ${id}: its signals went to process ${fown.pid}, which is not there any more`);
       else setOwner(b, slot, fown);
     }
+    // nobody has a number for what is only in flight
+    if (flags & O_ASYNC && !files.images.holder(id)) b.call('fcntl', slot, F_SETFL, flags);
   }
   b.doing(undefined);
 }

@@ -77,13 +77,27 @@ export class RestoreFiles {
         switchSignalsOn(files, table, b);
       },
     });
+    this.#checkQueues();
     for (const { cwd_id, root_id } of this.#images.fs.values()) for (const id of [cwd_id, root_id]) this.#directory(id);
   }
 
+  /** Queues are filled before there are processes. */
+  #checkQueues(): void {
+    const late = new Set(this.#names.late());
+    for (const [socket, queue] of this.#images.queues)
+      for (const id of queue.flatMap(({ rights }) => rights))
+        if (late.has(id))
+          throw new CritError(
+            `${imageFileName('SK_QUEUES')}: file ${id}, in the queue of file ${socket}, is one of a process in /proc: not supported yet`,
+            { code: 'UNSUPPORTED' },
+          );
+  }
+
   #unsupported(entry: FileEntry): CritError {
-    const { table, fd } = this.#images.holder(entry.id)!;
+    const holder = this.#images.holder(entry.id);
+    const where = holder ? `descriptor ${holder.fd} of task ${holder.table.tasks[0]!.pid}` : 'in the queue of a socket';
     return new CritError(
-      `${imageFileName('FILES')}: file ${entry.id} (descriptor ${fd} of task ${table.tasks[0]!.pid}) is a ${typeName(entry.type)}: restoring that is not supported yet`,
+      `${imageFileName('FILES')}: file ${entry.id} (${where}) is a ${typeName(entry.type)}: restoring that is not supported yet`,
       { code: 'UNSUPPORTED' },
     );
   }

@@ -1,7 +1,6 @@
 import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
 import type { FileEntry, UnixSkEntry } from '../../image/generated/messages.js';
-import { readImageIfPresent } from '../read-image.js';
 import {
   AF_UNIX,
   MSG_DONTWAIT,
@@ -14,7 +13,9 @@ import {
   TCP_ESTABLISHED,
 } from '../../kernel/socket.js';
 import type { Batch } from '../../task/batch.js';
-import { sys, sysRaw } from '../../native/sys.js';
+import { sendMessage } from '../../native/message.js';
+import { sys } from '../../native/sys.js';
+import type { Queued } from './file-images.js';
 import type { Files, GroupMaker } from './group.js';
 import { place, setFlags } from './place.js';
 import { setSocketOptions } from './socket-options.js';
@@ -23,10 +24,6 @@ import { setSocketOptions } from './socket-options.js';
 const LARGEST_BUFFER = 0x3fffffff;
 /** A stream is written in pieces of this size, so that one allocation in the kernel does not get too large. */
 const PIECE_BYTES = 32 << 10;
-
-interface Message {
-  data: Uint8Array;
-}
 
 /** A socket pair; `b` is undefined where the other end was closed. */
 interface Pair {
@@ -38,7 +35,7 @@ interface Pair {
 
 /** unix(7): socket pairs, and sockets that are neither bound nor connected. */
 export const unix: GroupMaker = (files, entries) => {
-  const queues = readQueues(files);
+  const { queues } = files.images;
   const byIno = new Map(entries.map((entry) => [entry.usk!.ino, entry]));
   const pairs: Pair[] = [];
   const single: FileEntry[] = [];
@@ -108,33 +105,20 @@ function refuse(id: number, usk: UnixSkEntry): void {
   if (usk.uflags) throw no('is connected to a service or an external socket');
 }
 
-function readQueues(files: Files): Map<number, Message[]> {
-  const queues = new Map<number, Message[]>();
-  readImageIfPresent(files.images.dir, 'SK_QUEUES')?.entries.forEach(({ message, extra }, i) => {
-    if (message.scm?.length)
-      throw new CritError(`sk-queues.img: entries[${i}]: descriptors or credentials in a queue: not supported yet`, {
-        code: 'UNSUPPORTED',
-      });
-    const queue = queues.get(message.id_for) ?? [];
-    queues.set(message.id_for, queue);
-    queue.push({ data: extra ?? new Uint8Array(0) });
-  });
-  return queues;
-}
-
 /** Sends what a socket had received, through its peer. */
-function fillQueue(files: Files, queue: readonly Message[] | undefined, peerSlot: number, entry: FileEntry): void {
+function fillQueue(files: Files, queue: readonly Queued[] | undefined, peerSlot: number, entry: FileEntry): void {
   if (!queue) return;
   const fd = files.take(peerSlot);
   try {
     sys('setsockopt', fd, SOL_SOCKET, SO_SNDBUFFORCE, Int32Array.of(LARGEST_BUFFER), 4);
     const stream = entry.usk!.type === SOCK_STREAM;
-    for (const { data } of queue) {
-      const piece = stream ? PIECE_BYTES : data.length;
+    for (const { data, rights } of queue) {
+      // what descriptors came with was one piece
+      const piece = stream && rights.length === 0 ? PIECE_BYTES : data.length;
       let at = 0;
       do {
         const bytes = data.subarray(at, at + piece);
-        const n = sysRaw('sendto', fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL, null, 0);
+        const n = send(files, fd, bytes, rights);
         if (n !== bytes.length)
           throw new CritError(
             `unix socket ${entry.usk!.ino} does not take the ${data.length} bytes of its queue (errno ${-n})`,
@@ -145,5 +129,15 @@ function fillQueue(files: Files, queue: readonly Message[] | undefined, peerSlot
     }
   } finally {
     closeSync(fd);
+  }
+}
+
+function send(files: Files, socket: number, bytes: Uint8Array, rights: readonly number[]): number {
+  const fds: number[] = [];
+  try {
+    for (const id of rights) fds.push(files.take(files.slot(id)));
+    return sendMessage(socket, bytes, fds, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } finally {
+    for (const fd of fds) closeSync(fd);
   }
 }

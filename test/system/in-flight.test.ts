@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import { SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/socket.js';
+import { sysRaw } from '../../src/native/sys.js';
+import { openPidfd, takeFd } from '../../src/task/descriptors.js';
+import { CRIT, program } from '../programs.js';
+import { crit, sleep, Subject } from './round-trip.js';
+
+/** How many instants of a dump crit is killed at. */
+const INSTANTS = Math.ceil(Number(process.env['CRIT_KILLS'] ?? 300) / 3);
+
+/** Has the program receive everything and look at it. */
+async function verdict(subject: Subject): Promise<string> {
+  const before = subject.output.length;
+  process.kill(subject.pid, 'SIGUSR1');
+  for (let i = 0; i < 1000; i++) {
+    if (!existsSync(`/proc/${subject.pid}/exe`) || readFileSync(`/proc/${subject.pid}/stat`, 'utf8').includes(') Z '))
+      break;
+    await sleep(10);
+  }
+  return subject.output.slice(before);
+}
+
+/** Its descriptors and what they refer to; of sockets how much is in flight, and from where peeking starts. */
+function descriptorsOf(pid: number): string[] {
+  const pidfd = openPidfd(pid);
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => {
+      const own = takeFd(pidfd, Number(fd));
+      const value = Int32Array.of(0);
+      const answer = sysRaw('getsockopt', own, SOL_SOCKET, SO_PEEK_OFF, value, Uint32Array.of(4));
+      closeSync(own);
+      const inFlight = /scm_fds:.*/.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[0] ?? '';
+      return `${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`)} ${inFlight} ${answer < 0 ? '' : value[0]}`;
+    });
+  } finally {
+    closeSync(pidfd);
+  }
+}
+
+test('descriptors in flight come back with the messages that carry them', async () => {
+  await using subject = new Subject(program('in-flight'), ['empty']);
+  await subject.says('ready');
+  await subject.dump();
+  subject.restore();
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+test('what was restored with descriptors in flight is dumped and restored again', async () => {
+  await using subject = new Subject(program('in-flight'), []);
+  await subject.says('ready');
+  for (let i = 0; i < 2; i++) {
+    await subject.dump();
+    subject.restore();
+  }
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+test('a dump takes nothing out of a queue and leaves no descriptor behind', async () => {
+  await using subject = new Subject(program('in-flight'), []);
+  await subject.says('ready');
+  const before = descriptorsOf(subject.pid);
+  for (let i = 0; i < 3; i++) {
+    await subject.dump('-R');
+    assert.deepEqual(descriptorsOf(subject.pid), before);
+  }
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+test(`descriptors in flight stay where they are when crit is killed, at ${INSTANTS} instants of the stop`, async () => {
+  await using subject = new Subject(program('in-flight'), []);
+  await subject.says('ready');
+  const before = descriptorsOf(subject.pid);
+  await subject.dump('-R');
+  const log = readFileSync(path.join(subject.images, 'dump.log'), 'utf8');
+  const frozenMs = Number(/frozen_time: (\d+) us/.exec(log)![1]) / 1000;
+  const isTraced = () => !/TracerPid:\s+0\n/.test(readFileSync(`/proc/${subject.pid}/status`, 'utf8'));
+  let hits = 0;
+  for (let i = 0; i < INSTANTS; i++) {
+    const args = ['dump', '-t', String(subject.pid), '-D', subject.images, '-R', '-o', 'dump.log'];
+    const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
+    const exit = new Promise((resolve) => child.once('exit', resolve));
+    // not to be late by a turn of the event loop
+    const until = performance.now() + 5000;
+    while (!isTraced() && performance.now() < until);
+    const at = (1.2 * frozenMs * i) / INSTANTS;
+    const instant = performance.now() + at;
+    while (performance.now() < instant);
+    if (isTraced()) hits++;
+    child.kill('SIGKILL');
+    await exit;
+    for (let k = 0; k < 200 && (isTraced() || !isDeepStrictEqual(descriptorsOf(subject.pid), before)); k++)
+      await sleep(10);
+    assert.deepEqual(descriptorsOf(subject.pid), before, `killed ${at.toFixed(2)} ms into the stop`);
+  }
+  assert.ok(hits > INSTANTS / 4, `only ${hits} of ${INSTANTS} dumps were killed in the stop`);
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+test('what cannot be carried in flight is refused by name', async () => {
+  await using subject = new Subject('python3', [
+    '-c',
+    `import os, socket, time
+a, b = socket.socketpair()
+socket.send_fds(a, [b'x'], [os.open('/proc/self/status', os.O_RDONLY)])
+os.close(5)
+print('ready', flush=True)
+time.sleep(1000)`,
+  ]);
+  await subject.says('ready');
+  const { status, stderr } = crit('dump', '-t', String(subject.pid), '-D', subject.images);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /process \d+, descriptor 4, in flight in its queue \(\/proc\/\d+\/status\): a file of a process/,
+  );
+  subject.passed();
+});
