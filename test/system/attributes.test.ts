@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import { program } from '../programs.js';
-import { sleep, Subject } from './round-trip.js';
-
-/** Asks the program to look at itself and waits for what it says. */
-async function verdict(subject: Subject): Promise<string> {
-  const before = subject.output.length;
-  process.kill(subject.pid, 'SIGUSR1');
-  for (let i = 0; i < 1000; i++) {
-    if (!existsSync(`/proc/${subject.pid}/exe`) || readFileSync(`/proc/${subject.pid}/stat`, 'utf8').includes(') Z '))
-      break;
-    await sleep(10);
-  }
-  return subject.output.slice(before);
-}
+import { sleep, Subject, verdict } from './round-trip.js';
 
 for (const [name, what] of [
   ['waiting', 'threads that wait in system calls wait on, and see no EINTR'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -8,22 +8,10 @@ import { SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/socket.js';
 import { sysRaw } from '../../src/native/sys.js';
 import { openPidfd, takeFd } from '../../src/task/descriptors.js';
 import { CRIT, program } from '../programs.js';
-import { crit, sleep, Subject } from './round-trip.js';
+import { crit, sleep, Subject, verdict } from './round-trip.js';
 
 /** How many instants of a dump crit is killed at. */
 const INSTANTS = Math.ceil(Number(process.env['CRIT_KILLS'] ?? 300) / 3);
-
-/** Has the program receive everything and look at it. */
-async function verdict(subject: Subject): Promise<string> {
-  const before = subject.output.length;
-  process.kill(subject.pid, 'SIGUSR1');
-  for (let i = 0; i < 1000; i++) {
-    if (!existsSync(`/proc/${subject.pid}/exe`) || readFileSync(`/proc/${subject.pid}/stat`, 'utf8').includes(') Z '))
-      break;
-    await sleep(10);
-  }
-  return subject.output.slice(before);
-}
 
 /** Its descriptors and what they refer to; of sockets how much is in flight, and from where peeking starts. */
 function descriptorsOf(pid: number): string[] {

@@ -143,3 +143,15 @@ export class Subject implements AsyncDisposable {
     else console.log(`kept for a look: ${this.dir} (images, dump.log, restore.log, out)`);
   }
 }
+
+/** Asks the program to look at itself and waits for what it says. */
+export async function verdict(subject: Subject): Promise<string> {
+  const before = subject.output.length;
+  process.kill(subject.pid, 'SIGUSR1');
+  for (let i = 0; i < 1000; i++) {
+    if (!existsSync(`/proc/${subject.pid}/exe`) || readFileSync(`/proc/${subject.pid}/stat`, 'utf8').includes(') Z '))
+      break;
+    await sleep(10);
+  }
+  return subject.output.slice(before);
+}
