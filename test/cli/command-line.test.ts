@@ -95,9 +95,9 @@ describe('a wrong command line ends with one line and a hint', () => {
     [['show', '/nonexistent'], /^crit: \/nonexistent: .*no such file.*$/i],
     [['show', '.', '--nopl'], /^crit: \.: is a directory, and --nopl is about one image$/],
     [['decode', '-i', '/dev/zero'], /^crit: \/dev\/zero: .+$/],
-    [['decode', '-i', projectPath('bin')], /^crit: \S+bin: .*directory.*$/],
-    [['decode', '-i', projectPath('LICENSE')], /^crit: \S+LICENSE: .+$/],
-    [['encode', '-i', projectPath('LICENSE')], /^crit: \S+LICENSE: .+$/],
+    [['decode', '-i', projectPath('bin')], /^crit: \/.+\/bin: .*directory.*$/],
+    [['decode', '-i', projectPath('LICENSE')], /^crit: \/.+\/LICENSE: .+$/],
+    [['encode', '-i', projectPath('LICENSE')], /^crit: \/.+\/LICENSE: .+$/],
     [
       ['decode', '-i', fixture('tree/pstree.img'), '-o', '/nonexistent/x'],
       /^crit: \/nonexistent\/.*there is no such file or directory$/,

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, it } from 'node:test';
 import { checkTarget } from '../../src/dump/target.js';
+import { NEEDS_ROOT } from '../root.js';
 import { crit } from '../system/round-trip.js';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -51,7 +52,7 @@ describe('what can be dumped', () => {
     }
   });
 
-  it('is no process whose main thread has ended', async () => {
+  it('is no process whose main thread has ended', { skip: NEEDS_ROOT }, async () => {
     const program = 'import ctypes, threading, time; threading.Thread(target=time.sleep, args=(100,)).start(); print("up", flush=True); ctypes.CDLL(None).pthread_exit(None)'; // prettier-ignore
     const python = spawn('python3', ['-c', program], { stdio: ['ignore', 'pipe', 'ignore'] });
     try {

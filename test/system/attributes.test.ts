@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
 import { program } from '../programs.js';
+import { test } from '../root.js';
 import { sleep, Subject, verdict } from './round-trip.js';
 
 for (const [name, what] of [

@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
 import { CRIT, program } from '../programs.js';
+import { test } from '../root.js';
 import { crit, sleep, Subject, type Done } from './round-trip.js';
 
 const COUNTER = ['-u', '-c', 'import time\ni = 0\nwhile True:\n    i += 1\n    print(i)\n    time.sleep(0.01)'];
@@ -221,10 +221,14 @@ test('a disk that is full in the middle of a tree leaves every process running a
 
 /** Mounts a file system that has room, whose disk says I/O error at the first write: a loop device on a file that cannot grow. */
 function mountFailing(dir: string, backing: string): Disposable {
+  // one command a line: set -e does not look into a list of && or ||
   const script = [
-    'mkdir -p "$2" && mount -t tmpfs -o size=12m none "$2" && truncate -s 64m "$2/disk"',
-    'mkfs.ext2 -q -m 0 "$2/disk" && mount -o loop,sync "$2/disk" "$1"',
-    'dd if=/dev/zero of="$2/fill" bs=1M 2>/dev/null || true',
+    'mkdir -p "$2"',
+    'mount -t tmpfs -o size=12m none "$2"',
+    'truncate -s 64m "$2/disk"',
+    'mkfs.ext2 -q -m 0 "$2/disk"',
+    'mount -o loop,sync "$2/disk" "$1"',
+    'if dd if=/dev/zero of="$2/fill" bs=1M count=16 2>/dev/null; then exit 1; fi',
   ];
   const done = spawnSync('bash', ['-ec', script.join('\n'), 'mount', dir, backing], { encoding: 'utf8' });
   assert.equal(done.status, 0, done.stderr);
@@ -410,8 +414,8 @@ test('statistics that cannot be printed do not make a finished run a failed one'
   await using subject = new Subject('python3', COUNTER);
   await subject.saysMore();
   for (const command of [`dump -t ${subject.pid}`, 'restore -d']) {
-    const line = `exec ${CRIT} ${command} -D ${subject.images} -o log --display-stats > /dev/full`;
-    const { status, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
+    const line = `exec "$0" ${command} -D "$1" -o log --display-stats > /dev/full`;
+    const { status, stderr } = spawnSync('sh', ['-c', line, CRIT, subject.images], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
     assert.match(stderr, /statistics cannot be written/);
     for (let i = 0; i < 500 && command !== 'restore -d' && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);

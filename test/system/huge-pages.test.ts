@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import test from 'node:test';
+import { test } from '../root.js';
 import { Subject } from './round-trip.js';
 
 const POOL = '/proc/sys/vm/nr_hugepages';

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/socket.js';
 import { sysRaw } from '../../src/native/sys.js';
 import { openPidfd, takeFd } from '../../src/task/descriptors.js';
 import { CRIT, program } from '../programs.js';
+import { test } from '../root.js';
 import { crit, sleep, Subject, verdict } from './round-trip.js';
 
 /** How many instants of a dump crit is killed at. */

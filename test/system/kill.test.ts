@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import test from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { CRIT, program } from '../programs.js';
+import { test } from '../root.js';
 import { Subject } from './round-trip.js';
 
 /** How many instants of a dump and of a restore crit is killed at. */

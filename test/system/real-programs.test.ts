@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
+import { test } from '../root.js';
 import { crit, sleep, Subject } from './round-trip.js';
 
 /** Dumps, restores, and demands that the program goes on writing. */

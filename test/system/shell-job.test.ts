@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
 import { CRIT } from '../programs.js';
+import { test } from '../root.js';
 import { sleep, Subject } from './round-trip.js';
 
 /** A job that tells what it reads and that it was interrupted. */
@@ -22,7 +22,7 @@ for line in sys.stdin:
  * talks to it, interrupts it, ends it. Prints the last word of the shell.
  */
 const TYPIST = `
-import os, pty, re, select, subprocess, sys, time
+import os, pty, re, select, shlex, subprocess, sys, time
 crit, images = sys.argv[1:]
 pid, terminal = pty.fork()
 if pid == 0: os.execvp('bash', ['bash', '--norc', '--noprofile'])
@@ -40,7 +40,7 @@ type('exec 3>&-; python3 job.py\\n'); look(lambda: heard('ready'))
 job = int(open(f'/proc/{pid}/task/{pid}/children').read().split()[0])
 subprocess.run([crit, 'dump', '-j', '-t', str(job), '-D', images, '-o', 'dump.log', '-v4'], check=True)
 look(lambda: 'Killed' in screen)
-type(f'{crit} restore -j -D {images} -o restore.log -v4; echo "status=$?"\\n')
+type(f'{shlex.quote(crit)} restore -j -D {shlex.quote(images)} -o restore.log -v4; echo "status=$?"\\n')
 look(lambda: os.path.exists(f'/proc/{job}/stat') and 'resumed' in open(images + '/restore.log').read())
 type('hello\\n'); look(lambda: heard('read hello'))
 type('\\x03'); look(lambda: heard('interrupted'))

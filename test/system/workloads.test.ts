@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
 import { CRIT, ROOT } from '../programs.js';
+import { test } from '../root.js';
 
 /**
  * Programs that hold one kind of kernel state each and verify it themselves after a restore. They are not part of this

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import test from 'node:test';
 import { FrozenTree } from '../../src/dump/freeze.js';
 import { readMaps } from '../../src/kernel/maps.js';
 import { Borrowed, BorrowedThread } from '../../src/task/borrow.js';
 import { RemoteError } from '../../src/task/remote-error.js';
 import { giveFd } from '../../src/task/descriptors.js';
 import { program, Victim } from '../programs.js';
+import { test } from '../root.js';
 
 const quiet = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
