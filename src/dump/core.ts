@@ -90,6 +90,8 @@ function commOf(pid: number, tid: number): string {
   return stringOfBytes(bytes, 0, bytes.length - 1); // all but the newline
 }
 
+const LACKING: readonly string[] = ['NO_PROC_FILE', 'EACCES', 'EPERM'];
+
 function taskCore(ctx: DumpContext, task: DumpTask, parts: CoreParts): Messages['task_core_entry'] {
   const { pid, frozen } = task;
   const { settings } = parts;
@@ -98,8 +100,9 @@ function taskCore(ctx: DumpContext, task: DumpTask, parts: CoreParts): Messages[
       return read(pid);
     } catch (error) {
       // a kernel built without the file, or a file that is not for everyone
-      if (!(error instanceof ProcFileError)) throw error;
-      ctx.log.debug(`task ${pid}: ${error.message}`);
+      if (!(error instanceof ProcFileError && LACKING.includes(error.code))) throw error;
+      if (error.code === 'NO_PROC_FILE') ctx.log.debug(`task ${pid}: ${error.message}`);
+      else ctx.log.warn(`task ${pid}: ${error.message}: it will come back with what a new process has`);
       return undefined;
     }
   };

@@ -1,12 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
 import { CLONE_VFORK } from '../kernel/clone.js';
+import { ProcGone } from '../kernel/proc-file.js';
 import * as P from '../kernel/ptrace.js';
 import { readSyscall } from '../kernel/scalar-files.js';
 import { readStat, type ProcStat } from '../kernel/stat-file.js';
 import { readStatus } from '../kernel/status.js';
+import { readThreadChildren, readThreads } from '../kernel/tasks.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead, Tracee, type Stop } from '../task/tracee.js';
@@ -95,16 +96,11 @@ export class FrozenTree {
     if (task.zombie) return false;
     let grew = false;
     for (const thread of task.threads) {
-      let text: string;
-      try {
-        text = readFileSync(`/proc/${task.pid}/task/${thread.tid}/children`, 'utf8');
-      } catch {
-        continue;
-      }
-      for (const word of text.split(' ')) {
-        const pid = Number(word);
-        if (!pid || this.tasks.some((t) => t.pid === pid)) continue;
-        grew = this.#task(pid) || grew;
+      for (const pid of unlessGone([], () => readThreadChildren(task.pid, thread.tid))) {
+        if (this.tasks.some((t) => t.pid === pid)) continue;
+        this.#task(pid);
+        // One that has ended since may have hidden another (proc_tid_children(5)): the list is read again.
+        grew = true;
       }
     }
     return grew;
@@ -113,12 +109,10 @@ export class FrozenTree {
   /** @returns false when the process vanished before it could be seized */
   #task(pid: number): boolean {
     const isRoot = this.tasks.length === 0;
-    let stat: ProcStat;
-    try {
-      stat = readStat(pid);
-    } catch (error) {
+    const stat = unlessGone(undefined, () => readStat(pid));
+    if (!stat) {
       if (!isRoot) return false;
-      throw new CritError(`no process has pid ${pid}`, { code: 'NO_TASK', cause: error });
+      throw new CritError(`no process has pid ${pid}`, { code: 'NO_TASK' });
     }
     if (pid === process.pid)
       throw new CritError(`pid ${pid} is crit itself: run crit outside the tree that is dumped`, { code: 'OWN_PID' });
@@ -178,15 +172,9 @@ export class FrozenTree {
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       if (error.errno === 3) return undefined;
-      let tracer: number;
-      let state: string;
-      try {
-        const status = readStatus(tid);
-        tracer = status.tracerPid;
-        state = status.state;
-      } catch {
-        return undefined;
-      }
+      const status = unlessGone(undefined, () => readStatus(tid));
+      if (!status) return undefined;
+      const { tracerPid: tracer, state } = status;
       if (state.startsWith('Z') || state.startsWith('X')) return undefined;
       if (tracer)
         throw new CritError(
@@ -291,10 +279,16 @@ function groupBy(tasks: readonly FrozenTask[]): Map<number, FrozenTask[]> {
 }
 
 function threadsOf(pid: number): number[] {
+  return unlessGone([], () => readThreads(pid));
+}
+
+/** What is read of a process that may have ended. Any other error fails the dump: nothing is left out in silence. */
+function unlessGone<T>(gone: T, read: () => T): T {
   try {
-    return readdirSync(`/proc/${pid}/task`).map(Number);
-  } catch {
-    return [];
+    return read();
+  } catch (error) {
+    if (error instanceof ProcGone) return gone;
+    throw error;
   }
 }
 
@@ -306,7 +300,7 @@ function waitsForVfork(tid: number): boolean {
     const { nr, args } = call;
     return nr === SYSCALLS.vfork || (nr === SYSCALLS.clone && (Number(args[0]) & CLONE_VFORK) !== 0);
   } catch {
-    return false;
+    return false; // only words of a message depend on it
   }
 }
 

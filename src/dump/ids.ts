@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import { sysRaw } from '../native/sys.js';
+import { answer, sys, sysRaw } from '../native/sys.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import { askAll } from '../task/own.js';
@@ -42,7 +42,10 @@ const LINK_BYTES = 48;
 function askLink(b: Batch, tid: number, name: string): () => string | undefined {
   const out = b.out(LINK_BYTES);
   const length = b.tryCall('readlink', `/proc/${tid}/ns/${name}`, out, LINK_BYTES);
-  return () => (length.value < 0 ? undefined : out.text(length.value));
+  return () => {
+    const bytes = answer('readlink', length.value, ['ENOENT'], `of /proc/${tid}/ns/${name}`);
+    return bytes === undefined ? undefined : out.text(bytes);
+  };
 }
 
 const LINKS: readonly string[] = [...NAMESPACES, ...FOR_CHILDREN].map(([name]) => name);
@@ -91,7 +94,7 @@ export function checkUnshared(pids: readonly number[]): void {
       return order === 1 ? -1 : order === 2 ? 1 : 0;
     });
     for (let i = 1; i < sorted.length; i++)
-      if (sysRaw('kcmp', sorted[i - 1]!, sorted[i]!, type, 0, 0) === 0)
+      if (sys('kcmp', sorted[i - 1]!, sorted[i]!, type, 0, 0) === 0)
         throw new CritError(`processes ${sorted[i - 1]} and ${sorted[i]} share their ${what}: not supported`, {
           code: 'UNSUPPORTED',
         });

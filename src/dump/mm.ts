@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
+import { answer } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';
 import type { DumpTask } from './context.js';
 import type { GuardRange } from './pages.js';
@@ -42,7 +43,7 @@ export function askMm(
       // guard pages follow the mappings, whatever their address: CRIU's restore counts on it
       vmas: [...vmas.map((vma) => vma.entry), ...guards.map(guardEntry)],
       dumpable: dumpable.value,
-      thp_disabled: thp.value > 0,
+      thp_disabled: (answer('prctl', thp.value, ['EINVAL'], 'PR_GET_THP_DISABLE') ?? 0) > 0,
     };
   };
 }

@@ -4,7 +4,7 @@ import { USER_CS } from '../kernel/arch/x86_64/registers.js';
 import * as P from '../kernel/ptrace.js';
 import { SIGINFO_BYTES } from '../kernel/signal.js';
 import { readStatus, type ProcStatus } from '../kernel/status.js';
-import { SysError, sysRaw } from '../native/sys.js';
+import { answer, SysError, sysRaw } from '../native/sys.js';
 import { hasTiles } from '../task/arch/x86_64/xstate.js';
 import type { BorrowedThread } from '../task/borrow.js';
 import { hideStop } from '../task/restart.js';
@@ -58,10 +58,12 @@ function refuse(pid: number, thread: BorrowedThread, status: ProcStatus): void {
   const shadow = new BigUint64Array(1);
   // arch_prctl(ARCH_SHSTK_STATUS) of another thread
   const ARCH_SHSTK_STATUS = 0x5005;
-  if (sysRaw('ptrace', P.PTRACE_ARCH_PRCTL, tid, shadow, ARCH_SHSTK_STATUS) === 0 && shadow[0]! & 1n)
+  const asked = sysRaw('ptrace', P.PTRACE_ARCH_PRCTL, tid, shadow, ARCH_SHSTK_STATUS);
+  if (answer('ptrace', asked, ['EINVAL', 'EIO', 'ENOTSUPP', 'EOPNOTSUPP']) === 0 && shadow[0]! & 1n)
     throw no('uses a shadow stack');
   const dispatch = new BigUint64Array(SUD_CONFIG_BYTES / 8);
-  if (sysRaw('ptrace', P.PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, SUD_CONFIG_BYTES, dispatch) === 0 && dispatch[0])
+  const dispatched = sysRaw('ptrace', P.PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, SUD_CONFIG_BYTES, dispatch);
+  if (answer('ptrace', dispatched, ['EINVAL', 'EIO']) === 0 && dispatch[0])
     throw no('dispatches its system calls itself (PR_SET_SYSCALL_USER_DISPATCH)');
 }
 

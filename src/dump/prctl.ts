@@ -2,6 +2,7 @@ import { CritError } from '../image/errors.js';
 import * as PR from '../kernel/prctl.js';
 import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/signal.js';
 import type { Messages } from '../image/generated/messages.js';
+import { answer } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';
 
 /** What a thread alone can say about itself. */
@@ -70,16 +71,19 @@ export function askSettings(pid: number, b: Batch): () => ProcessSettings {
   const merge = b.tryCall('prctl', PR.PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
   const ldt = b.tryCall('modify_ldt', LDT_READ, b.out(LDT_ENTRY_BYTES), LDT_ENTRY_BYTES);
   return () => {
-    if (ldt.value > 0)
+    if ((answer('modify_ldt', ldt.value, ['ENOSYS']) ?? 0) > 0)
       throw new CritError(`process ${pid} has a local descriptor table (modify_ldt): not supported`, {
         code: 'UNSUPPORTED',
       });
+    const policy = answer('prctl', mce.value, ['EINVAL'], 'PR_MCE_KILL_GET');
     return {
       childSubreaper: reaper.view.getInt32(0, true) !== 0,
-      membarrier: Math.max(0, membarrier.value),
-      mceKillPolicy: mce.value < 0 || mce.value === PR.PR_MCE_KILL_DEFAULT ? undefined : mce.value,
-      tscDisabled: askedTsc.value === 0 && tsc.view.getInt32(0, true) === PR.PR_TSC_SIGSEGV,
-      memoryMerge: merge.value === 1,
+      membarrier: answer('membarrier', membarrier.value, ['EINVAL', 'ENOSYS']) ?? 0,
+      mceKillPolicy: policy === PR.PR_MCE_KILL_DEFAULT ? undefined : policy,
+      tscDisabled:
+        answer('prctl', askedTsc.value, ['EINVAL'], 'PR_GET_TSC') === 0 &&
+        tsc.view.getInt32(0, true) === PR.PR_TSC_SIGSEGV,
+      memoryMerge: answer('prctl', merge.value, ['EINVAL'], 'PR_GET_MEMORY_MERGE') === 1,
     };
   };
 }

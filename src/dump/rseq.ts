@@ -1,7 +1,8 @@
 import type { Messages } from '../image/generated/messages.js';
+import { ERRNO } from '../kernel/errno.js';
 import * as P from '../kernel/ptrace.js';
 import { RSEQ, RSEQ_CS, RSEQ_CS_BYTES } from '../kernel/rseq.js';
-import { sysRaw } from '../native/sys.js';
+import { answer, SysError, sysRaw } from '../native/sys.js';
 import type { BorrowedThread } from '../task/borrow.js';
 import { readMemory } from '../task/remote-memory.js';
 import { REG } from '../task/tracee.js';
@@ -10,7 +11,7 @@ import { REG } from '../task/tracee.js';
 export function rseqOf(tid: number): Messages['rseq_entry'] | undefined {
   const conf = new DataView(new ArrayBuffer(P.RSEQ_CONFIGURATION_BYTES));
   const got = sysRaw('ptrace', P.PTRACE_GET_RSEQ_CONFIGURATION, tid, P.RSEQ_CONFIGURATION_BYTES, conf.buffer);
-  if (got < P.RSEQ_CONFIGURATION_BYTES) return undefined;
+  if ((answer('ptrace', got, ['EIO', 'EINVAL'], `of task ${tid}`) ?? 0) < P.RSEQ_CONFIGURATION_BYTES) return undefined;
   return {
     rseq_abi_pointer: conf.getBigUint64(P.RSEQ_CONFIGURATION.rseq_abi_pointer, true),
     rseq_abi_size: conf.getUint32(P.RSEQ_CONFIGURATION.rseq_abi_size, true),
@@ -34,7 +35,8 @@ export function leaveCriticalSection(thread: BorrowedThread, rseq: Messages['rse
     const inside =
       BigInt.asUintN(64, thread.regs[REG.ip]! - start) < section.readBigUInt64LE(RSEQ_CS.post_commit_offset);
     if (inside) thread.regs[REG.ip] = section.readBigUInt64LE(RSEQ_CS.abort_ip);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== ERRNO.EFAULT) throw error;
     // a pointer to nothing: the kernel will tell the thread when it runs on
   }
 }

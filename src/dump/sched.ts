@@ -11,7 +11,7 @@ import {
   SCHED_RESET_ON_FORK,
   SCHED_RR,
 } from '../kernel/sched.js';
-import { sys, sysRaw } from '../native/sys.js';
+import { answer, sys, sysRaw } from '../native/sys.js';
 
 type ThreadCore = Messages['thread_core_entry'];
 
@@ -37,8 +37,8 @@ export function schedOf(tid: number): Partial<ThreadCore> {
     out.sched_deadline_ns = attr.getBigUint64(SCHED_ATTR.deadline, true);
     out.sched_period_ns = attr.getBigUint64(SCHED_ATTR.period, true);
   }
-  const io = sysRaw('ioprio_get', IOPRIO_WHO_PROCESS, tid);
-  if (io >= 0 && io >>> IOPRIO_CLASS_SHIFT !== 0) out.io_priority = io;
+  const io = answer('ioprio_get', sysRaw('ioprio_get', IOPRIO_WHO_PROCESS, tid), ['ENOSYS'], `of task ${tid}`) ?? 0;
+  if (io >>> IOPRIO_CLASS_SHIFT !== 0) out.io_priority = io;
   return out;
 }
 
@@ -48,8 +48,7 @@ let online: bigint | undefined;
 /** The CPUs that a thread may run on; empty for all that there are. */
 function affinityOf(tid: number): Uint8Array {
   const mask = new Uint8Array(MASK_BYTES);
-  const size = sysRaw('sched_getaffinity', tid, MASK_BYTES, mask);
-  if (size < 0) return new Uint8Array();
+  const size = sys('sched_getaffinity', tid, MASK_BYTES, mask);
   online ??= parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8'));
   let bits = 0n;
   let last = 0;

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { PAGE_SIZE, PE } from '../image/vma-status.js';
-import { sysRaw } from '../native/sys.js';
+import { answer, sys, sysRaw } from '../native/sys.js';
 import { pagemapOf, writeAll, writing, type PageRun } from './pages.js';
 import type { DumpContext } from './context.js';
 
@@ -20,11 +20,11 @@ const run = (start: number, end: number): PageRun => ({
 function dataRuns(fd: number, size: number): PageRun[] {
   const runs: PageRun[] = [];
   for (let at = 0; at < size;) {
-    const data = sysRaw('lseek', fd, at, SEEK_DATA);
-    if (data < 0) break;
-    const hole = sysRaw('lseek', fd, data, SEEK_HOLE);
+    const data = answer('lseek', sysRaw('lseek', fd, at, SEEK_DATA), ['ENXIO'], 'of shared memory');
+    if (data === undefined) break; // nothing but a hole
+    const hole = sys('lseek', fd, data, SEEK_HOLE);
     const start = Math.floor(data / PAGE_SIZE) * PAGE_SIZE;
-    const end = Math.ceil((hole < 0 ? size : hole) / PAGE_SIZE) * PAGE_SIZE;
+    const end = Math.ceil(hole / PAGE_SIZE) * PAGE_SIZE;
     runs.push(run(start, end));
     at = end;
   }

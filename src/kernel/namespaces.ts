@@ -44,7 +44,7 @@ export function readNamespaces(pid: number, tid?: number): Partial<Record<Namesp
       result[name as NamespaceName] = readNamespace(pid, name as NamespaceName, tid);
     } catch (error) {
       if (error instanceof ProcGone) throw error;
-      if (!(error instanceof ProcFileError)) throw error;
+      if (!(error instanceof ProcFileError) || !['NO_PROC_FILE', 'EACCES'].includes(error.code)) throw error;
     }
   }
   return result;

@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer';
-import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 
 /**
@@ -157,6 +157,17 @@ export function readProcNumbers(pid: number, dir: string, tid?: number): number[
     .sort((a, b) => a - b);
 }
 
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** What an errno of reading /proc says about crit rather than about the process. */
+const HINTS: Readonly<Record<string, string>> = {
+  EMFILE: 'EMFILE: crit has no descriptor left (ulimit -n)',
+  ENFILE: 'ENFILE: the machine has no descriptor left (fs.file-max)',
+  ENOMEM: 'ENOMEM: no memory is left',
+};
+
 /** Runs something on /proc and puts errors into words. @throws ProcGone, ProcFileError */
 export function attempt<T>(pid: number, path: string, action: () => T): T {
   try {
@@ -166,9 +177,9 @@ export function attempt<T>(pid: number, path: string, action: () => T): T {
     const code = (error as NodeJS.ErrnoException).code ?? 'UNKNOWN';
     const owner = /^\/proc\/\d+(\/task\/\d+)?/.exec(path)?.[0] ?? path;
     // A descriptor, a thread or the process went away, unless the kernel never had such a file.
-    if (code === 'ESRCH' || (code === 'ENOENT' && (/\/(fd|fdinfo|map_files)\//.test(path) || !existsSync(owner))))
+    if (code === 'ESRCH' || (code === 'ENOENT' && (/\/(fd|fdinfo|map_files)\//.test(path) || !isThere(owner))))
       throw new ProcGone(pid, path, error);
     if (code === 'ENOENT') throw new ProcFileError(path, 'NO_PROC_FILE', 'this process or kernel has none', error);
-    throw new ProcFileError(path, code, `cannot be read: ${code}`, error);
+    throw new ProcFileError(path, code, `cannot be read: ${HINTS[code] ?? code}`, error);
   }
 }

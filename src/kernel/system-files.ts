@@ -37,8 +37,9 @@ export function hugePageSizes(): number[] {
       const kib = /^hugepages-(\d+)kB$/.exec(name)?.[1];
       return kib === undefined ? [] : [Number(kib) * 1024];
     });
-  } catch {
-    return [];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return []; // a kernel without huge pages
   }
 }
 

@@ -1,5 +1,5 @@
 import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
-import { errnoName } from '../kernel/errno.js';
+import { ERRNO, errnoName, type ErrnoName } from '../kernel/errno.js';
 import { CritError } from '../image/errors.js';
 import { addon, type Word } from './addon.js';
 
@@ -24,6 +24,22 @@ export function sys(name: SyscallName, ...args: Word[]): number {
   const result = addon().syscall(SYSCALLS[name], ...args);
   if (result < 0 && result >= -4095) throw new SysError(name, -result);
   return result;
+}
+
+/**
+ * The answer of a call (of crit's or of a task's) that not every kernel or object can give: undefined for the errors that
+ * say so. Any other error says nothing about what was asked, and must not be taken for "it has none".
+ * @throws SysError
+ */
+export function answer(
+  name: SyscallName,
+  result: number,
+  none: readonly ErrnoName[],
+  detail?: string,
+): number | undefined {
+  if (result >= 0 || result < -4095) return result;
+  if (none.some((errno) => ERRNO[errno] === -result)) return undefined;
+  throw new SysError(name, -result, detail);
 }
 
 /** A NUL-terminated string for a system call. */

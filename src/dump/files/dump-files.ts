@@ -8,7 +8,7 @@ import { KCMP_FILE, KCMP_FILES, KCMP_FS } from '../../kernel/kcmp.js';
 import { mapFilesName, type MapEntry } from '../../kernel/maps.js';
 import { FD_CLOEXEC, O_PATH } from '../../kernel/open-flags.js';
 import { devMajor, devMinor, S_IFCHR, S_IFMT, S_IFREG } from '../../kernel/stat.js';
-import { sysRaw } from '../../native/sys.js';
+import { sys, sysRaw } from '../../native/sys.js';
 import type { DumpContext, DumpTask, OutEntry } from '../context.js';
 import type { MappedFile } from '../vmas.js';
 import type { Description } from './description.js';
@@ -129,7 +129,7 @@ export class DumpFiles implements Disposable {
         [KCMP_FILES, 'descriptor table'],
         [KCMP_FS, 'current directory, root and umask'],
       ] as const)
-        if (sysRaw('kcmp', task.pid, tid, type, 0, 0) > 0)
+        if (sys('kcmp', task.pid, tid, type, 0, 0) > 0)
           throw new CritError(`process ${task.pid}, thread ${tid}: it has a ${what} of its own: not supported`, {
             code: 'UNSUPPORTED',
           });

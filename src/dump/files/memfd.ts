@@ -4,7 +4,7 @@ import { F_GET_SEALS, F_SEAL_SEAL } from '../../kernel/open-flags.js';
 import { MAP_HUGE_SHIFT, MFD_CLOEXEC, MFD_HUGETLB } from '../../kernel/mman.js';
 import { closeSync, openSync } from 'node:fs';
 import { hugePageSizes } from '../../kernel/system-files.js';
-import { cString, sysRaw } from '../../native/sys.js';
+import { answer, cString, sysRaw } from '../../native/sys.js';
 import { dumpShmem } from '../shmem.js';
 import type { DumpContext } from '../context.js';
 import { statFd, type FileStat } from './file-stat.js';
@@ -24,7 +24,7 @@ function memoryDevices(): ReadonlyMap<bigint, number> {
     const found = new Map<bigint, number>();
     const probe = (hugeFlag: number) => {
       const fd = sysRaw('memfd_create', cString('crit-probe'), MFD_CLOEXEC | (hugeFlag && MFD_HUGETLB | hugeFlag));
-      if (fd < 0) return;
+      if (answer('memfd_create', fd, hugeFlag ? ['EINVAL', 'ENODEV', 'ENOSYS', 'EPERM'] : []) === undefined) return;
       found.set(statFd(fd).dev, hugeFlag);
       closeSync(fd);
     };
@@ -85,7 +85,7 @@ export class SharedMemoryObjects implements Disposable {
     const key = `${stat.dev}:${stat.ino}`;
     const known = this.#inodes.get(key);
     if (known) return known.id;
-    const seals = sysRaw('fcntl', fd, F_GET_SEALS);
+    const seals = answer('fcntl', sysRaw('fcntl', fd, F_GET_SEALS), ['EINVAL']);
     // the image's number of it: the inode number, of which there are 32 bits
     let shmid = Number(stat.ino & 0xffffffffn);
     while (this.#shmids.has(shmid) || shmid === 0) shmid = (shmid + 1) >>> 0;
@@ -95,7 +95,7 @@ export class SharedMemoryObjects implements Disposable {
       name,
       stat,
       shmid,
-      seals: seals < 0 ? F_SEAL_SEAL : seals,
+      seals: seals ?? F_SEAL_SEAL,
       fd: openSync(`/proc/self/fd/${fd}`, 'r'),
     };
     this.#inodes.set(key, inode);

@@ -1,5 +1,5 @@
 import type { FownEntry } from '../../image/generated/messages.js';
-import { sysRaw } from '../../native/sys.js';
+import { answer, sysRaw } from '../../native/sys.js';
 import { F_GETOWNER_UIDS } from '../../kernel/open-flags.js';
 
 /** The owner of a description that nobody set. */
@@ -17,10 +17,10 @@ export function ownerOf(
   owner: DataView,
   use: (work: (fd: number) => void) => void,
 ): FownEntry {
-  const signum = Math.max(0, signal);
-  const pid = owned < 0 ? 0 : owner.getInt32(4, true);
+  const signum = answer('fcntl', signal, ['EBADF'], 'F_GETSIG') ?? 0;
+  const pid = answer('fcntl', owned, ['EBADF'], 'F_GETOWN_EX') === undefined ? 0 : owner.getInt32(4, true);
   if (pid === 0) return signum === 0 ? NO_OWNER : { ...NO_OWNER, signum };
   const uids = new Uint32Array(2);
-  use((fd) => sysRaw('fcntl', fd, F_GETOWNER_UIDS, uids));
+  use((fd) => answer('fcntl', sysRaw('fcntl', fd, F_GETOWNER_UIDS, uids), ['EINVAL'], 'F_GETOWNER_UIDS'));
   return { uid: uids[0]!, euid: uids[1]!, signum, pid_type: owner.getInt32(0, true), pid };
 }

@@ -11,7 +11,7 @@ import {
 } from '../../kernel/socket.js';
 import type { UnixSocket } from '../../kernel/unix-diag.js';
 import { receiveMessage, type Received } from '../../native/message.js';
-import { sysRaw, SysError } from '../../native/sys.js';
+import { sys, SysError } from '../../native/sys.js';
 import type { Description } from './description.js';
 import { withPeekOffset } from './peek-offset.js';
 import { unsupported } from './unsupported.js';
@@ -38,7 +38,7 @@ function readable(socket: number): boolean {
   const poll = new Int16Array(4);
   new DataView(poll.buffer).setInt32(0, socket, true);
   poll[2] = POLLIN;
-  return sysRaw('poll', poll, 1, 0) > 0;
+  return sys('poll', poll, 1, 0) > 0;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Messages } from '../../../image/generated/messages.js';
-import { sysRaw } from '../../../native/sys.js';
+import { answer, sysRaw } from '../../../native/sys.js';
 
 /** asm/ptrace-abi.h */
 const PTRACE_GET_THREAD_AREA = 25;
@@ -15,6 +15,7 @@ export function tlsOf(tid: number): Messages['user_desc_t'][] {
   return Array.from({ length: COUNT }, (_, i) => {
     const desc = new Uint32Array(4);
     const r = sysRaw('ptrace', PTRACE_GET_THREAD_AREA, tid, FIRST + i, desc);
+    answer('ptrace', r, ['EIO', 'EINVAL'], `GET_THREAD_AREA of task ${tid}`);
     const [, base = 0, limit = 0, bits = 0] = desc;
     const bit = (n: number) => ((bits >>> n) & 1) === 1;
     return {

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { CRIT, program } from '../programs.js';
+import { Subject } from './round-trip.js';
+
+const ENOMEM = 12;
+const EMFILE = 24;
+const EACCES = 13;
+
+const root = process.getuid?.() === 0;
+const skip = root ? false : 'wants root';
+
+/** A dump whose crit cannot open a file; `*` at the end of the name stands for any rest. */
+function dumpWithout(subject: Subject, file: string, errno: number) {
+  const command = [file, String(errno), process.execPath, CRIT];
+  const { status, stderr } = spawnSync(
+    program('deny-open'),
+    [...command, 'dump', '-t', String(subject.pid), '-D', subject.images],
+    { encoding: 'utf8', env: { PATH: process.env['PATH'] }, timeout: 60_000 },
+  );
+  return { status, stderr };
+}
+
+const stateOf = (pid: number) => /^State:\s*(\S)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+
+/** A shell with two children. */
+const TREE = ['-c', 'sleep 1000 & sleep 1000 & echo ready; wait'];
+
+for (const [what, file, errno, name] of [
+  ['the list of children', 'task/PID/children', ENOMEM, 'ENOMEM'],
+  ['the list of children', 'task/PID/children', EACCES, 'EACCES'],
+  ['the list of threads', 'task', EMFILE, 'EMFILE'],
+  ['stat', 'stat', EMFILE, 'EMFILE'],
+  ['status', 'task/PID/status', ENOMEM, 'ENOMEM'],
+  ['oom_score_adj', 'oom_score_adj', ENOMEM, 'ENOMEM'],
+  ['coredump_filter', 'coredump_filter', EMFILE, 'EMFILE'],
+] as const) {
+  test(`a dump that cannot read ${what} (${name}) fails and leaves the tree alone`, { skip }, async () => {
+    await using subject = new Subject('/bin/sh', TREE);
+    await subject.says('ready');
+    const tree = subject.tree();
+    assert.equal(tree.length, 3);
+    const done = dumpWithout(subject, `/proc/${subject.pid}/${file.replace('PID', String(subject.pid))}`, errno);
+    assert.equal(done.status, 1, done.stderr);
+    assert.match(done.stderr, new RegExp(name));
+    assert.doesNotMatch(done.stderr, /no process/);
+    assert.ok(!readdirSync(subject.images).includes('inventory.img'));
+    assert.deepEqual(subject.tree(), tree);
+    for (const pid of tree) assert.match(stateOf(pid) ?? '', /[SR]/);
+    subject.passed();
+  });
+}
+
+test('a dump that cannot read of a child whether it lives leaves nobody out', { skip }, async () => {
+  await using subject = new Subject('/bin/sh', TREE);
+  await subject.says('ready');
+  const [, child] = subject.tree();
+  const done = dumpWithout(subject, `/proc/${child!}/stat`, ENOMEM);
+  assert.equal(done.status, 1, done.stderr);
+  assert.ok(!existsSync(path.join(subject.images, 'inventory.img')));
+  assert.equal(subject.tree().length, 3);
+  subject.passed();
+});
