@@ -2,16 +2,13 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
 import { CRIT, program } from '../programs.js';
+import { test } from '../root.js';
 import { Subject } from './round-trip.js';
 
 const ENOMEM = 12;
 const EMFILE = 24;
 const EACCES = 13;
-
-const root = process.getuid?.() === 0;
-const skip = root ? false : 'wants root';
 
 /** A dump whose crit cannot open a file; `*` at the end of the name stands for any rest. */
 function dumpWithout(subject: Subject, file: string, errno: number) {
@@ -38,7 +35,7 @@ for (const [what, file, errno, name] of [
   ['oom_score_adj', 'oom_score_adj', ENOMEM, 'ENOMEM'],
   ['coredump_filter', 'coredump_filter', EMFILE, 'EMFILE'],
 ] as const) {
-  test(`a dump that cannot read ${what} (${name}) fails and leaves the tree alone`, { skip }, async () => {
+  test(`a dump that cannot read ${what} (${name}) fails and leaves the tree alone`, async () => {
     await using subject = new Subject('/bin/sh', TREE);
     await subject.says('ready');
     const tree = subject.tree();
@@ -54,7 +51,7 @@ for (const [what, file, errno, name] of [
   });
 }
 
-test('a dump that cannot read of a child whether it lives leaves nobody out', { skip }, async () => {
+test('a dump that cannot read of a child whether it lives leaves nobody out', async () => {
   await using subject = new Subject('/bin/sh', TREE);
   await subject.says('ready');
   const [, child] = subject.tree();
