@@ -9,6 +9,7 @@ import { openImageReader } from './decode/image-reader.js';
 import { encodeJson } from './encode/encode-json.js';
 import { encodeEntries } from './encode/image-writer.js';
 import type { Image } from './image/entry.js';
+import { CritError } from './image/errors.js';
 
 export { ImageDir, type ListedImage } from './inspect/image-dir.js';
 export { ImageReader, openImageReader, readImage, readImageIfPresent } from './decode/image-reader.js';
@@ -36,13 +37,14 @@ export {
   type TcpQueues,
 } from './image/entry.js';
 export { CritError, ImageError, type ImagePlace } from './image/errors.js';
+export type { CritErrorCode, SystemErrorCode } from './image/error-codes.js';
 export * from './image/generated/messages.js';
 
 /**
  * Reads an image into memory.
  * @param source its bytes, or the path of its file
  * @returns entries with 64-bit numbers as bigint and payloads as bytes; what the fields do not tell is in `$wire`
- * @throws ImageError NO_IMAGE, NOT_A_FILE, UNKNOWN_MAGIC (a raw image: pages, archives, netlink dumps), BAD_IMAGE
+ * @throws CritError BAD_ARGUMENT; ImageError NO_IMAGE, NOT_A_FILE, UNKNOWN_MAGIC (a raw image: pages, archives, netlink dumps), BAD_IMAGE
  * @example
  * import { decodeImage, encodeImage } from 'crit';
  * const image = decodeImage('fixtures/sets/tree/pstree.img');
@@ -51,6 +53,8 @@ export * from './image/generated/messages.js';
  * console.assert(decodeImage(bytes).entries.length === image.entries.length);
  */
 export function decodeImage(source: Uint8Array | string): Image {
+  if (typeof source !== 'string' && !((source as unknown) instanceof Uint8Array))
+    throw badArgument('decodeImage takes the bytes of an image or the path of its file', source);
   const reader = openImageReader(source);
   try {
     const entries = [...reader];
@@ -73,11 +77,19 @@ export function decodeImage(source: Uint8Array | string): Image {
 export function encodeImage(
   image: Image | string | { readonly magic: string; readonly entries: readonly object[] },
 ): Uint8Array {
+  if (typeof image !== 'string' && (typeof image !== 'object' || (image as unknown) === null))
+    throw badArgument('encodeImage takes an image, the text of its JSON, or { magic, entries }', image);
   if (typeof image === 'object' && 'type' in image) return encodeEntries(image).slice();
   const text = typeof image === 'string' ? image : canonicalJson(image);
   const parts: Uint8Array[] = [];
   encodeJson(Buffer.from(text, 'utf8'), (chunk) => parts.push(chunk.slice()));
   return Uint8Array.from(Buffer.concat(parts));
+}
+
+function badArgument(wanted: string, got: unknown): CritError {
+  const is =
+    got === null ? 'null' : Array.isArray(got) ? 'an array' : got === undefined ? 'undefined' : `a ${typeof got}`;
+  return new CritError(`${wanted}, not ${is}`, { code: 'BAD_ARGUMENT' });
 }
 
 /**

@@ -1,15 +1,20 @@
 import { CritError } from '../image/errors.js';
 import { CRIU_VERSION, packageVersion } from './package-version.js';
-import { readSettings, type Asked } from './criu/settings.js';
+import { COMMANDS, readSettings, type Asked } from './criu/settings.js';
 import { print, warn } from './stdout.js';
 import { UsageError } from './usage-error.js';
 
 /** A mistake in the command line, on one line, with where to look. */
-function usage(error: UsageError): number {
-  const hint = error.message.endsWith('not supported yet') ? '' : ' (see crit dump --help)';
-  warn(`crit: ${error.message}${hint}`);
-  return 1;
+function usageLine(error: UsageError, argv: readonly string[]): string {
+  if (error.message.endsWith('not supported yet')) return error.message;
+  const command = COMMANDS.find((name) => argv.includes(name)) ?? 'dump';
+  return `${error.message}; see 'crit ${command} --help'`;
 }
+
+const wantsJson = (argv: readonly string[]): boolean => {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end < 0 ? undefined : end).includes('--json');
+};
 
 async function run(asked: Asked): Promise<number> {
   if (asked.kind === 'help') {
@@ -41,9 +46,10 @@ export async function runCriu(argv: readonly string[]): Promise<number> {
   try {
     return await run(readSettings(argv));
   } catch (error) {
-    if (error instanceof UsageError) return usage(error);
     if (!(error instanceof CritError)) throw error;
-    warn(`crit: ${error.message}`);
+    const message = error instanceof UsageError ? usageLine(error, argv) : error.message;
+    warn(`crit: ${message}`);
+    if (wantsJson(argv)) (await import('./criu/result.js')).printResult({ ok: false, code: error.code, message });
     return 1;
   }
 }

@@ -3,6 +3,7 @@ import { COMMAND_NAMES, CRIU_COMMANDS, loadCommand } from './commands.js';
 import { versionLine } from './package-version.js';
 import { parseArgv } from './parse-argv.js';
 import { print, ReaderGone, warn } from './stdout.js';
+import { systemErrorText } from './system-error.js';
 
 /** CRIU's commands are told by the first word; `criu` as our name makes every command line CRIU's. */
 function isCriu(argv: readonly string[], invokedAs: string): boolean {
@@ -25,26 +26,6 @@ async function dispatch(argv: readonly string[], invokedAs: string): Promise<num
   return (await import('./yargs-front.js')).runYargs(argv);
 }
 
-/** Errors of the file system that the caller can do something about; the message names the file. */
-function systemErrorLine(error: NodeJS.ErrnoException): string | undefined {
-  if (error.code === undefined || error.syscall === undefined) return undefined;
-  if (error.syscall === 'uv_cwd') return 'the current directory does not exist any more: go to another one';
-  const WHY: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file or directory',
-    EACCES: 'permission denied',
-    EPERM: 'not permitted',
-    EISDIR: 'is a directory',
-    ENOTDIR: 'is not a directory',
-    ENOSPC: 'no space left on the device',
-    EROFS: 'the file system is read-only',
-    EMFILE: 'too many open files',
-    ELOOP: 'too many symbolic links',
-    EFBIG: 'larger than a file may be (ulimit -f)',
-  };
-  const where = error.path === undefined ? '' : `${error.path}: `;
-  return `${where}${WHY[error.code] ?? `${error.syscall}: ${error.code}`}`;
-}
-
 /** One line for people; the whole stack with NODE_DEBUG=crit, or when it is a fault of crit itself. */
 function report(error: unknown): void {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -54,7 +35,7 @@ function report(error: unknown): void {
     if (debug) warn(detail);
     return;
   }
-  const line = error instanceof Error ? systemErrorLine(error) : undefined;
+  const line = error instanceof Error ? systemErrorText(error) : undefined;
   if (line !== undefined) {
     warn(`crit: ${line}`);
     if (debug) warn(detail);

@@ -10,7 +10,9 @@ import {
   unlinkSync,
 } from 'node:fs';
 import path from 'node:path';
-import { print, writeAll } from './stdout.js';
+import { CritError } from '../image/errors.js';
+import { systemWords, whyFailed } from '../image/system-words.js';
+import { print, ReaderGone, writeAll } from './stdout.js';
 
 /** Where a subcommand's result goes: nothing is at its place before commit(), nothing is left after abort(). */
 export interface Sink {
@@ -58,8 +60,8 @@ function stdoutSink(): Sink {
 
 /** A device, a FIFO, /dev/stdout: opened and written as it is, there is nothing to rename onto. */
 function specialSink(file: string): Sink {
-  const fd = openSync(file, constants.O_WRONLY);
-  const gatherer = new Gatherer((data) => writeAll(fd, data));
+  const fd = naming(file, () => openSync(file, constants.O_WRONLY));
+  const gatherer = new Gatherer((data) => writeAll(fd, data, file));
   return {
     write: (data) => gatherer.write(data),
     commit: () => {
@@ -70,18 +72,44 @@ function specialSink(file: string): Sink {
   };
 }
 
+/** Does something for a file that the user has named: errors name that one, whatever crit had to open. */
+function naming<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof CritError || error instanceof ReaderGone) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    const dir = path.dirname(file);
+    const why =
+      code === 'ENOENT'
+        ? `there is no directory ${dir}`
+        : code === 'EISDIR'
+          ? 'it is a directory, and -o names a file'
+          : code === 'EACCES'
+            ? `no file may be made in ${dir} (${systemWords(code)})`
+            : whyFailed(error);
+    throw new CritError(`${file}: cannot be written: ${why}`, { code: 'CANNOT_WRITE', cause: error });
+  }
+}
+
 const TERMINATING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-function fileSink(file: string): Sink {
+/** @param named as the user wrote it */
+function fileSink(file: string, named: string): Sink {
   const random = Math.random().toString(36).slice(2, 8);
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}${random}`);
   // Images hold a process's memory and secrets: nobody but the owner reads them.
-  const fd = openSync(
-    temporary,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-    0o600,
+  const fd = naming(named, () =>
+    openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600),
   );
-  const gatherer = new Gatherer((data) => writeAll(fd, data));
+  const gatherer = new Gatherer((data) => writeAll(fd, data, named));
+  let open = true;
+  const close = (): void => {
+    if (open) {
+      open = false;
+      closeSync(fd);
+    }
+  };
   const remove = (): void => {
     try {
       unlinkSync(temporary);
@@ -103,10 +131,12 @@ function fileSink(file: string): Sink {
     commit: () => {
       try {
         gatherer.flush();
-        fchmodSync(fd, 0o600);
-        fsyncSync(fd);
-        closeSync(fd);
-        renameSync(temporary, file);
+        naming(named, () => {
+          fchmodSync(fd, 0o600);
+          fsyncSync(fd);
+          close();
+          renameSync(temporary, file);
+        });
       } catch (error) {
         remove();
         throw error;
@@ -115,7 +145,7 @@ function fileSink(file: string): Sink {
       }
     },
     abort: () => {
-      closeSync(fd);
+      close();
       remove();
       done();
     },
@@ -130,11 +160,13 @@ export function openSink(file: string | undefined): Sink {
   if (file === undefined || file === '-') return stdoutSink();
   let target = file;
   try {
-    target = realpathSync(file);
+    target = naming(file, () => realpathSync(file));
     const stat = statSync(target);
-    if (!stat.isFile() && !stat.isDirectory()) return specialSink(target);
+    if (stat.isDirectory()) naming(file, () => openSync(target, constants.O_WRONLY));
+    if (!stat.isFile()) return specialSink(target);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { cause } = error as { cause?: NodeJS.ErrnoException };
+    if (cause?.code !== 'ENOENT') throw error;
   }
-  return fileSink(target);
+  return fileSink(target, file);
 }

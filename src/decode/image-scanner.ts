@@ -5,6 +5,7 @@ import { ImageError } from '../image/errors.js';
 import type { MessageDef } from '../image/message-def.js';
 import { emptyRecord, nextRecord } from './wire-records.js';
 import { WireReader } from './wire-reader.js';
+import type { CritErrorCode } from '../image/error-codes.js';
 
 const WINDOW = 128 * 1024;
 
@@ -42,7 +43,7 @@ export class ImageScanner {
     return this.reader.baseBytes + this.#start;
   }
 
-  error(reason: string, offsetBytes = this.offsetBytes, code = 'BAD_IMAGE'): ImageError {
+  error(reason: string, offsetBytes = this.offsetBytes, code: CritErrorCode = 'BAD_IMAGE'): ImageError {
     const fieldPath = this.reader.pathPrefix || undefined;
     return new ImageError(
       reason,

@@ -11,6 +11,7 @@ import { readThreadChildren, readThreads } from '../kernel/tasks.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead, Tracee, type Stop } from '../task/tracee.js';
+import { systemWords } from '../image/system-words.js';
 
 const EVENT_STOP = 128;
 const SIGTRAP = 5;
@@ -184,7 +185,7 @@ export class FrozenTree {
             cause: error,
           },
         );
-      throw new CritError(`cannot attach to task ${tid} of process ${pid}: ${error.code}`, {
+      throw new CritError(`cannot attach to task ${tid} of process ${pid}: ${systemWords(error.code)}`, {
         code: error.code,
         cause: error,
       });
@@ -233,7 +234,7 @@ export class FrozenTree {
         if (kill) drain(new Tracee(tid));
         else new Tracee(tid).detach();
       } catch (error) {
-        if (!kill) this.#log.warn(`task ${tid} was not released: ${String(error)}`);
+        if (!kill) this.#log.warn(`task ${tid} was not released: ${(error as Error).message}`);
       }
     }
     this.#seized.clear();

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import { CritError } from '../image/errors.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
-import { errnoName } from '../kernel/errno.js';
+import { errnoCode, errnoWords } from '../kernel/errno.js';
 import { readFds } from '../kernel/fd-links.js';
 import { readMapRanges, readMaps } from '../kernel/maps.js';
 import { readAnonymousPages } from '../kernel/scalar-files.js';
@@ -35,7 +35,7 @@ export function rehearse(perform: (pid: number) => void): void {
   const self = sys('pidfd_open', process.pid, 0);
   try {
     const pid = addon().spawnStub(program, self, Int32Array.of(nothing, nothing, nothing), new Int32Array(), 0);
-    if (pid < 0) throw new CritError(`no process to rehearse on: ${errnoName(-pid)}`, { code: errnoName(-pid) });
+    if (pid < 0) throw new CritError(`no process to rehearse on: ${errnoWords(-pid)}`, { code: errnoCode(-pid) });
     try {
       const until = Date.now() + READY_MS;
       while (!existsSync(`/proc/${pid}/fd/${READY_FD}`)) {

@@ -4,8 +4,9 @@ import { ProcGone } from '../kernel/proc-file.js';
 import { PF_KTHREAD } from '../kernel/sched.js';
 import { readStat } from '../kernel/stat-file.js';
 import { readStatus } from '../kernel/status.js';
+import type { CritErrorCode } from '../image/error-codes.js';
 
-const refused = (code: string, message: string): CritError => new CritError(message, { code });
+const refused = (code: CritErrorCode, message: string): CritError => new CritError(message, { code });
 
 /**
  * Refuses what cannot be the root of a dumped tree, as far as that can be told without stopping anything.

@@ -4,6 +4,7 @@ import { imageFileName, type ImageType } from '../image/catalogue.js';
 import type { Header, Image } from '../image/entry.js';
 import { CritError } from '../image/errors.js';
 import { ImageEncoder, type LooseEntry } from './image-encoder.js';
+import { whyFailed } from '../image/system-words.js';
 
 const FLUSH_BYTES = 256 * 1024;
 
@@ -77,7 +78,7 @@ export function createImageFile(file: string): number {
 
 /** @param cause an error with the code of what the kernel said (ENOSPC, EIO) */
 export const cannotWrite = (file: string, cause: unknown): CritError =>
-  new CritError(`${file}: cannot be written (${(cause as NodeJS.ErrnoException).code ?? String(cause)})`, {
+  new CritError(`${file}: cannot be written: ${whyFailed(cause)}`, {
     code: 'CANNOT_WRITE',
     cause,
   });

@@ -1,5 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, constants } from 'node:fs';
 import { ImageError } from './errors.js';
+import { whyFailed } from './system-words.js';
+import type { CritErrorCode } from './error-codes.js';
 
 /** Where bytes come from: a file's path, bytes in memory, or an open descriptor (which may be a pipe). */
 export type Source = string | Uint8Array | { readonly fd: number; readonly name?: string } | ByteSource;
@@ -109,7 +111,7 @@ export class ByteSource {
 
 function unreadable(name: string | undefined, error: unknown): ImageError {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const known: Readonly<Record<string, [string, string] | undefined>> = {
+  const known: Readonly<Record<string, [string, CritErrorCode] | undefined>> = {
     ENOENT: ['there is no such file', 'NO_IMAGE'],
     ENOTDIR: ['there is no such file', 'NO_IMAGE'],
     EACCES: ['permission denied', 'NO_ACCESS'],
@@ -117,7 +119,7 @@ function unreadable(name: string | undefined, error: unknown): ImageError {
     EISDIR: ['a directory, not an image', 'NOT_A_FILE'],
     ENXIO: ['neither a file nor a pipe that can be read', 'NOT_A_FILE'],
   };
-  const [reason, stable] = known[code] ?? [`cannot be read (${code})`, 'UNREADABLE'];
+  const [reason, stable] = known[code] ?? [`cannot be read: ${whyFailed(error)}`, 'UNREADABLE'];
   return new ImageError(reason, { file: name }, { code: stable, cause: error });
 }
 

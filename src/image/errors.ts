@@ -1,8 +1,10 @@
-/** Base of every error that crit throws on purpose: `code` is stable, the message is for people. */
-export class CritError extends Error {
-  readonly code: string;
+import type { CritErrorCode } from './error-codes.js';
 
-  constructor(message: string, options: { code: string; cause?: unknown }) {
+/** Base of every error that crit throws on purpose: `code` is stable (docs/errors.md), the message is for people. */
+export class CritError extends Error {
+  readonly code: CritErrorCode;
+
+  constructor(message: string, options: { code: CritErrorCode; cause?: unknown }) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = new.target.name;
     this.code = options.code;
@@ -33,7 +35,7 @@ export class ImageError extends CritError implements ImagePlace {
   readonly offsetBytes: number | undefined;
   readonly fieldPath: string | undefined;
 
-  constructor(reason: string, place: ImagePlace, options: { code?: string; cause?: unknown } = {}) {
+  constructor(reason: string, place: ImagePlace, options: { code?: CritErrorCode; cause?: unknown } = {}) {
     super(describe(reason, place), { code: 'BAD_IMAGE', ...options });
     this.reason = reason;
     this.file = place.file;

@@ -21,6 +21,8 @@ export interface CriuFeature {
   readonly what: string;
   /** CRIU asks for it with --experimental only. */
   readonly experimental?: boolean;
+  /** crit makes use of it. */
+  readonly used?: boolean;
   /** Not among what --extra asks for. */
   readonly onRequest?: boolean;
   readonly probe: (syscall: SyscallFunction | undefined) => Answer;
@@ -116,17 +118,17 @@ export const CRIU_FEATURES: Readonly<Record<string, CriuFeature>> = {
     probe: (syscall) =>
       !syscall ? 'unknown' : syscall('io_setup', 0, null) === -ERRNO.ENOSYS ? 'no' : yesNo(kernelAtLeast('3.19')),
   },
-  timerfd: { what: 'ticks of a timerfd that can be set', probe: same('timerfd-set-ticks') },
+  timerfd: { what: 'ticks of a timerfd that can be set', used: true, probe: same('timerfd-set-ticks') },
   tun: { what: 'tun and tap devices', probe: same('tun') },
   tun_ns: { what: 'the namespace of a tun device', onRequest: true, probe: ask(tunDevice, givesNamespace) },
   userns: { what: 'user namespaces', probe: file('/proc/self/ns/user') },
-  fdinfo_lock: { what: 'file locks of a descriptor', probe: fdinfo('lock:') },
-  seccomp_suspend: { what: 'system calls inside filtered tasks', probe: same('seccomp-suspend') },
+  fdinfo_lock: { what: 'file locks of a descriptor', used: true, probe: fdinfo('lock:') },
+  seccomp_suspend: { what: 'system calls inside filtered tasks', used: true, probe: same('seccomp-suspend') },
   seccomp_filters: {
     what: 'reading seccomp filters',
     probe: both(since('4.4'), file('/proc/sys/kernel/seccomp')),
   },
-  loginuid: { what: 'login uids', probe: file('/proc/self/loginuid') },
+  loginuid: { what: 'login uids', used: true, probe: file('/proc/self/loginuid') },
   cgroupns: { what: 'control group namespaces', probe: same('cgroup-namespaces') },
   autofs: { what: 'automounter mounts', experimental: true, probe: both(since('4.10'), file('/dev/autofs')) },
   tcp_half_closed: { what: 'half-closed TCP connections', probe: since('4.18') },
@@ -138,7 +140,7 @@ export const CRIU_FEATURES: Readonly<Record<string, CriuFeature>> = {
       UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP,
     ),
   },
-  can_map_vdso: { what: 'a vDSO at a chosen address', probe: same('map-vdso') },
+  can_map_vdso: { what: 'a vDSO at a chosen address', used: true, probe: same('map-vdso') },
   sk_ns: { what: 'the namespace of a socket', probe: ask(unixSocket, givesNamespace) },
   sk_unix_file: {
     what: 'the file of a bound unix socket',
@@ -154,10 +156,10 @@ export const CRIU_FEATURES: Readonly<Record<string, CriuFeature>> = {
   net_diag_raw: { what: 'states of raw sockets', probe: both(since('4.10'), same('sock-diag')) },
   nsid: { what: 'ids of network namespaces', onRequest: true, probe: since('4.0') },
   link_nsid: { what: 'devices of other network namespaces', onRequest: true, probe: since('4.0') },
-  kcmp_epoll: { what: 'targets of an epoll', probe: same('kcmp-epoll') },
+  kcmp_epoll: { what: 'targets of an epoll', used: true, probe: same('kcmp-epoll') },
   timens: { what: 'time namespaces', probe: same('time-namespaces') },
   external_net_ns: { what: 'network namespaces from outside', onRequest: true, probe: () => 'yes' },
-  clone3_set_tid: { what: 'process ids that are asked for', probe: same('clone3-set-tid') },
+  clone3_set_tid: { what: 'process ids that are asked for', used: true, probe: same('clone3-set-tid') },
   newifindex: { what: 'the new index of a device that changed its namespace', probe: since('5.3') },
   nftables: {
     what: 'nftables',
@@ -182,12 +184,14 @@ export const CRIU_FEATURES: Readonly<Record<string, CriuFeature>> = {
   network_lock_nftables: { what: 'locking the network by nftables', probe: since('3.13') },
   sockopt_buf_lock: {
     what: 'buffer sizes of sockets that were set by hand',
+    used: true,
     probe: ask(unixSocket, (syscall, fd) =>
       yesNo(syscall('getsockopt', fd, SOL_SOCKET, SO_BUF_LOCK, new Int32Array(1), new Int32Array([4])) === 0),
     ),
   },
   memfd_hugetlb: {
     what: 'memfds of huge pages',
+    used: true,
     probe: (syscall) => {
       if (!syscall) return 'unknown';
       const fd = syscall('memfd_create', Buffer.from('probe\0'), MFD_CLOEXEC | MFD_HUGETLB);
@@ -201,7 +205,7 @@ export const CRIU_FEATURES: Readonly<Record<string, CriuFeature>> = {
     probe: (syscall) =>
       !syscall ? 'unknown' : yesNo(syscall('openat2', -1, Buffer.from('\0'), null, 0) !== -ERRNO.ENOSYS),
   },
-  get_rseq_conf: { what: 'restartable sequences', probe: same('rseq-configuration') },
+  get_rseq_conf: { what: 'restartable sequences', used: true, probe: same('rseq-configuration') },
   ipv6_freebind: {
     what: 'IPv6 addresses that are not there yet',
     probe: ask(
@@ -209,8 +213,8 @@ export const CRIU_FEATURES: Readonly<Record<string, CriuFeature>> = {
       (syscall, fd) => yesNo(syscall('setsockopt', fd, IPPROTO_IPV6, IPV6_FREEBIND, new Int32Array([1]), 4) === 0),
     ),
   },
-  pagemap_scan: { what: 'scanning page tables', probe: same('pagemap-scan') },
-  timer_cr_ids: { what: 'ids of POSIX timers that are asked for', probe: same('timer-restore-ids') },
+  pagemap_scan: { what: 'scanning page tables', used: true, probe: same('pagemap-scan') },
+  timer_cr_ids: { what: 'ids of POSIX timers that are asked for', used: true, probe: same('timer-restore-ids') },
   overlayfs_maps: {
     what: 'mappings of overlay files that show the right inode',
     probe: both(since('6.8'), same('overlay')),
@@ -218,6 +222,7 @@ export const CRIU_FEATURES: Readonly<Record<string, CriuFeature>> = {
   breakpoints: { what: 'hardware breakpoints', onRequest: true, probe: () => 'unknown' },
   pagemap_scan_guard_pages: {
     what: 'guard regions are seen when page tables are scanned',
+    used: true,
     probe: ask(
       (syscall) => syscall('open', Buffer.from('/proc/self/pagemap\0'), O_CLOEXEC, 0),
       (syscall, fd) => {

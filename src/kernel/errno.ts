@@ -1,3 +1,5 @@
+import { systemWords } from '../image/system-words.js';
+
 /** asm-generic/errno-base.h, asm-generic/errno.h. EWOULDBLOCK is EAGAIN, EDEADLOCK is EDEADLK. */
 export const ERRNO = {
   EPERM: 1,
@@ -142,9 +144,13 @@ export const ERRNO = {
 
 export type ErrnoName = keyof typeof ERRNO;
 
-const NAMES = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [number, name]));
+const NAMES = new Map<number, ErrnoName>(Object.entries(ERRNO).map(([name, number]) => [number, name as ErrnoName]));
 
-/** "ENOENT" for 2 (or -2); a number that is none as "errno 999". */
-export function errnoName(errno: number): string {
-  return NAMES.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
-}
+/** The name of an error as a code: "ENOENT" for 2 (or -2). */
+export const errnoCode = (errno: number): ErrnoName | 'EUNKNOWN' => NAMES.get(Math.abs(errno)) ?? 'EUNKNOWN';
+
+/** What an error means, in words: "no such file or directory" for 2 (or -2). */
+export const errnoWords = (errno: number): string => {
+  const name = NAMES.get(Math.abs(errno));
+  return name === undefined ? `error number ${Math.abs(errno)}` : systemWords(name);
+};

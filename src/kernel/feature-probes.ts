@@ -96,6 +96,7 @@ export const FEATURES = {
   'cap-checkpoint-restore': {
     since: '5.9',
     purpose: 'restoring process ids without CAP_SYS_ADMIN',
+    later: true,
     probe: () =>
       Number(readSysctl('kernel.cap_last_cap') ?? 0) < CAPABILITIES.CAP_CHECKPOINT_RESTORE
         ? 'no'
@@ -143,6 +144,7 @@ export const FEATURES = {
   'ns-last-pid': {
     since: '3.3',
     purpose: 'restoring process ids without clone3',
+    later: true,
     probe: file('/proc/sys/kernel/ns_last_pid'),
   },
   'set-mm-map': {
@@ -179,6 +181,7 @@ export const FEATURES = {
   'map-files': {
     since: '3.3',
     purpose: 'files that are mapped but deleted or open nowhere',
+    required: true,
     probe: () => {
       const mapped = readMapRanges(process.pid).find((range) => range.inode !== 0n);
       if (!mapped) return 'unknown';
@@ -199,6 +202,7 @@ export const FEATURES = {
   'sealed-vdso': {
     since: '6.15',
     purpose: 'tells that the vDSO cannot be moved (CONFIG_MSEAL_SYSTEM_MAPPINGS)',
+    later: true,
     probe: () => yesNo(readMaps(process.pid).some((map) => map.path === '[vdso]' && map.vmFlags.has('sl'))),
   },
   'pagemap-scan': {
@@ -216,6 +220,7 @@ export const FEATURES = {
   'soft-dirty': {
     since: '3.11',
     purpose: 'incremental dumps (CONFIG_MEM_SOFT_DIRTY)',
+    later: true,
     probe: () => {
       const stack = readMapRanges(process.pid).find((range) => range.path === '[stack]');
       if (!stack) return 'unknown';
@@ -233,6 +238,7 @@ export const FEATURES = {
   'userfaultfd-wp-async': {
     since: '6.7',
     purpose: 'incremental dumps where there is no soft-dirty bit',
+    later: true,
     probe: withFd(
       (syscall) => syscall('userfaultfd', O_CLOEXEC | UFFD_USER_MODE_ONLY),
       (syscall, fd) => {
@@ -250,6 +256,7 @@ export const FEATURES = {
   'anon-names': {
     since: '5.17',
     purpose: 'names of anonymous mappings (CONFIG_ANON_VMA_NAME)',
+    later: true,
     probe: call('prctl', () => [PR.PR_SET_VMA, PR.PR_SET_VMA_ANON_NAME, 0, 0, 0], [0], [EINVAL]),
   },
   'memfd-create': {
@@ -264,6 +271,7 @@ export const FEATURES = {
   'memfd-noexec-seal': {
     since: '6.3',
     purpose: 'memfds that must not be executed (MFD_NOEXEC_SEAL)',
+    later: true,
     probe: (syscall) => {
       if (!syscall) return 'unknown';
       const fd = syscall('memfd_create', Buffer.from('probe\0'), MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -279,6 +287,7 @@ export const FEATURES = {
   'pidfd-open': {
     since: '5.3',
     purpose: 'pidfds',
+    required: true,
     probe: withFd(
       (syscall) => syscall('pidfd_open', process.pid, 0),
       () => 'yes',
@@ -287,11 +296,13 @@ export const FEATURES = {
   'pidfd-getfd': {
     since: '5.6',
     purpose: "borrowing a task's descriptors",
+    required: true,
     probe: call('pidfd_getfd', () => [-1, 0, 0], [EBADF]),
   },
   'close-range': {
     since: '5.9',
     purpose: 'closing many descriptors',
+    required: true,
     probe: call('close_range', () => [1, 0, 0], [EINVAL]),
   },
   'seccomp-suspend': {
@@ -321,8 +332,13 @@ export const FEATURES = {
     purpose: 'AVX and later registers (NT_X86_XSTATE)',
     probe: () => yesNo(/^flags\s*:.* xsave /m.test(readFileSync('/proc/cpuinfo', 'utf8'))),
   },
-  'time-namespaces': { since: '5.6', purpose: 'monotonic clocks that go on', probe: file('/proc/self/ns/time') },
-  'cgroup-namespaces': { since: '4.6', purpose: 'cgroup namespaces', probe: file('/proc/self/ns/cgroup') },
+  'time-namespaces': {
+    since: '5.6',
+    purpose: 'monotonic clocks that go on',
+    later: true,
+    probe: file('/proc/self/ns/time'),
+  },
+  'cgroup-namespaces': { since: '4.6', purpose: 'cgroup namespaces', later: true, probe: file('/proc/self/ns/cgroup') },
   'unix-peek-off': {
     since: '3.4',
     purpose: 'what is queued in unix sockets',
@@ -350,6 +366,7 @@ export const FEATURES = {
   'tcp-repair': {
     since: '3.5',
     purpose: 'established TCP connections',
+    later: true,
     probe: withFd(
       (syscall) => syscall('socket', AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
       (syscall, fd) =>
@@ -361,18 +378,30 @@ export const FEATURES = {
         )(syscall),
     ),
   },
-  tun: { since: '2.4', purpose: 'tun and tap devices', probe: file('/dev/net/tun') },
+  tun: { since: '2.4', purpose: 'tun and tap devices', later: true, probe: file('/dev/net/tun') },
   overlay: {
     since: '3.18',
     purpose: 'overlay file systems',
+    later: true,
     // a module may be loaded when it is mounted
     probe: () => (fileSystems().has('overlay') ? 'yes' : 'unknown'),
   },
-  fuse: { since: '2.6.14', purpose: 'fuse file systems', probe: () => (fileSystems().has('fuse') ? 'yes' : 'unknown') },
-  'cgroup-v2': { since: '4.5', purpose: 'control groups', probe: () => yesNo(fileSystems().has('cgroup2')) },
+  fuse: {
+    since: '2.6.14',
+    purpose: 'fuse file systems',
+    later: true,
+    probe: () => (fileSystems().has('fuse') ? 'yes' : 'unknown'),
+  },
+  'cgroup-v2': {
+    since: '4.5',
+    purpose: 'control groups',
+    later: true,
+    probe: () => yesNo(fileSystems().has('cgroup2')),
+  },
   'mount-setattr': {
     since: '5.12',
     purpose: 'mount trees',
+    later: true,
     probe: call('mount_setattr', () => [-1, null, 0, null, 0], [EINVAL, EBADF, ERRNO.EFAULT]),
   },
 } as const satisfies Record<string, Feature>;

@@ -18,6 +18,8 @@ export interface Feature {
   purpose: string;
   /** Nothing can be dumped or restored without. */
   required?: boolean;
+  /** What it is for, crit does not do yet. */
+  later?: boolean;
   /** Asks the kernel, once. Without `syscall` (no addon) it says 'unknown' if it needs one. */
   probe: (syscall: SyscallFunction | undefined) => Answer;
 }
@@ -25,7 +27,7 @@ export interface Feature {
 export { type FeatureName };
 
 /**
- * Answers about the running kernel, each asked once.
+ * Answers about the running kernel; each that is sure is asked for once.
  * @example
  * new Features(sysRaw).has('pagemap-scan') // 'yes' on Linux 6.7
  */
@@ -37,7 +39,7 @@ export class Features {
     this.#syscall = syscall;
   }
 
-  /** Whether the kernel has a feature. Never throws. */
+  /** Whether the kernel has a feature; asked again while it could not tell. Never throws. */
   has(name: FeatureName): Answer {
     let answer = this.#answers.get(name);
     if (answer === undefined) {
@@ -46,7 +48,7 @@ export class Features {
       } catch {
         answer = 'unknown';
       }
-      this.#answers.set(name, answer);
+      if (answer !== 'unknown') this.#answers.set(name, answer);
     }
     return answer;
   }

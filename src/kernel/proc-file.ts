@@ -1,6 +1,8 @@
 import { isAscii } from 'node:buffer';
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
+import type { CritErrorCode, SystemErrorCode } from '../image/error-codes.js';
 import { CritError } from '../image/errors.js';
+import { whyFailed } from '../image/system-words.js';
 
 /**
  * A process, thread or descriptor that went away while /proc was asked about it, or the memory of one that has ended: a
@@ -24,7 +26,7 @@ export class ProcGone extends CritError {
 export class ProcFileError extends CritError {
   readonly path: string;
 
-  constructor(path: string, code: string, message: string, cause?: unknown) {
+  constructor(path: string, code: CritErrorCode, message: string, cause?: unknown) {
     super(`${path}: ${message}`, { code, cause });
     this.path = path;
   }
@@ -161,25 +163,18 @@ function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** What an errno of reading /proc says about crit rather than about the process. */
-const HINTS: Readonly<Record<string, string>> = {
-  EMFILE: 'EMFILE: crit has no descriptor left (ulimit -n)',
-  ENFILE: 'ENFILE: the machine has no descriptor left (fs.file-max)',
-  ENOMEM: 'ENOMEM: no memory is left',
-};
-
 /** Runs something on /proc and puts errors into words. @throws ProcGone, ProcFileError */
 export function attempt<T>(pid: number, path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
     if (error instanceof CritError) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? 'UNKNOWN';
+    const code = ((error as NodeJS.ErrnoException).code ?? 'EUNKNOWN') as SystemErrorCode;
     const owner = /^\/proc\/\d+(\/task\/\d+)?/.exec(path)?.[0] ?? path;
     // A descriptor, a thread or the process went away, unless the kernel never had such a file.
     if (code === 'ESRCH' || (code === 'ENOENT' && (/\/(fd|fdinfo|map_files)\//.test(path) || !isThere(owner))))
       throw new ProcGone(pid, path, error);
     if (code === 'ENOENT') throw new ProcFileError(path, 'NO_PROC_FILE', 'this process or kernel has none', error);
-    throw new ProcFileError(path, code, `cannot be read: ${HINTS[code] ?? code}`, error);
+    throw new ProcFileError(path, code, `cannot be read: ${whyFailed(error)}`, error);
   }
 }

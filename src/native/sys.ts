@@ -1,5 +1,5 @@
 import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
-import { ERRNO, errnoName, type ErrnoName } from '../kernel/errno.js';
+import { ERRNO, errnoCode, errnoWords, type ErrnoName } from '../kernel/errno.js';
 import { CritError } from '../image/errors.js';
 import { addon, type Word } from './addon.js';
 
@@ -8,7 +8,7 @@ export class SysError extends CritError {
   readonly errno: number;
   readonly syscall: SyscallName;
   constructor(syscall: SyscallName, errno: number, detail = '') {
-    super(`${syscall}${detail && ` ${detail}`}: ${errnoName(errno)}`, { code: errnoName(errno) });
+    super(`${syscall}${detail && ` ${detail}`}: ${errnoWords(errno)}`, { code: errnoCode(errno) });
     this.errno = errno;
     this.syscall = syscall;
   }

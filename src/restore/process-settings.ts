@@ -4,6 +4,7 @@ import type { Messages } from '../image/generated/messages.js';
 import * as PR from '../kernel/prctl.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj } from '../kernel/scalar-files.js';
 import type { Batch } from '../task/batch.js';
+import { whyFailed } from '../image/system-words.js';
 
 type TaskCore = Messages['task_core_entry'];
 
@@ -60,7 +61,7 @@ function restoreOomScore(pid: number, wanted: number | undefined): void {
     // 0 was nobody's wish: what crit was given then holds for the task too
     if (wanted === 0) return;
     throw new CritError(
-      `process ${pid}: setting oom_score_adj to ${wanted}: ${(error as NodeJS.ErrnoException).code ?? 'failed'} (it is -1000 to 1000; lowering it needs CAP_SYS_RESOURCE)`,
+      `process ${pid}: setting oom_score_adj to ${wanted}: ${whyFailed(error)} (it is -1000 to 1000; lowering it needs CAP_SYS_RESOURCE)`,
       { code: 'OOM_SCORE', cause: error },
     );
   }

@@ -33,6 +33,7 @@ import { setName } from './thread-settings.js';
 import { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
+import { whyFailed } from '../image/system-words.js';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
 const SIGKILL = 9;
@@ -198,8 +199,7 @@ function writePidfile(file: string, pid: number): string {
   try {
     writeFileSync(file, String(pid), { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CritError(`the pidfile ${file} cannot be made (${String(code)})`, { code: 'PIDFILE', cause: error });
+    throw new CritError(`the pidfile ${file} cannot be made: ${whyFailed(error)}`, { code: 'PIDFILE', cause: error });
   }
   return file;
 }

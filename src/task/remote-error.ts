@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import { errnoName } from '../kernel/errno.js';
+import { errnoCode, errnoWords } from '../kernel/errno.js';
 
 /** A system call inside another task that failed: who, what, with which arguments, why. */
 export class RemoteError extends CritError {
@@ -8,8 +8,8 @@ export class RemoteError extends CritError {
   readonly args: readonly string[];
   readonly errno: number;
   constructor(pid: number, syscall: string, args: readonly string[], errno: number, doing?: string) {
-    super(`${doing ? `${doing}: ` : ''}task ${pid}: ${syscall}(${args.join(', ')}): ${errnoName(errno)}`, {
-      code: errnoName(errno),
+    super(`${doing ? `${doing}: ` : ''}task ${pid}: ${syscall}(${args.join(', ')}): ${errnoWords(errno)}`, {
+      code: errnoCode(errno),
     });
     this.pid = pid;
     this.syscall = syscall;

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { addon, nativeFile } from '../native/addon.js';
 import { cString, SysError, sys, sysRaw } from '../native/sys.js';
-import { errnoName } from '../kernel/errno.js';
+import { errnoCode, errnoWords } from '../kernel/errno.js';
 import { CritError } from '../image/errors.js';
 import * as P from '../kernel/ptrace.js';
 import { Area } from './area.js';
@@ -105,8 +105,8 @@ export function cannotStart(pid: number | undefined, errno: number): CritError {
       code: 'PID_TOO_LARGE',
     });
   const hint = errno === EINVAL || errno === EMFILE ? ': does crit have descriptors left (ulimit -n)?' : '';
-  return new CritError(`cannot start a task with pid ${pid ?? 'any'} (${errnoName(errno)})${hint}`, {
-    code: errnoName(errno),
+  return new CritError(`cannot start a task with pid ${pid ?? 'any'} : ${errnoWords(errno)}${hint}`, {
+    code: errnoCode(errno),
   });
 }
 

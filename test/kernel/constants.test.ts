@@ -14,7 +14,7 @@ import {
 } from '../../src/kernel/arch/x86_64/registers.js';
 import { SYSCALLS, syscallName } from '../../src/kernel/arch/x86_64/syscalls.js';
 import { CAPABILITIES, capabilityNames, hasCapability } from '../../src/kernel/capability.js';
-import { ERRNO, errnoName } from '../../src/kernel/errno.js';
+import { ERRNO, errnoCode, errnoWords } from '../../src/kernel/errno.js';
 import { PAGEMAP_SCAN, PM_SCAN_ARG, PM_SCAN_ARG_BYTES } from '../../src/kernel/ioctl.js';
 import * as open from '../../src/kernel/open-flags.js';
 import { signalBit, signalName, signalNumber, SIGNALS, signalsOf } from '../../src/kernel/signal.js';
@@ -44,8 +44,12 @@ describe('tables', () => {
   });
   it('errno names work for results too', () => {
     assert.deepEqual(
-      [errnoName(2), errnoName(-11), errnoName(999), errnoName(516)],
-      ['ENOENT', 'EAGAIN', 'errno 999', 'ERESTART_RESTARTBLOCK'],
+      [errnoCode(2), errnoCode(-11), errnoCode(999), errnoCode(516)],
+      ['ENOENT', 'EAGAIN', 'EUNKNOWN', 'ERESTART_RESTARTBLOCK'],
+    );
+    assert.deepEqual(
+      [errnoWords(2), errnoWords(-13), errnoWords(999)],
+      ['no such file or directory', 'permission denied', 'error number 999'],
     );
   });
   it('signals have names, numbers and bits', () => {

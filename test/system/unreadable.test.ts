@@ -27,13 +27,13 @@ const stateOf = (pid: number) => /^State:\s*(\S)/m.exec(readFileSync(`/proc/${pi
 const TREE = ['-c', 'sleep 1000 & sleep 1000 & echo ready; wait'];
 
 for (const [what, file, errno, name] of [
-  ['the list of children', 'task/PID/children', ENOMEM, 'ENOMEM'],
-  ['the list of children', 'task/PID/children', EACCES, 'EACCES'],
-  ['the list of threads', 'task', EMFILE, 'EMFILE'],
-  ['stat', 'stat', EMFILE, 'EMFILE'],
-  ['status', 'task/PID/status', ENOMEM, 'ENOMEM'],
-  ['oom_score_adj', 'oom_score_adj', ENOMEM, 'ENOMEM'],
-  ['coredump_filter', 'coredump_filter', EMFILE, 'EMFILE'],
+  ['the list of children', 'task/PID/children', ENOMEM, 'no memory is left'],
+  ['the list of children', 'task/PID/children', EACCES, 'permission denied'],
+  ['the list of threads', 'task', EMFILE, 'no descriptor left'],
+  ['stat', 'stat', EMFILE, 'no descriptor left'],
+  ['status', 'task/PID/status', ENOMEM, 'no memory is left'],
+  ['oom_score_adj', 'oom_score_adj', ENOMEM, 'no memory is left'],
+  ['coredump_filter', 'coredump_filter', EMFILE, 'no descriptor left'],
 ] as const) {
   test(`a dump that cannot read ${what} (${name}) fails and leaves the tree alone`, async () => {
     await using subject = new Subject('/bin/sh', TREE);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { UsageError } from '../usage-error.js';
 import { getopt } from './getopt.js';
+import { whyFailed } from '../../image/system-words.js';
 
 /** Where an option stands: the command line, or a configuration file. */
 export interface Source {
@@ -45,7 +46,7 @@ export function readConfigFile(file: string): string[] | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new UsageError(`${file}: the configuration cannot be read (${code ?? String(error)})`);
+    throw new UsageError(`${file}: the configuration cannot be read: ${whyFailed(error)}`);
   }
   return text.split('\n').flatMap((line, i) => {
     try {

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../../image/errors.js';
+import { whyFailed } from '../../image/system-words.js';
 
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
@@ -12,7 +13,7 @@ const WHY: Readonly<Record<string, string>> = {
 
 function problem(what: string, dir: string, error: unknown): CritError {
   const { code } = error as NodeJS.ErrnoException;
-  return new CritError(`the ${what} ${dir} ${WHY[code ?? ''] ?? `cannot be used (${code ?? String(error)})`}`, {
+  return new CritError(`the ${what} ${dir} ${WHY[code ?? ''] ?? `cannot be used: ${whyFailed(error)}`}`, {
     code: 'BAD_DIRECTORY',
     cause: error,
   });

@@ -1,4 +1,5 @@
 import { CritError } from '../../image/errors.js';
+import { systemErrorText } from '../system-error.js';
 
 /** What TypeScript's `using` makes of two failures; Node 20 does not know the class. */
 interface Suppressed extends Error {
@@ -14,10 +15,7 @@ export function errorText(error: unknown): string {
   if (isSuppressed(error)) return `${errorText(error.suppressed)}; then ${errorText(error.error)}`;
   if (error instanceof CritError) return error.message;
   if (!(error instanceof Error)) return `internal error: ${String(error)}`;
-  // "ENOENT: no such file or directory, open '...'" names the file and the reason
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (code === 'EFBIG') return `${error.message}: larger than a file of crit's may be (ulimit -f)`;
-  return code !== undefined && syscall !== undefined ? error.message : `internal error: ${error.message}`;
+  return systemErrorText(error) ?? `internal error: ${error.message}`;
 }
 
 /** Where it was thrown and what caused it, for the log at -v4. */

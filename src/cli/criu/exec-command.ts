@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../../image/errors.js';
-import { errnoName } from '../../kernel/errno.js';
+import { errnoWords } from '../../kernel/errno.js';
 import { F_SETFD } from '../../kernel/open-flags.js';
 import { SIGPIPE, SIGXFSZ } from '../../kernel/signal.js';
 import { addon } from '../../native/addon.js';
@@ -60,5 +60,5 @@ export function becomeCommand(command: readonly string[]): CritError {
   const result = sysRaw('execve', cString(file), argv.array, envp.array);
   // Named here, so that nothing is collected before.
   if (argv.keep.length + envp.keep.length < 0) throw new RangeError();
-  return new CritError(`--exec-cmd: ${file} cannot be run (${errnoName(-result)})`, { code: 'EXEC' });
+  return new CritError(`--exec-cmd: ${file} cannot be run: ${errnoWords(-result)}`, { code: 'EXEC' });
 }

@@ -5,6 +5,7 @@ import { CritError } from '../../image/errors.js';
 import type { Log } from '../../image/log.js';
 import { CRIU_VERSION, packageVersion } from '../package-version.js';
 import { warn as toStderr } from '../stdout.js';
+import { whyFailed } from '../../image/system-words.js';
 
 /** CRIU's levels. Timestamps are printed from INFO up. */
 const ERROR = 1;
@@ -33,8 +34,8 @@ function oneLine(text: string): string {
 
 /**
  * The log of a dump or restore, in CRIU's form: `(00.012345) text`, errors as `Error (src/dump): text`. Lines are kept
- * until there are many, an error comes, or the end. With a log in a file, errors and warnings are on standard error
- * too: a log is never the only place of one.
+ * until there are many, an error comes, or the end. Errors and warnings are on standard error too, in the form that all
+ * of crit's commands have there: a log is never the only place of one.
  */
 export class LogFile implements Log, Disposable {
   readonly #level: number;
@@ -63,16 +64,17 @@ export class LogFile implements Log, Disposable {
 
   error(text: string): void {
     const line = oneLine(text);
-    this.#write(ERROR, `Error (${this.#room}): ${line}`);
+    if (this.#fd !== 2) this.#write(ERROR, `Error (${this.#room}): ${line}`);
     this.flush();
-    if (this.#fd !== 2 || this.#level < ERROR) toStderr(`crit: ${line}`);
+    toStderr(`crit: ${line}`);
   }
 
   warn(text: string): void {
     const line = oneLine(text);
-    this.#write(WARN, `Warn  (${this.#room}): ${line}`);
-    if (this.#fd === 2 || this.#level < WARN || this.#warned.has(line)) return;
+    if (this.#fd !== 2) this.#write(WARN, `Warn  (${this.#room}): ${line}`);
+    if (this.#level < WARN || this.#warned.has(line)) return;
     this.#warned.add(line);
+    if (this.#fd === 2) this.flush();
     toStderr(`crit: warning: ${line}`);
   }
 
@@ -105,10 +107,7 @@ export class LogFile implements Log, Disposable {
       for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
     } catch (error) {
       this.#broken = true;
-      if (this.#fd !== 2)
-        toStderr(
-          `crit: warning: the log ${this.#name} cannot be written (${String((error as NodeJS.ErrnoException).code)})`,
-        );
+      if (this.#fd !== 2) toStderr(`crit: warning: the log ${this.#name} cannot be written: ${whyFailed(error)}`);
     }
   }
 
@@ -122,7 +121,6 @@ function openLog(file: string): number {
   try {
     return openSync(file, 'w', 0o600);
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new CritError(`the log ${file} cannot be made (${why})`, { code: 'CANNOT_WRITE', cause: error });
+    throw new CritError(`the log ${file} cannot be made: ${whyFailed(error)}`, { code: 'CANNOT_WRITE', cause: error });
   }
 }

@@ -48,6 +48,9 @@ export const OPTIONS: readonly CriuOption[] = [
   takes('pidfile', "write the root task's pid into a file that does not exist yet", { value: 'FILE' }),
   takes('action-script', 'a program that runs at the named moments; may be given several times', { value: 'FILE' }),
   takes('config', 'read this configuration file instead of the default ones', { value: 'FILE' }),
+  flag('json', 'dump, restore, check: the result, or the error with its code, as JSON on standard output', {
+    ours: true,
+  }),
   flag('no-default-config', 'read no default configuration files'),
   flag('help', 'print help', { short: 'h' }),
   flag('version', 'print the version', { short: 'V' }),
@@ -61,7 +64,9 @@ export const OPTIONS: readonly CriuOption[] = [
     negatable: true,
   }),
   flag('exec-cmd', 'restore: become the command behind "--", as parent of the restored tasks'),
-  flag('dry-run', 'restore: print the plan and start nothing', { ours: true }),
+  flag('dry-run', 'restore: print the plan and start nothing', {
+    ours: true,
+  }),
   takes('ghost-limit', 'the largest deleted file that goes into the images: bytes, or with K, M, G (default 1M)', {
     value: 'SIZE',
   }),

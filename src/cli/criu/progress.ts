@@ -40,7 +40,7 @@ export class Progress implements Disposable {
 
   #put(text: string): void {
     try {
-      writeAll(2, text);
+      writeAll(2, text, 'standard error');
     } catch {
       warn('');
     }

@@ -5,6 +5,7 @@ import { UsageError } from '../usage-error.js';
 import { actionScripts, spawner } from './action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from './directories.js';
 import { checkPrivileges } from './privileges.js';
+import { printResult } from './result.js';
 import { runEngine } from './run-engine.js';
 import type { Settings } from './settings.js';
 import { writeStats } from './stats-file.js';
@@ -48,5 +49,6 @@ export async function runDump(settings: Settings, warnings: readonly string[]): 
     writeStats('dump', stats, settings.displayStats, log);
     log.info(`the whole dump: ${Math.round((nowMs() - whole) * 1000)} us`);
     log.info('Dumping finished successfully');
+    if (settings.json) printResult({ ok: true, pid, images: imagesDir, stats: stats.dumpEntry().dump });
   });
 }

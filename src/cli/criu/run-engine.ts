@@ -6,6 +6,7 @@ import { errorStack, errorText } from './error-text.js';
 import { Interrupts } from './interrupts.js';
 import { LogFile } from './log-file.js';
 import { Progress } from './progress.js';
+import { failure, printResult } from './result.js';
 import type { Settings } from './settings.js';
 
 /** What an engine and what is around it are given. */
@@ -50,6 +51,7 @@ export async function runEngine(
     const internal = !(error instanceof CritError);
     for (const line of errorStack(error)) log.debug(line);
     log.error(errorText(error));
+    if (settings.json) printResult(failure(error));
     if (internal && /\bcrit\b/.test(process.env['NODE_DEBUG'] ?? ''))
       for (const line of errorStack(error)) process.stderr.write(`${line}\n`);
     log.note(kind === 'dump' ? 'Dumping FAILED.' : 'Restoring FAILED.');

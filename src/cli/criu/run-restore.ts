@@ -15,9 +15,11 @@ import { enterWorkDirectory, imagesDirectory } from './directories.js';
 import { errorText } from './error-text.js';
 import { becomeCommand, checkCommand } from './exec-command.js';
 import { checkPrivileges } from './privileges.js';
+import { printResult } from './result.js';
 import { runEngine } from './run-engine.js';
 import type { Settings } from './settings.js';
 import { writeStats } from './stats-file.js';
+import { whyFailed } from '../../image/system-words.js';
 
 /** The pid of the root task, for the scripts that run when it is there. */
 function rootPid(imagesDir: string, log: Log): (action: string) => number | undefined {
@@ -41,8 +43,7 @@ function checkPidfile(pidfile: string | undefined): void {
   try {
     accessSync(dir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CritError(`no pidfile can be made in ${dir} (${String(code)}): name another one`, {
+    throw new CritError(`no pidfile can be made in ${dir} (${whyFailed(error)}): name another one`, {
       code: 'PIDFILE',
       cause: error,
     });
@@ -93,12 +94,21 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
       }),
     };
     if (settings.dryRun) {
-      for (const line of plan(options, log)) print(`${line}\n`);
+      const lines = plan(options, log);
+      if (settings.json) printResult({ ok: true, plan: lines });
+      else for (const line of lines) print(`${line}\n`);
       return;
     }
     restore(options, log, stats);
     writeStats('restore', stats, settings.displayStats, log);
     log.info(`the whole restore: ${Math.round((nowMs() - whole) * 1000)} us`);
+    if (settings.json)
+      printResult({
+        ok: true,
+        pid: rootPid(imagesDir, log)('post-restore'),
+        images: imagesDir,
+        stats: stats.restoreEntry().restore,
+      });
     if (settings.detached || settings.execCmd) return;
     log.flush();
     waitForTasks();

@@ -34,6 +34,8 @@ export interface Settings {
   /** The command behind --exec-cmd; undefined without. */
   execCmd: readonly string[] | undefined;
   dryRun: boolean;
+  /** The result is one JSON object on standard output. */
+  json: boolean;
   features: string[];
   extra: boolean;
   experimental: boolean;
@@ -63,6 +65,7 @@ const DEFAULTS: Values = {
   scripts: [],
   execCmd: false,
   dryRun: false,
+  json: false,
   features: [],
   extra: false,
   experimental: false,
@@ -86,6 +89,7 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   'restore-sibling': (v, _text, on) => (v.sibling = on),
   'exec-cmd': (v) => (v.execCmd = true),
   'dry-run': (v) => (v.dryRun = true),
+  json: (v) => (v.json = true),
   'ghost-limit': (v, text, _, as) => (v.ghostLimitBytes = parseSize(text, as)),
   'link-remap': (v, _text, on) => (v.linkRemap = on),
   'evasive-devices': (v, _text, on) => (v.evasiveDevices = on),
@@ -168,6 +172,8 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv = p
   if (settings.sibling && !settings.detached)
     throw new UsageError('--restore-sibling only makes sense with --restore-detached');
   if (settings.dryRun && settings.command !== 'restore') throw new UsageError('--dry-run is for restore');
+  if (settings.json && settings.logFile === '-')
+    throw new UsageError('--json and the log (-o -) both want standard output: name a file for the log');
   if (settings.command === 'dump' && settings.tree === undefined) throw new UsageError('dump needs -t PID');
   if (settings.command === 'restore' && settings.tree !== undefined)
     warnings.push('-t means nothing to restore: the pids are those of the images');

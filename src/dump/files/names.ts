@@ -10,6 +10,7 @@ import { pathBytes, statPath, type FileStat } from './file-stat.js';
 import { Ghosts } from './ghost.js';
 import { NO_OWNER } from './owner.js';
 import { regularFile } from './regular-entry.js';
+import { errnoWords } from '../../kernel/errno.js';
 
 /** A file that has to be found again by name. */
 export interface OpenFile {
@@ -151,7 +152,7 @@ export class Names implements Disposable {
         if (r === -EEXIST && tries < 100) tries++;
         else if (r === -ENOENT && dir !== '/') dir = path.posix.dirname(dir);
         else
-          throw new CritError(`${file.where} (${file.link}): no link can be made for it (errno ${-r})`, {
+          throw new CritError(`${file.where} (${file.link}): no link can be made for it: ${errnoWords(-r)}`, {
             code: 'LINK_REMAP',
           });
       }

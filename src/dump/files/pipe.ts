@@ -16,6 +16,7 @@ import { cString, sys, sysRaw } from '../../native/sys.js';
 import type { Description, FileKind } from './description.js';
 import type { Files } from './files.js';
 import { unsupported } from './unsupported.js';
+import { errnoWords } from '../../kernel/errno.js';
 
 const SPLICE_F_NONBLOCK = 2;
 const DEFAULT_BYTES = 65536;
@@ -72,7 +73,8 @@ function dumpData(ends: readonly Description[], files: Files, type: 'PIPES_DATA'
     if ((file.info.flags & O_ACCMODE) === O_WRONLY) {
       // only write ends are left, and data that a later reader would find
       const reader = sysRaw('open', cString(`/proc/self/fd/${fd}`), O_NONBLOCK | O_CLOEXEC);
-      if (reader < 0) throw unsupported(file, `a pipe whose ${waiting[0]} bytes cannot be read (errno ${-reader})`, '');
+      if (reader < 0)
+        throw unsupported(file, `a pipe whose ${waiting[0]} bytes cannot be read (${errnoWords(-reader)})`, '');
       sysRaw('close', fd);
       fd = reader;
     }
@@ -104,7 +106,7 @@ function peek(fd: number, sizeBytes: number, packets: boolean): Buffer[] {
   if (copy.sizeBytes < sizeBytes) copy.sizeBytes = sys('fcntl', copy.write, F_SETPIPE_SZ, sizeBytes);
   const n = sysRaw('tee', fd, copy.write, sizeBytes, SPLICE_F_NONBLOCK);
   if (n === -EAGAIN) return [];
-  if (n < 0) throw new CritError(`tee of a pipe: errno ${-n}`, { code: 'PIPE_DATA' });
+  if (n < 0) throw new CritError(`the data of a pipe cannot be copied: ${errnoWords(-n)}`, { code: 'PIPE_DATA' });
   const pieces: Buffer[] = [];
   const buffer = Buffer.allocUnsafeSlow(packets ? DEFAULT_BYTES : Math.min(n, 1 << 20));
   for (let left = n; left > 0;) {

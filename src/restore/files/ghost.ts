@@ -21,6 +21,7 @@ import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_RDWR, O_TMPFILE } from '../../kernel/ope
 import { S_IALLUGO, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../../kernel/stat.js';
 import { cString, sysRaw, SysError } from '../../native/sys.js';
 import { pathBuffer, pathBytes } from './path-bytes.js';
+import { errnoWords } from '../../kernel/errno.js';
 
 /** A file that had no name: it gets one for the moment in which it is opened. */
 export class Ghost implements Disposable {
@@ -59,7 +60,9 @@ export class Ghost implements Disposable {
     if ((this.entry.mode & S_IFMT) !== S_IFREG || this.#fd >= 0) return;
     const fd = sysRaw('openat', AT_FDCWD, pathBytes(dir), O_RDWR | O_TMPFILE, 0o600);
     if (fd < 0)
-      throw new CritError(`${this.image}: no file can be made in ${dir} for it (errno ${-fd})`, { code: 'GHOST_FILE' });
+      throw new CritError(`${this.image}: no file can be made in ${dir} for it: ${errnoWords(-fd)}`, {
+        code: 'GHOST_FILE',
+      });
     try {
       this.#fill(fd);
       fchownSync(fd, this.entry.uid, this.entry.gid);

@@ -8,6 +8,7 @@ import type { Batch } from '../../task/batch.js';
 import type { FileImages } from './file-images.js';
 import { Ghost, link } from './ghost.js';
 import { pathBuffer, pathBytes } from './path-bytes.js';
+import { whyFailed } from '../../image/system-words.js';
 
 /** Adds the operations that open a file by a path. */
 export type Opener = (b: Batch, path: Uint8Array) => void;
@@ -81,7 +82,7 @@ export class Names implements Disposable {
     try {
       stat = nofollow ? lstatSync(pathBuffer(name), options) : statSync(pathBuffer(name), options);
     } catch (error) {
-      throw new CritError(`file ${name} cannot be looked at: ${(error as NodeJS.ErrnoException).code ?? ''}`, {
+      throw new CritError(`file ${name} cannot be looked at: ${whyFailed(error)}`, {
         code: 'MISSING_FILE',
         cause: error,
       });
@@ -187,7 +188,7 @@ export class Names implements Disposable {
         if (directory) rmdirSync(pathBuffer(name));
         else unlinkSync(pathBuffer(name));
       } catch (error) {
-        this.#log.warn(`${name} was made for the restore and could not be removed again: ${String(error)}`);
+        this.#log.warn(`${name} was made for the restore and could not be removed again: ${whyFailed(error)}`);
       }
     this.#same.clear();
     for (const ghost of this.#ghosts.values()) ghost[Symbol.dispose]();
@@ -199,7 +200,7 @@ export class Names implements Disposable {
       try {
         unlinkSync(pathBuffer(name));
       } catch (error) {
-        this.#log.warn(`${name}, which the dump made, could not be removed: ${String(error)}`);
+        this.#log.warn(`${name}, which the dump made, could not be removed: ${whyFailed(error)}`);
       }
     this.#links.clear();
   }

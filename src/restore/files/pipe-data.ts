@@ -13,6 +13,7 @@ import {
   O_RDWR,
 } from '../../kernel/open-flags.js';
 import { cString, sys, sysRaw, SysError } from '../../native/sys.js';
+import { errnoWords } from '../../kernel/errno.js';
 
 /** What was in a pipe. */
 export interface PipeContent {
@@ -45,7 +46,7 @@ export function fillPipe(path: string, { entry, data }: PipeContent): void {
       const r = sysRaw('fcntl', fd, F_SETPIPE_SZ, entry.size);
       if (r < 0)
         throw new CritError(
-          `pipe ${entry.pipe_id} cannot get its size of ${entry.size} bytes (errno ${-r}): see /proc/sys/fs/pipe-max-size`,
+          `pipe ${entry.pipe_id} cannot get its size of ${entry.size} bytes (${errnoWords(-r)}): see /proc/sys/fs/pipe-max-size`,
           { code: 'PIPE_SIZE' },
         );
     }
@@ -55,7 +56,7 @@ export function fillPipe(path: string, { entry, data }: PipeContent): void {
       for (const end = at + size; at < end;) {
         const n = sysRaw('write', fd, data.subarray(at, end), end - at);
         if (n <= 0)
-          throw new CritError(`pipe ${entry.pipe_id} takes ${at} of ${data.length} bytes (errno ${-n})`, {
+          throw new CritError(`pipe ${entry.pipe_id} takes ${at} of ${data.length} bytes: ${errnoWords(-n)}`, {
             code: 'PIPE_DATA',
           });
         at += n;

@@ -19,6 +19,7 @@ import type { Queued } from './file-images.js';
 import type { Files, GroupMaker } from './group.js';
 import { place, setFlags } from './place.js';
 import { setSocketOptions } from './socket-options.js';
+import { errnoWords } from '../../kernel/errno.js';
 
 /** The most that SO_SNDBUFFORCE takes: the kernel doubles it. */
 const LARGEST_BUFFER = 0x3fffffff;
@@ -121,7 +122,7 @@ function fillQueue(files: Files, queue: readonly Queued[] | undefined, peerSlot:
         const n = send(files, fd, bytes, rights);
         if (n !== bytes.length)
           throw new CritError(
-            `unix socket ${entry.usk!.ino} does not take the ${data.length} bytes of its queue (errno ${-n})`,
+            `unix socket ${entry.usk!.ino} does not take the ${data.length} bytes of its queue: ${errnoWords(-n)}`,
             { code: 'SOCKET_DATA' },
           );
         at += n;
