@@ -1,8 +1,9 @@
 // Builds the native part: the blob and the stub (checked by what follows), then the addon with node-gyp.
-// Elsewhere than Linux on a processor that native/puppet/arch knows, nothing is built: decode, encode and inspect
-// work without it.
+// Elsewhere than Linux on a processor that native/puppet/arch knows, and where there is no compiler, nothing is built:
+// decode, encode and inspect work without it. npm shows nothing of an install script that ends well, so the reason is also
+// written down, for the error of the first dump.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
@@ -10,26 +11,56 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const ARCHES = { x64: 'x86_64' };
 const BLOB_BUDGET_BYTES = 2048;
 
-const arch = ARCHES[process.arch];
-if (process.platform !== 'linux' || !arch) {
+/** Not a package that was installed, but the project: a build that fails is a failure. */
+const isProject = existsSync(path.join(root, 'src/cli'));
+const reasonFile = path.join(root, 'build/not-built.txt');
+
+/** Ends without a native part, which is no failure. @param {string} reason */
+function withoutNative(reason) {
+  rmSync(path.join(root, 'build'), { recursive: true, force: true });
+  mkdirSync(path.dirname(reasonFile));
+  writeFileSync(reasonFile, `${reason}\n`);
   console.error(
-    `crit: no native part for ${process.platform}/${process.arch}: images can be read and written, not dumped or restored`,
+    `crit: built without its native part: ${reason}. Images can be read, edited and written; crit cannot dump`,
   );
+  console.error('crit: and restore processes, which needs Linux on x86_64, gcc, g++, make, python3 and binutils.');
   process.exit(0);
 }
+
+/** @param {string} command */
+const isThere = (command) =>
+  (command.includes('/') ? [''] : (process.env.PATH ?? '').split(path.delimiter)).some((dir) => {
+    try {
+      accessSync(path.join(dir, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+
+const arch = ARCHES[process.arch];
+if (process.platform !== 'linux' || !arch) withoutNative(`there is none for ${process.platform} on ${process.arch}`);
+const cc = process.env.CC ?? 'gcc';
+const tools = [cc, process.env.CXX ?? 'g++', 'make', 'python3', 'ld', 'nm', 'objcopy', 'readelf', 'strip'];
+const missing = tools.filter((tool) => !isThere(tool.split(' ')[0]));
+if (missing.length > 0) withoutNative(`${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} missing`);
+if (!isProject)
+  process.on('uncaughtException', (error) =>
+    withoutNative(`it cannot be built: ${String(error.message).split('\n')[0]}`),
+  );
 
 const puppet = path.join(root, 'native/puppet');
 const out = path.join(root, 'build/puppet');
 mkdirSync(out, { recursive: true });
+rmSync(reasonFile, { force: true });
 const run = (command, args) => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-const cc = process.env.CC ?? 'gcc';
 
 const flags = [
   '-Os',
   '-std=gnu11',
   '-Wall',
   '-Wextra',
-  '-Werror',
+  ...(isProject ? ['-Werror'] : []), // a newer compiler's warning is no user's trouble
   '-ffreestanding', // no libc is there
   '-fPIC', // runs wherever there is a hole
   '-fvisibility=hidden', // no GOT

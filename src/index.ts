@@ -46,7 +46,7 @@ export * from './image/generated/messages.js';
  * @returns entries with 64-bit numbers as bigint and payloads as bytes; what the fields do not tell is in `$wire`
  * @throws CritError BAD_ARGUMENT; ImageError NO_IMAGE, NOT_A_FILE, UNKNOWN_MAGIC (a raw image: pages, archives, netlink dumps), BAD_IMAGE
  * @example
- * import { decodeImage, encodeImage } from 'crit';
+ * import { decodeImage, encodeImage } from 'crit-checkpoint';
  * const image = decodeImage('fixtures/sets/tree/pstree.img');
  * console.assert(image.type === 'PSTREE');
  * const bytes = encodeImage(image);
@@ -70,7 +70,7 @@ export function decodeImage(source: Uint8Array | string): Image {
  *   `{ magic, entries }`, where numbers beyond 2^53 are bigint
  * @throws ImageError BAD_JSON with the path of what does not fit
  * @example
- * import { encodeImage } from 'crit';
+ * import { encodeImage } from 'crit-checkpoint';
  * const bytes = encodeImage({ magic: 'FDINFO', entries: [{ id: 1, flags: 0, type: 'REG', fd: 3 }] });
  * console.assert(bytes.length > 8);
  */
@@ -96,7 +96,7 @@ function badArgument(wanted: string, got: unknown): CritError {
  * The JSON of an image, as text: what `crit decode` (or, with `pretty`, `crit show`) prints.
  * @throws ImageError as decodeImage
  * @example
- * import { imageJson } from 'crit';
+ * import { imageJson } from 'crit-checkpoint';
  * const text = imageJson('fixtures/sets/tree/pstree.img');
  * console.assert(JSON.parse(text).magic === 'PSTREE');
  */
@@ -110,7 +110,7 @@ export function imageJson(source: Uint8Array | string, options: { pretty?: boole
  * JSON with sorted keys and no white space, for hashing and comparing: equal values have equal texts. Takes what JSON.stringify
  * does not: bigint is printed as the bare number, bytes as base64, 16-bit arrays as lists.
  * @example
- * import { canonicalJson, decodeImage } from 'crit';
+ * import { canonicalJson, decodeImage } from 'crit-checkpoint';
  * console.assert(canonicalJson({ b: 1n, a: [2] }) === '{"a":[2],"b":1}');
  * const text = canonicalJson(decodeImage('fixtures/sets/tree/pstree.img'));
  */

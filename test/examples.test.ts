@@ -29,7 +29,7 @@ for (const name of readdirSync(projectPath('src'), { recursive: true, encoding: 
   if (!name.endsWith('.ts') || name.includes('generated')) continue;
   examplesIn(readFileSync(projectPath('src', name), 'utf8')).forEach((example, i) => {
     // The others show functions that are not the library's, or need a process to work on.
-    if (!example.includes("from 'crit'")) return;
+    if (!example.includes("from 'crit-checkpoint'")) return;
     test(`example ${i + 1} of src/${name} runs`, () => {
       mkdirSync(directory, { recursive: true });
       const file = path.join(directory, `${name.replaceAll(path.sep, '-')}-${i + 1}.mjs`);

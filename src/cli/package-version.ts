@@ -4,6 +4,9 @@ import path from 'node:path';
 /** The image format's version that crit keeps to. */
 export const CRIU_VERSION = '4.2';
 
+/** What npm calls crit: "crit" is somebody else's package. */
+const PACKAGE_NAME = 'crit-checkpoint';
+
 /** What `crit --version` prints. */
 export const versionLine = (): string => `crit ${packageVersion()} (images of CRIU ${CRIU_VERSION})`;
 
@@ -14,7 +17,7 @@ export function packageVersion(): string {
     try {
       const text = readFileSync(path.join(dir, 'package.json'), 'utf8');
       const { name, version } = JSON.parse(text) as { name?: string; version?: string };
-      if (name === 'crit' && version !== undefined) return version;
+      if (name === PACKAGE_NAME && version !== undefined) return version;
     } catch {
       // Not here: look one level up.
     }

@@ -152,7 +152,7 @@ function decodePieces(r: WireReader, def: MessageDef, pieces: readonly Uint8Arra
  * `$wire`, and encodeMessage writes it again.
  * @throws ImageError BAD_IMAGE with the offset and field path
  * @example
- * import { decodeMessage, encodeMessage } from 'crit';
+ * import { decodeMessage, encodeMessage } from 'crit-checkpoint';
  * const bytes = encodeMessage('timeval', { tv_sec: 5n, tv_usec: 250000n });
  * const time = decodeMessage('timeval', bytes);
  * console.assert(time.tv_usec === 250000n);

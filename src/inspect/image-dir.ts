@@ -21,7 +21,7 @@ export interface ListedImage {
 /**
  * A directory of images, as a dump leaves it.
  * @example
- * import { ImageDir } from 'crit';
+ * import { ImageDir } from 'crit-checkpoint';
  * const images = new ImageDir('fixtures/sets/tree');
  * const tasks = images.read('PSTREE').entries.map((entry) => entry.message.pid);
  * for (const pid of tasks) {
@@ -72,7 +72,7 @@ export class ImageDir {
    * Reads an image entry by entry: one is in memory at a time.
    * @throws as read, while iterating
    * @example
-   * import { ImageDir } from 'crit';
+   * import { ImageDir } from 'crit-checkpoint';
    * let descriptors = 0;
    * for await (const { message } of new ImageDir('fixtures/sets/tree').entries('FILES')) {
    *   if (message.reg !== undefined) descriptors++;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { CritError } from '../image/errors.js';
+import { notBuilt } from './not-built.js';
 
 /** An argument of a system call: a word, an address, a buffer (its address is passed), or nothing (0). */
 export type Word = number | bigint | NodeJS.TypedArray | ArrayBuffer | null;
@@ -36,12 +36,7 @@ export function nativeFile(relative: string): string {
     if (existsSync(candidate)) return candidate;
     if (dir === path.dirname(dir)) break;
   }
-  throw new CritError(
-    `the native part of crit is not built (build/${relative} is missing): run "npm ci" on Linux x86_64`,
-    {
-      code: 'NO_NATIVE',
-    },
-  );
+  throw notBuilt(here(), relative);
 }
 
 let loaded: Addon | undefined;
