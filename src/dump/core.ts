@@ -52,7 +52,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): 
     const peeked = task.peeked[i]!;
     const entry: Entry<'core_entry'> = {
       mtype: X86_64,
-      thread_info: threadInfo(thread, self.clearTidAddress, peeked.tls),
+      thread_info: threadInfo(thread, self.clearTidAddress, peeked.tls, peeked.timed),
       thread_core: {
         ...robustListOf(thread.tracee.tid),
         ...schedOf(thread.tracee.tid),

@@ -18,6 +18,7 @@ import { ImagesOnDisk, Nowhere, type ImageSink } from './image-sink.js';
 import { askMm } from './mm.js';
 import { pagemapOf } from './pages.js';
 import { lookAhead, rehearse } from './rehearse.js';
+import { Sleepers } from './sleepers.js';
 import { Task } from './task.js';
 import { bytesOf, TaskPages } from './task-pages.js';
 import { describeVmas } from './vmas.js';
@@ -71,9 +72,11 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
       });
     },
   };
+  const sleepers = Sleepers.of(options.pid);
   const freezing = stats.phase('freezing_time');
   const tree = FrozenTree.freeze(options.pid, log, options.timeoutSec);
   freezing.end();
+  sleepers.stopped();
   const frozen = stats.phase('frozen_time');
   using files = new DumpFiles(ctx, ranks);
   let done = false;
@@ -83,7 +86,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     if (released) return;
     for (const task of tasks)
       try {
-        task.borrowed.giveBack();
+        task.giveBack();
       } catch (error) {
         failures.push(whoDied(tree, error) ?? (error as Error));
       }
@@ -99,7 +102,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     checkUnshared(tree.alive.map((task) => task.pid));
     checkSessions(tree, options.shellJob);
     checkTree(tree);
-    for (const task of tree.alive) tasks.push(new Task(task, options.leaveRunning));
+    for (const task of tree.alive) tasks.push(new Task(task, options.leaveRunning, sleepers));
     const write = dumpTasks(ctx, pages, files, tree, tasks);
     // Tasks that are to run on do so before the rest is written.
     if (options.leaveRunning && !options.leaveStopped) release();

@@ -6,11 +6,13 @@ import { SIGINFO_BYTES } from '../kernel/signal.js';
 import { readStatus, type ProcStatus } from '../kernel/status.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
 import { hasTiles } from '../task/arch/x86_64/xstate.js';
-import type { BorrowedThread } from '../task/borrow.js';
+import type { BorrowedThread, BorrowMapping } from '../task/borrow.js';
 import { hideStop } from '../task/restart.js';
 import { REG } from '../task/tracee.js';
 import { leaveCriticalSection, rseqOf } from './rseq.js';
 import { tlsOf } from './arch/x86_64/tls.js';
+import type { Sleepers } from './sleepers.js';
+import { timedCallOf, type TimedCall } from './timed-call.js';
 
 /** What only a tracer sees of a thread, and only while it stands still. */
 export interface PeekedThread {
@@ -20,6 +22,8 @@ export interface PeekedThread {
   sharedSignals: Uint8Array[];
   rseq: Messages['rseq_entry'] | undefined;
   tls: Messages['user_desc_t'][];
+  /** Its call; undefined with a signal to take. */
+  timed: TimedCall | undefined;
 }
 
 const PIECE = 32;
@@ -31,12 +35,22 @@ const SUD_CONFIG_BYTES = 32;
  * what cannot be dumped, before anything is changed in the process. No stop; some 6 ptrace calls.
  * @throws CritError UNSUPPORTED
  */
-export function peekThread(pid: number, thread: BorrowedThread, leader: boolean): PeekedThread {
+export function peekThread(
+  pid: number,
+  thread: BorrowedThread,
+  leader: boolean,
+  maps: readonly BorrowMapping[],
+  sleepers: Sleepers,
+): PeekedThread {
   const { tid } = thread.tracee;
   const status = readStatus(pid, tid);
   refuse(pid, thread, status);
   const pending = status.sigPnd | status.shdPnd;
-  if ((pending & ~thread.sigmask) === 0n) hideStop(thread.regs);
+  let timed: TimedCall | undefined;
+  if ((pending & ~thread.sigmask) === 0n) {
+    timed = timedCallOf(thread, status, sleepers, maps);
+    hideStop(thread.regs);
+  }
   const rseq = rseqOf(tid);
   if (rseq) leaveCriticalSection(thread, rseq);
   return {
@@ -45,6 +59,7 @@ export function peekThread(pid: number, thread: BorrowedThread, leader: boolean)
     sharedSignals: leader && status.shdPnd ? peekSignals(tid, P.PTRACE_PEEKSIGINFO_SHARED) : [],
     rseq,
     tls: tlsOf(tid),
+    timed,
   };
 }
 

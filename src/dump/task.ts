@@ -8,6 +8,8 @@ import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
 import type { GuardRange, PageRun } from './pages.js';
 import { peekThread, type PeekedThread } from './peek.js';
+import type { Sleepers } from './sleepers.js';
+import { waitRest, type TimedCall } from './timed-call.js';
 import type { DumpVma } from './vmas.js';
 
 /** A borrowed process and what has been learned of it. */
@@ -34,26 +36,32 @@ export class Task implements DumpTask {
   /** Waits until the task has written its pages, and takes the image's descriptor from it again. */
   written: (() => void) | undefined;
   pagesFile = '';
+  readonly #timed: readonly (TimedCall | undefined)[];
 
   /** Takes a frozen process over. */
-  constructor(frozen: FrozenTask, leaveRunning: boolean) {
+  constructor(frozen: FrozenTask, leaveRunning: boolean, sleepers: Sleepers) {
     this.pid = frozen.pid;
     this.frozen = frozen;
     this.tids = frozen.threads.map((t) => t.tid);
     this.threads = frozen.threads.map((t) => new BorrowedThread(t));
-    this.peeked = this.threads.map((thread, i) => peekThread(frozen.pid, thread, i === 0));
-    this.status = this.peeked[0]!.status;
     this.maps = readMaps(frozen.pid);
-    this.borrowed = Borrowed.of(
-      frozen.pid,
-      this.threads,
-      this.maps.map(borrowMapping),
-      leaveRunning ? SNAPSHOT_RINGS : [],
-    );
+    const mappings = this.maps.map(borrowMapping);
+    this.peeked = this.threads.map((thread, i) => peekThread(frozen.pid, thread, i === 0, mappings, sleepers));
+    this.status = this.peeked[0]!.status;
+    this.#timed = this.peeked.map(({ timed }) => timed);
+    this.borrowed = Borrowed.of(frozen.pid, this.threads, mappings, leaveRunning ? SNAPSHOT_RINGS : []);
   }
 
   get puppet(): Puppet {
     return this.borrowed.puppet;
+  }
+
+  /** Puts all threads back into the state they were found in, stopped, with what is left of their time. */
+  giveBack(): void {
+    this.borrowed.giveBack();
+    this.#timed.forEach((timed, i) => {
+      if (timed) waitRest(this.threads[i]!, timed);
+    });
   }
 
   batch(): Batch {

@@ -5,19 +5,16 @@ import { signalBit } from '../kernel/signal.js';
 import { sys } from '../native/sys.js';
 import { findGadgets, type ExecMapping } from '../task/arch/x86_64/gadgets.js';
 import { RemoteError } from '../task/remote-error.js';
-import type { Resumption } from '../task/restart.js';
-import { resumeCall } from '../task/resume-call.js';
-import { REG, type Regs, type Tracee } from '../task/tracee.js';
+import type { WakeUp } from '../task/restart.js';
+import { wakeUp } from './wake-up.js';
+import { REG, type Tracee } from '../task/tracee.js';
 
 /** What a thread is to wake up with. */
-export interface FinalState {
+export interface FinalState extends WakeUp {
   tracee: Tracee;
-  regs: Regs;
   /** Makes the thread's XSAVE image out of the one it has now. */
   xstate: (template: Uint8Array) => Uint8Array;
   sigmask: bigint;
-  /** A call that its kernel side must be in before it wakes up. */
-  resume: Resumption | undefined;
 }
 
 /** A process at the end of its restore. */
@@ -27,6 +24,8 @@ export interface Settling {
   threads: readonly FinalState[];
   /** Where to look for a system call instruction of the process's own. */
   code: readonly ExecMapping[];
+  /** Where private writable mappings start. */
+  rooms: readonly number[];
   /** The signal that it is to stand stopped by, or 0. */
   stopSignal: number;
 }
@@ -66,11 +65,11 @@ export function settle(tasks: readonly Settling[], area: { base: number; sizeByt
       while (!tracee.wait().syscall) sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
     }
   }
-  for (const { pid, threads, stopSignal } of tasks) {
+  for (const { pid, threads, rooms, stopSignal } of tasks) {
     const result = Number(BigInt.asIntN(64, threads[0]!.tracee.getRegs()[REG.ax]!));
     if (result < 0) throw new RemoteError(pid, 'munmap', ['the control area'], -result);
     for (const thread of threads) {
-      if (thread.resume) thread.regs[REG.ax] = resumeCall(thread.tracee, thread.resume, instructions.get(pid)!);
+      wakeUp(thread.tracee, thread, instructions.get(pid)!, rooms);
       thread.tracee.setRegset(P.NT_X86_XSTATE, thread.xstate(thread.tracee.getXstate()));
       thread.tracee.setRegs(thread.regs);
     }

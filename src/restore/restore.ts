@@ -34,6 +34,7 @@ import { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
 import { whyFailed } from '../image/system-words.js';
+import { roomsOf } from './wake-up.js';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
 const SIGKILL = 9;
@@ -163,6 +164,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
         pid: task.pid,
         threads: finals[i]!,
         code: vdsoOf(task),
+        rooms: roomsOf(task.memory!.vmas),
         stopSignal: options.leaveStopped || wasStopped(task) ? stopSignal(task, alive) : 0,
       })),
       area,

@@ -1,7 +1,7 @@
 import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
 import { SYSCALL_INSTRUCTION_BYTES } from '../kernel/arch/x86_64/registers.js';
-import { FUTEX_WAIT, FUTEX_WAIT_BITSET } from '../kernel/futex.js';
-import { TIMER_ABSTIME } from '../kernel/time.js';
+import { FUTEX_WAIT_BITSET } from '../kernel/futex.js';
+import { argumentsOf, futexOperation, timeLimitOf, WRITE_REST, type TimeLimit } from './time-limit.js';
 import { REG, type Regs } from './tracee.js';
 
 const EINTR = 4;
@@ -27,7 +27,8 @@ const negative = (error: number) => BigInt.asUintN(64, BigInt(-error));
 
 /**
  * Calls that say EINTR even if no handler ran (signal(7), "Interruption of system calls and library functions by stop
- * signals"). Called again they wait on, which is what a thread sees that nobody stopped.
+ * signals"). Called again without a time limit they wait on, which is what a thread sees that nobody stopped. Those of sockets
+ * say so only with a limit (SO_RCVTIMEO, SO_SNDTIMEO), which would begin anew: they may say it.
  */
 const SAYS_EINTR: ReadonlySet<number> = new Set(
   (
@@ -40,12 +41,6 @@ const SAYS_EINTR: ReadonlySet<number> = new Set(
       'semtimedop',
       'io_getevents',
       'io_pgetevents',
-      'recvfrom',
-      'recvmsg',
-      'sendto',
-      'sendmsg',
-      'accept',
-      'accept4',
     ] satisfies SyscallName[]
   ).map((name) => SYSCALLS[name]),
 );
@@ -85,33 +80,85 @@ export function restarted(regs: Regs, onBlock: 'again' | 'eintr'): Regs {
 }
 
 /**
- * Takes the EINTR away from a thread whose call would say so only because it was stopped: it is as if the call were
- * restarted by the kernel, which says EINTR by itself should a handler run. For a thread with no signal to take.
+ * Where the call that a thread was stopped in has its time limit, if it would not go on with the rest of it by itself, or could
+ * not in another process.
  */
-export function hideStop(regs: Regs): void {
+export function interruptedLimit(regs: Regs): TimeLimit | undefined {
   const nr = callOf(regs);
-  if (nr !== undefined && errorOf(regs) === EINTR && SAYS_EINTR.has(nr)) regs[REG.ax] = negative(RESTART.NOHAND);
+  if (nr === undefined) return undefined;
+  const error = errorOf(regs);
+  const anew = SAYS_EINTR.has(nr) && (error === EINTR || error === RESTART.NOHAND);
+  return anew || error === RESTART.BLOCK ? timeLimitOf(nr, argumentsOf(regs)) : undefined;
+}
+
+/** Where the kernel has written what was left of the limit of a thread's interrupted call, for the call that it makes again. */
+export function writtenRest(regs: Regs): TimeLimit | undefined {
+  const nr = callOf(regs);
+  if (nr === undefined || errorOf(regs) !== RESTART.NOHAND || !WRITE_REST.has(nr)) return undefined;
+  return timeLimitOf(nr, argumentsOf(regs));
 }
 
 /**
- * Registers as the images hold them: the call made again, or -EINTR; orig_ax stays. A sleep whose rest the thread itself
- * has (in the timespec that the kernel wrote it to) says EINTR to a tool that cannot resume it, all other calls are made
- * again by such a tool.
+ * Takes the EINTR away from a thread whose call would say so only because it was stopped: it is as if the call were
+ * restarted by the kernel, which says EINTR by itself should a handler run. Not from one with a time limit, which would begin
+ * anew: see `waitOn`. For a thread with no signal to take.
+ */
+export function hideStop(regs: Regs): void {
+  const nr = callOf(regs);
+  if (nr === undefined || !SAYS_EINTR.has(nr)) return;
+  if (interruptedLimit(regs)) regs[REG.ax] = negative(EINTR);
+  else if (errorOf(regs) === EINTR) regs[REG.ax] = negative(RESTART.NOHAND);
+}
+
+/** Has a thread whose call said EINTR make it again; its limit must be what is left of it. @returns false for another one */
+export function waitOn(regs: Regs): boolean {
+  const nr = callOf(regs);
+  if (nr === undefined || errorOf(regs) !== EINTR || !SAYS_EINTR.has(nr)) return false;
+  regs[REG.ax] = negative(RESTART.NOHAND);
+  return true;
+}
+
+/** Has a thread's interrupted call end with EINTR. */
+export function sayEintr(regs: Regs): void {
+  regs[REG.ax] = negative(EINTR);
+}
+
+/**
+ * Registers as the images hold them: the call made again, or -EINTR; orig_ax stays. A call with a time limit says EINTR to a
+ * tool that cannot give it the rest of it; all others are made again.
  */
 export function regsForImage(regs: Regs): { regs: Regs; restartError: number | undefined } {
   const error = restartError(regs);
-  const resume = error === RESTART.BLOCK ? resumption(callOf(regs)!, regs) : undefined;
-  const copy = restarted(regs, resume && !resume.hasRest ? 'again' : 'eintr');
+  const again =
+    error === RESTART.BLOCK && resumption(callOf(regs)!, regs) && !timeLimitOf(callOf(regs)!, argumentsOf(regs));
+  const copy = restarted(regs, again ? 'again' : 'eintr');
   copy[REG.orig_ax] = regs[REG.orig_ax]!;
   return { regs: copy, restartError: error };
+}
+
+/** The time that a call has left. */
+export interface TimeLeft {
+  limit: TimeLimit;
+  leftNs: bigint;
 }
 
 /** A call that a thread makes on the way back, so that the kernel remembers for it what it was waiting for. */
 export interface Resumption {
   nr: number;
   args: readonly bigint[];
-  /** The arguments are not the call's own: it sleeps for the rest of its time. */
-  hasRest: boolean;
+  /** What its limit becomes; without it the arguments are as they are to be. */
+  left: TimeLeft | undefined;
+  /** It would begin its whole time anew: nobody knows the rest. */
+  anew: boolean;
+}
+
+/** What a thread wakes up with. */
+export interface WakeUp {
+  regs: Regs;
+  /** A call that its kernel side must be in before. */
+  resume: Resumption | undefined;
+  /** The call that `regs` make again has this time left. */
+  left: TimeLeft | undefined;
 }
 
 /**
@@ -120,51 +167,50 @@ export interface Resumption {
  *
  * A relative sleep and its like (RESTART.BLOCK, or -EINTR in the images of tools that know no better) go on through the
  * thread's restart block, which is made new by a `resume` call that is interrupted at once (see resumeCall). The
- * kernel wrote the rest of a sleep to its second timespec, if there is one, when the thread was stopped; that of a poll
- * or a futex is known to nobody, they wait anew.
+ * kernel wrote the rest of a sleep to its second timespec, if there is one, when the thread was stopped; the rest of others is
+ * `leftNs` if the image tells it. Whoever's is not known says EINTR.
  */
-export function regsFromImage(image: Regs, error?: number): { regs: Regs; resume?: Resumption } {
+export function regsFromImage(image: Regs, error?: number, leftNs?: bigint): WakeUp {
   const regs = image.slice();
+  const plain: WakeUp = { regs, resume: undefined, left: undefined };
   const nr = callOf(image);
-  if (nr === undefined) return { regs };
+  if (nr === undefined) return plain;
+  const limit = timeLimitOf(nr, argumentsOf(image));
+  const left = limit && leftNs !== undefined ? { limit, leftNs } : undefined;
   if (error !== undefined && regs[REG.ax] === BigInt(nr)) {
-    const resume = error === RESTART.BLOCK ? resumption(nr, image) : undefined;
+    const resume = error === RESTART.BLOCK ? resumption(nr, image, left) : undefined;
     if (resume || AGAIN.includes(error)) {
       regs[REG.ax] = negative(error);
       regs[REG.ip] = regs[REG.ip]! + BigInt(SYSCALL_INSTRUCTION_BYTES);
-      return resume ? { regs, resume } : { regs };
+      return { ...plain, resume };
     }
   }
   if (errorOf(image) === EINTR && (error === undefined || error === RESTART.BLOCK)) {
-    const resume = resumption(nr, image);
-    if (resume) return { regs, resume };
-    if (SAYS_EINTR.has(nr) && error === undefined) {
-      regs[REG.ax] = negative(RESTART.NOHAND);
-      return { regs };
-    }
+    const resume = resumption(nr, image, left);
+    if (resume && !resume.anew) return { ...plain, resume };
+    if (error === undefined && (!limit || left) && waitOn(regs)) return { ...plain, left };
   }
   // the call is over, whatever the number in ax looks like
   regs[REG.orig_ax] = NONE;
-  return { regs };
+  return plain;
 }
 
 /** How a call with a restart block is made anew, or undefined for one that has none. */
-function resumption(nr: number, regs: Regs): Resumption | undefined {
-  const args = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9].map((reg) => regs[reg]!);
-  switch (nr) {
-    case SYSCALLS.nanosleep:
-      return { nr, args: args[1] ? args.with(0, args[1]) : args, hasRest: args[1] !== 0n };
-    case SYSCALLS.clock_nanosleep:
-      if (args[1]! & BigInt(TIMER_ABSTIME)) return undefined;
-      return { nr, args: args[3] ? args.with(2, args[3]) : args, hasRest: args[3] !== 0n };
-    case SYSCALLS.futex: {
-      const operation = Number(args[1]! & 0x7fn); // without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
-      const waits = operation === FUTEX_WAIT || operation === FUTEX_WAIT_BITSET;
-      return args[3] && waits ? { nr, args, hasRest: false } : undefined;
-    }
-    case SYSCALLS.poll:
-      return { nr, args, hasRest: false };
-    default:
-      return undefined;
-  }
+function resumption(nr: number, regs: Regs, left?: TimeLeft): Resumption | undefined {
+  const args = argumentsOf(regs);
+  const limit = timeLimitOf(nr, args);
+  const rest = SLEEPS.get(nr);
+  if (rest !== undefined) {
+    if (!limit) return undefined;
+    if (args[rest]) return { nr, args: args.with(limit.argument, args[rest]), left: undefined, anew: false };
+  } else if (nr === SYSCALLS.futex) {
+    if (!limit && !(args[3] && futexOperation(args) === FUTEX_WAIT_BITSET)) return undefined;
+  } else if (nr !== SYSCALLS.poll) return undefined;
+  return { nr, args, left, anew: limit !== undefined && !left };
 }
+
+/** Calls that write the rest of their time where this argument points. */
+const SLEEPS: ReadonlyMap<number, number> = new Map([
+  [SYSCALLS.nanosleep, 1],
+  [SYSCALLS.clock_nanosleep, 3],
+]);

@@ -1,23 +1,45 @@
 import * as P from '../kernel/ptrace.js';
 import { sys } from '../native/sys.js';
+import { readMemory, writeMemory } from './remote-memory.js';
 import type { Resumption } from './restart.js';
+import { ARGUMENTS, millisecondsOf, timespecOf } from './time-limit.js';
 import { REG, type Tracee } from './tracee.js';
 
 const EVENT_STOP = 128;
+const EINTR = 4;
 
 /**
  * Lets a stopped thread make a call and interrupts it before it can wait: a sleep, poll or futex wait then stands in the
  * kernel as if it had been interrupted long ago, and goes on by itself when the thread is let go with the result in its
  * ax and the number of the call in orig_ax. `instruction` is the address of a `syscall` that the thread has mapped. Its
  * registers are spoilt. 2 stops.
+ * @param rooms addresses of private memory of the process, none of whose threads may run: the first that can be written lends
+ *   a few bytes
  * @returns what to put into ax: -516, or the call's result if there was nothing to wait for
  */
-export function resumeCall(tracee: Tracee, call: Resumption, instruction: number): bigint {
+export function resumeCall(tracee: Tracee, call: Resumption, instruction: number, rooms: readonly number[]): bigint {
+  const args = [...call.args];
+  const { left } = call;
+  if (left?.limit.unit === 'ms') args[left.limit.argument] = millisecondsOf(left.leftNs);
+  else if (left) {
+    const lent = lend(tracee.tid, rooms, timespecOf(left.leftNs));
+    if (!lent) return BigInt.asUintN(64, BigInt(-EINTR));
+    args[left.limit.argument] = BigInt(lent.address);
+    try {
+      return make(tracee, call.nr, args, instruction);
+    } finally {
+      writeMemory(tracee.tid, lent.address, lent.bytes);
+    }
+  }
+  return make(tracee, call.nr, args, instruction);
+}
+
+function make(tracee: Tracee, nr: number, args: readonly bigint[], instruction: number): bigint {
   const regs = tracee.getRegs().slice();
-  [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9].forEach((reg, i) => {
-    regs[reg] = call.args[i]!;
+  ARGUMENTS.forEach((reg, i) => {
+    regs[reg] = args[i]!;
   });
-  regs[REG.ax] = BigInt(call.nr);
+  regs[REG.ax] = BigInt(nr);
   regs[REG.ip] = BigInt(instruction);
   regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
   tracee.setRegs(regs);
@@ -31,4 +53,21 @@ export function resumeCall(tracee: Tracee, call: Resumption, instruction: number
     if (stop.event === EVENT_STOP) break;
   }
   return tracee.getRegs()[REG.ax]!;
+}
+
+/** @returns where the bytes are and what stood there, or undefined if there is no room */
+function lend(
+  tid: number,
+  rooms: readonly number[],
+  bytes: Uint8Array,
+): { address: number; bytes: Buffer } | undefined {
+  for (const address of rooms)
+    try {
+      const before = readMemory(tid, address, bytes.length);
+      writeMemory(tid, address, bytes);
+      return { address, bytes: before };
+    } catch {
+      // nothing is mapped there, or it is guarded
+    }
+  return undefined;
 }

@@ -1,7 +1,6 @@
 /*
  * Threads that wait in system calls, one kind each. After a dump and a restore none of them may have seen EINTR, and those
- * with a time limit must have waited for about it (in the process's own reckoning: the time between is not counted, and
- * who has no way to know the rest waits anew).
+ * with a time limit must have waited for about it. Only a socket with a limit of its own may say EINTR (signal(7)).
  * Writes "ready"; SIGUSR1 ends the waiting; then writes "ok" or what was wrong.
  */
 #define _GNU_SOURCE
@@ -166,9 +165,12 @@ static long receive_one(int fd)
 {
 	struct timeval limit = { 1000, 0 };
 	char c;
+	long r;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	return recv(fd, &c, 1, 0);
+	while ((r = recv(fd, &c, 1, 0)) < 0 && errno == EINTR)
+		;
+	return r;
 }
 
 static long wait_child(void)

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { SYSCALLS, type SyscallName } from '../../src/kernel/arch/x86_64/syscalls.js';
-import { hideStop, regsForImage, regsFromImage, restarted, restartError, RESTART } from '../../src/task/restart.js';
+import {
+  hideStop,
+  interruptedLimit,
+  regsForImage,
+  regsFromImage,
+  restarted,
+  restartError,
+  RESTART,
+  waitOn,
+} from '../../src/task/restart.js';
 import { NR_REGS, REG, type Regs } from '../../src/task/tracee.js';
 
 const IP = 0x1000n;
@@ -58,38 +67,100 @@ test('a sleep that knows its rest says EINTR in the image and sleeps the rest', 
   assert.deepEqual(clock.resume?.args.slice(0, 4), [1n, 0n, 0x200n, 0x200n]);
 });
 
-test('poll, futex waits and sleeps without a rest are made again', () => {
-  for (const [call, args] of [
-    ['poll', [0x100n, 1n, 5000n]],
-    ['futex', [0x100n, 0x80n, 0n, 0x200n]],
-    ['nanosleep', [0x100n, 0n]],
-    ['clock_nanosleep', [1n, 0n, 0x100n, 0n]],
+test('poll, futex waits and sleeps without a rest in memory say EINTR in the image, and wait for the time that it tells', () => {
+  for (const [call, args, argument] of [
+    ['poll', [0x100n, 1n, 5000n], 2],
+    ['futex', [0x100n, 0x80n, 0n, 0x200n], 3],
+    ['nanosleep', [0x100n, 0n], 0],
+    ['clock_nanosleep', [1n, 0n, 0x100n, 0n], 2],
   ] as const) {
     const stopped = inside(call, minus(RESTART.BLOCK), args);
+    assert.equal(interruptedLimit(stopped)?.argument, argument);
     const image = regsForImage(stopped);
-    assert.equal(image.regs[REG.ip], IP - 2n, call);
-    assert.equal(image.regs[REG.ax], BigInt(SYSCALLS[call]), call);
-    const back = regsFromImage(image.regs, image.restartError);
+    assert.equal(image.regs[REG.ip], IP, call);
+    assert.equal(image.regs[REG.ax], minus(4), call);
+    const back = regsFromImage(image.regs, image.restartError, 7n);
     assert.deepEqual(back.resume?.args.slice(0, args.length), [...args], call);
+    assert.equal(back.resume.left?.leftNs, 7n, call);
+    assert.equal(back.resume.left.limit.argument, argument);
     assert.equal(back.regs[REG.ip], IP, call);
-    // CRIU says EINTR
-    const criu = regsFromImage(inside(call, minus(4), args));
-    assert.ok(criu.resume, call);
+    // nobody knows the rest: it does not begin anew
+    for (const error of [image.restartError, undefined]) {
+      const unknown = regsFromImage(image.regs, error);
+      assert.equal(unknown.resume, undefined, call);
+      assert.equal(unknown.regs[REG.ax], minus(4), call);
+      assert.equal(unknown.regs[REG.orig_ax], NONE, call);
+    }
+    // an image of crit 0.1 has the call made again
+    const old = inside(call, BigInt(SYSCALLS[call]), args);
+    old[REG.ip] = IP - 2n;
+    assert.ok(regsFromImage(old, RESTART.BLOCK).resume, call);
   }
 });
 
-test('EINTR that was no more than the stop is taken back, also in images of CRIU', () => {
-  for (const call of ['epoll_wait', 'epoll_pwait', 'rt_sigtimedwait', 'semop', 'recvfrom'] as const) {
-    const regs = inside(call, minus(4));
+test('a futex wait until a point in time and a poll without a limit are made again', () => {
+  for (const [call, args] of [
+    ['futex', [0x100n, 0x89n, 0n, 0x200n]],
+    ['poll', [0x100n, 1n, BigInt.asUintN(64, -1n)]],
+  ] as const) {
+    const stopped = inside(call, minus(RESTART.BLOCK), args);
+    assert.equal(interruptedLimit(stopped), undefined, call);
+    const image = regsForImage(stopped);
+    assert.equal(image.regs[REG.ax], BigInt(SYSCALLS[call]), call);
+    assert.deepEqual(regsFromImage(image.regs, image.restartError).resume?.args.slice(0, args.length), [...args], call);
+    // CRIU says EINTR
+    assert.ok(regsFromImage(inside(call, minus(4), args)).resume, call);
+  }
+});
+
+const INFINITE = BigInt.asUintN(64, -1n);
+
+test('EINTR that was no more than the stop is taken back from calls without a limit, also in images of CRIU', () => {
+  for (const [call, args] of [
+    ['epoll_wait', [3n, 0x100n, 1n, INFINITE]],
+    ['epoll_pwait', [3n, 0x100n, 1n, 0xffffffffn]],
+    ['epoll_pwait2', []],
+    ['rt_sigtimedwait', []],
+    ['semop', []],
+    ['semtimedop', []],
+    ['io_getevents', []],
+  ] as const) {
+    const regs = inside(call, minus(4), args);
     hideStop(regs);
     assert.equal(regs[REG.ax], minus(RESTART.NOHAND), call);
-    assert.equal(regsFromImage(inside(call, minus(4))).regs[REG.ax], minus(RESTART.NOHAND), call);
+    assert.equal(regsFromImage(inside(call, minus(4), args)).regs[REG.ax], minus(RESTART.NOHAND), call);
   }
-  for (const call of ['connect', 'read', 'close'] as const) {
+  // those of sockets say it only when they have a limit
+  for (const call of ['connect', 'read', 'close', 'recvfrom', 'accept', 'sendmsg'] as const) {
     const regs = inside(call, minus(4));
     hideStop(regs);
     assert.equal(regs[REG.ax], minus(4), call);
     assert.equal(regsFromImage(inside(call, minus(4))).regs[REG.orig_ax], NONE, call);
+  }
+});
+
+test('calls with a limit say EINTR, or are made again with the time that is left', () => {
+  for (const [call, args, argument] of [
+    ['epoll_wait', [3n, 0x100n, 1n, 5000n], 3],
+    ['epoll_pwait2', [3n, 0x100n, 1n, 0x200n], 3],
+    ['rt_sigtimedwait', [0x100n, 0n, 0x200n], 2],
+    ['semtimedop', [1n, 0x100n, 1n, 0x200n], 3],
+    ['io_getevents', [1n, 1n, 1n, 0x100n, 0x200n], 4],
+    ['io_pgetevents', [1n, 1n, 1n, 0x100n, 0x200n], 4],
+  ] as const) {
+    for (const error of call === 'io_pgetevents' ? [4, RESTART.NOHAND] : [4]) {
+      const stopped = inside(call, minus(error), args);
+      assert.equal(interruptedLimit(stopped)?.argument, argument, call);
+      hideStop(stopped);
+      assert.equal(stopped[REG.ax], minus(4), 'whatever becomes of crit, it does not begin anew');
+      assert.ok(waitOn(stopped.slice()));
+      const image = regsForImage(stopped);
+      assert.deepEqual(image, { regs: stopped, restartError: undefined });
+      const back = regsFromImage(image.regs, undefined, 7n);
+      assert.equal(back.regs[REG.ax], minus(RESTART.NOHAND), call);
+      assert.deepEqual(back.left, { limit: interruptedLimit(back.regs), leftNs: 7n }, call);
+      assert.equal(regsFromImage(image.regs).regs[REG.orig_ax], NONE, call);
+    }
   }
 });
 

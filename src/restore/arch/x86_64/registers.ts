@@ -3,8 +3,8 @@ import { CritError } from '../../../image/errors.js';
 import { TASK_SIZE, USER_CS, USER_DS, USER_REGS } from '../../../kernel/arch/x86_64/registers.js';
 import { xstateOf } from '../../../task/arch/x86_64/xstate.js';
 import { xsaveLayout } from '../../../task/arch/x86_64/xsave-layout.js';
-import { regsFromImage, type Resumption } from '../../../task/restart.js';
-import { NR_REGS, type Regs } from '../../../task/tracee.js';
+import { regsFromImage, type WakeUp } from '../../../task/restart.js';
+import { NR_REGS } from '../../../task/tracee.js';
 
 const X86_64 = 1;
 /** asm/segment.h: who may use a selector; the kernel refuses any other but 0 (arch/x86/kernel/ptrace.c, invalid_selector). */
@@ -14,10 +14,7 @@ const RPL_USER = 3n;
 const COMPAT = 2;
 
 /** What a thread wakes up with. */
-export interface Registers {
-  regs: Regs;
-  /** A call that its kernel side must be in before it wakes up. */
-  resume: Resumption | undefined;
+export interface Registers extends WakeUp {
   /** Makes its XSAVE image out of the one that a puppet has. */
   xstate: (template: Uint8Array) => Uint8Array;
   sigmask: bigint;
@@ -45,10 +42,8 @@ export function registersOf(core: Messages['core_entry'], file: string): Registe
   USER_REGS.forEach((name, i) => {
     image[i] = info.gpregs[name];
   });
-  const { regs, resume } = regsFromImage(image, info.gpregs.restart_error);
   return {
-    regs,
-    resume,
+    ...regsFromImage(image, info.gpregs.restart_error, info.gpregs.time_left_ns),
     xstate: (template) => xstateOf(info.fpregs, template, xsaveLayout(), file),
     sigmask: core.tc ? core.tc.blk_sigset : (core.thread_core?.blk_sigset ?? 0n),
   };
