@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, constants } from 'node:fs';
-import { ImageError } from './errors.js';
-import { whyFailed } from './system-words.js';
-import type { CritErrorCode } from './error-codes.js';
+import { openRegularFile } from './regular-file.js';
+import { notAFile, unreadable } from './unreadable.js';
 
 /** Where bytes come from: a file's path, bytes in memory, or an open descriptor (which may be a pipe). */
 export type Source = string | Uint8Array | { readonly fd: number; readonly name?: string } | ByteSource;
@@ -109,55 +108,39 @@ export class ByteSource {
   }
 }
 
-function unreadable(name: string | undefined, error: unknown): ImageError {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  const known: Readonly<Record<string, [string, CritErrorCode] | undefined>> = {
-    ENOENT: ['there is no such file', 'NO_IMAGE'],
-    ENOTDIR: ['there is no such file', 'NO_IMAGE'],
-    EACCES: ['permission denied', 'NO_ACCESS'],
-    EPERM: ['permission denied', 'NO_ACCESS'],
-    EISDIR: ['a directory, not an image', 'NOT_A_FILE'],
-    ENXIO: ['neither a file nor a pipe that can be read', 'NOT_A_FILE'],
-  };
-  const [reason, stable] = known[code] ?? [`cannot be read: ${whyFailed(error)}`, 'UNREADABLE'];
-  return new ImageError(reason, { file: name }, { code: stable, cause: error });
-}
-
-function fromDescriptor(fd: number, name: string | undefined, owned: boolean, strict: boolean): ByteSource {
+/** A descriptor that was given, which may be a pipe. */
+function fromDescriptor(fd: number, name: string | undefined, owned: boolean): ByteSource {
   try {
     const stat = fstatSync(fd);
-    if (stat.isDirectory()) throw new ImageError('a directory, not an image', { file: name }, { code: 'NOT_A_FILE' });
-    if (strict && !stat.isFile()) {
-      const what = stat.isFIFO() ? 'a FIFO' : stat.isCharacterDevice() ? 'a character device' : 'a special file';
-      throw new ImageError(`${what}, not an image`, { file: name }, { code: 'NOT_A_FILE' });
-    }
-    // Files of /proc say that they are empty.
+    if (stat.isDirectory()) throw notAFile(name, 'a directory');
     return new ByteSource(
       { fd, owned, sizeBytes: stat.isFile() && owned && stat.size > 0 ? stat.size : undefined },
       name,
     );
   } catch (error) {
     if (owned) closeSync(fd);
-    throw error instanceof ImageError ? error : unreadable(name, error);
+    throw unreadable(name, error);
   }
 }
 
 /**
- * Opens what bytes are read from. A path must lead to a regular file: a FIFO or device is refused at once, unless it is
- * one of crit's own descriptors (/dev/stdin, /dev/fd/N).
- * @throws ImageError NO_IMAGE, NO_ACCESS, NOT_A_FILE, UNREADABLE
+ * Opens what bytes are read from. A path must lead to a regular file (regular-file.ts): a FIFO or device is refused at
+ * once, unless it is one of crit's own descriptors (/dev/stdin, /dev/fd/N).
+ * @throws ImageError NO_IMAGE, NO_ACCESS, NOT_A_FILE, FOREIGN_LINK, BROKEN_LINK, UNREADABLE
  */
 export function openByteSource(source: Source): ByteSource {
   if (source instanceof ByteSource) return source;
   if (source instanceof Uint8Array) return new ByteSource({ bytes: source });
-  if (typeof source === 'object') return fromDescriptor(source.fd, source.name, false, false);
-  const own = DESCRIPTOR_PATH.test(source);
+  if (typeof source === 'object') return fromDescriptor(source.fd, source.name, false);
+  if (!DESCRIPTOR_PATH.test(source)) {
+    const { fd, stat } = openRegularFile(source);
+    return new ByteSource({ fd, owned: true, sizeBytes: stat.size }, source);
+  }
   let fd: number;
   try {
-    // Without O_NONBLOCK opening a FIFO waits for a writer.
-    fd = openSync(source, constants.O_RDONLY | (own ? 0 : constants.O_NONBLOCK | constants.O_NOCTTY));
+    fd = openSync(source, constants.O_RDONLY);
   } catch (error) {
     throw unreadable(source, error);
   }
-  return fromDescriptor(fd, source, true, !own);
+  return fromDescriptor(fd, source, true);
 }

@@ -64,6 +64,7 @@ export function readTree(entries: readonly Messages['pstree_entry'][], zombies: 
     seen.add(pid);
     const tids = zombies.has(pid) ? [pid] : (entry.threads ?? []);
     if (!tids.includes(pid)) throw bad(`entries[${i}].threads: the leader ${pid} is missing`);
+    if (tids.indexOf(pid) !== tids.lastIndexOf(pid)) throw bad(`entries[${i}].threads: ${pid} is there twice`);
     const task = {
       pid,
       ppid: entry.ppid,
@@ -81,10 +82,26 @@ export function readTree(entries: readonly Messages['pstree_entry'][], zombies: 
   const roots = tasks.filter((task) => task.ppid === 0);
   if (tasks.length === 0) throw bad('there is no task');
   if (roots.length !== 1) throw bad(`${roots.length} tasks have no parent, one must`);
-  for (const task of tasks)
-    if (task.ppid !== 0 && !tasks.some((t) => t.pid === task.ppid))
-      throw bad(`task ${task.pid}: its parent ${task.ppid} is missing`);
+  checkDescent(tasks, bad);
   return tasks;
+}
+
+/** Everybody must descend from the root. */
+function checkDescent(tasks: readonly TreeTask[], bad: (text: string) => CritError): void {
+  const byPid = new Map(tasks.map((task) => [task.pid, task]));
+  const rooted = new Set<TreeTask>();
+  for (const task of tasks) {
+    const line = new Set<TreeTask>();
+    for (let at = task; !rooted.has(at);) {
+      if (line.has(at)) throw bad(`task ${at.pid} is its own ${at.ppid === at.pid ? 'parent' : 'ancestor'}`);
+      line.add(at);
+      if (at.ppid === 0) break;
+      const parent = byPid.get(at.ppid);
+      if (!parent) throw bad(`task ${at.pid}: its parent ${at.ppid} is missing`);
+      at = parent;
+    }
+    for (const one of line) rooted.add(one);
+  }
 }
 
 /**

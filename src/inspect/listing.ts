@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { openByteSource } from '../image/byte-source.js';
 import { imageInfo } from '../decode/image-info.js';
@@ -77,8 +77,9 @@ function problemText({ reason, entry, offsetBytes, fieldPath }: ImageError): str
 export async function listImages(dir: string): Promise<readonly ListedImage[]> {
   const out: ListedImage[] = [];
   for (const name of readdirSync(dir).sort(compareNames)) {
-    const stat = lstatSync(path.join(dir, name));
-    if (!stat.isFile()) continue;
+    // a link is one of a directory of links: opening it tells whether it may be followed
+    const stat = statSync(path.join(dir, name), { throwIfNoEntry: false });
+    if (!stat?.isFile()) continue;
     const image = await listed(dir, name, stat.size);
     if (image) out.push(image);
   }

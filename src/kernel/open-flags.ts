@@ -125,3 +125,8 @@ export const EFD_CLOEXEC = 0o2000000;
 export const EFD_NONBLOCK = 0o4000;
 export const SFD_CLOEXEC = 0o2000000;
 export const SFD_NONBLOCK = 0o4000;
+
+// linux/openat2.h: struct open_how { u64 flags, mode, resolve }.
+export const RESOLVE_NO_MAGICLINKS = 2;
+export const RESOLVE_NO_SYMLINKS = 4;
+export const OPEN_HOW_BYTES = 24;

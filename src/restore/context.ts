@@ -1,3 +1,4 @@
+import type { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
@@ -41,4 +42,8 @@ export interface RestoreContext {
   readonly log: Log;
   readonly tasks: readonly RestoreTask[];
   readonly root: RestoreTask;
+  readonly refuse: Refuse;
 }
+
+/** Takes what stands in the way of a restore: throws it, or notes it where only a plan is made (--dry-run). */
+export type Refuse = (obstacle: CritError) => void;

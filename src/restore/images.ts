@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
@@ -13,9 +13,12 @@ import type { Puppet } from '../task/puppet.js';
 import { createArea } from '../task/stub.js';
 import { readGuards, readRuns, readVmas } from './address-space.js';
 import { registersOf, type Registers } from './core.js';
-import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
+import { checkCores } from './check-cores.js';
+import type { Refuse, RestoreContext, RestoreOptions, RestoreTask } from './context.js';
 import { RestoreFiles } from './files/restore-files.js';
 import { type MemoryImage } from './memory.js';
+import { PagesImages } from './pages-images.js';
+import { SharedMemory } from './shared-memory.js';
 import { planBirths, readTree, TASK, type TreeTask } from '../image/process-tree.js';
 
 /** The images of one task. */
@@ -62,9 +65,12 @@ export class Images {
   readonly root: Task;
   readonly files: RestoreFiles;
   readonly ctx: RestoreContext;
+  readonly pages: PagesImages;
+  readonly shared: SharedMemory;
   readonly births;
 
-  constructor(options: RestoreOptions, log: Log) {
+  /** @param refuse takes what the images ask for and cannot be had; what cannot be understood is thrown */
+  constructor(options: RestoreOptions, log: Log, refuse: Refuse = throwIt) {
     const dir = options.imagesDir;
     this.dir = dir;
     if (!existsSync(path.join(dir, 'inventory.img')))
@@ -74,6 +80,8 @@ export class Images {
       );
     const inventory = readImage(dir, 'INVENTORY').entries[0]?.message;
     if (!inventory) throw new CritError(`${path.join(dir, 'inventory.img')} has no entry`, { code: 'BAD_IMAGE' });
+    checkVersion(inventory);
+    this.pages = new PagesImages(dir);
     const entries = readImage(dir, 'PSTREE').entries.map((e) => e.message);
     const zombies = new Set<number>();
     const cores: Messages['core_entry'][] = [];
@@ -105,9 +113,12 @@ export class Images {
         `task ${this.root.pid} belongs to session ${this.root.tree.sid}, which is not in the images: restore it as a shell job (--shell-job)`,
         { code: 'SHELL_JOB' },
       );
-    this.ctx = { options, log, tasks: this.tasks, root: this.root };
+    this.ctx = { options, log, tasks: this.tasks, root: this.root, refuse };
+    checkCores(this.tasks, refuse);
     this.files = new RestoreFiles(this.ctx, dir);
+    this.shared = new SharedMemory(dir, this.files, this.pages);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);
+    this.shared.check();
     this.births = planBirths(tree, (pid) => {
       const ids = byPid.get(pid)?.ids;
       return ids ? [`descriptors ${ids.files_id}`, `directories ${ids.fs_id}`] : [];
@@ -121,21 +132,15 @@ export class Images {
     const head = pagemap[0]?.message as unknown as Messages['pagemap_head'] | undefined;
     const pagesId = head?.pages_id ?? task.pid;
     const pagesFile = imageFileName('PAGES', pagesId);
-    let size: number;
-    try {
-      size = statSync(path.join(this.dir, pagesFile)).size;
-    } catch (error) {
-      throw new CritError(`${imageFileName('PAGEMAP', task.pid)} names ${pagesFile}, which is missing`, {
-        code: 'MISSING_IMAGE',
-        cause: error,
-      });
-    }
+    const size = this.pages.sizeOf(pagesFile, imageFileName('PAGEMAP', task.pid));
     for (const vma of mm.vmas ?? [])
       if (vma.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) this.files.addMapping(task.pid, vma);
     this.files.addProgram(task.pid, mm.exe_file_id);
+    const vmas = readVmas(task.pid, mm.vmas ?? []);
+    for (const { entry } of vmas) if (entry.status & VMA.ANON_SHARED) this.shared.add(entry);
     return {
       mm,
-      vmas: readVmas(task.pid, mm.vmas ?? []),
+      vmas,
       guards: readGuards(task.pid, mm.vmas ?? []),
       runs: readRuns(
         imageFileName('PAGEMAP', task.pid),
@@ -174,6 +179,21 @@ export class Images {
     const size = areaBytes(shapes);
     return createArea(findHole(ranges, size), size);
   }
+}
+
+const throwIt: Refuse = (obstacle) => {
+  throw obstacle;
+};
+
+/** CRTOOLS_IMAGES_V1 and V1_1: what CRIU 4.2 reads, too. */
+const VERSIONS = [1, 2];
+
+function checkVersion({ img_version: version }: Messages['inventory_entry']): void {
+  if (VERSIONS.includes(version)) return;
+  throw new CritError(
+    `inventory.img: img_version: ${version} is no version that crit knows (${VERSIONS.join(' and ')} are)`,
+    { code: 'BAD_IMAGE' },
+  );
 }
 
 /** Prints what a restore would do (--dry-run): the plan is checked, nothing is started. */

@@ -30,7 +30,7 @@ import {
 } from './memory.js';
 import { defaultSigactions } from './sigactions.js';
 import { setName } from './thread-settings.js';
-import { SharedMemory } from './shared-memory.js';
+import type { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
 import { whyFailed } from '../image/system-words.js';
@@ -79,9 +79,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       sibling: options.sibling,
     });
     images.root.puppet = rootPuppet;
-    const shared = new SharedMemory(images.dir, images.files);
-    for (const task of images.tasks)
-      for (const { entry } of task.memory?.vmas ?? []) if (entry.status & VMA.ANON_SHARED) shared.add(entry);
+    const { shared } = images;
     const memory: MemoryContext = {
       area,
       fileFd: (vma) => images.files.addMapping(images.root.pid, vma),
@@ -238,7 +236,7 @@ function openEverything(images: Images, root: Puppet, memory: MemoryContext, sha
   b.run();
   // The images' directory is descriptor 4 (see spawnPuppet); the area's own, 3, is no longer needed.
   b.call('close', 3);
-  images.files.openPaths(b, 4);
+  images.files.openPaths(b, images.pages);
   b.call('close', 4);
   b.run();
   // before any file of the tree is opened: the stub's own mappings go, so does its executable

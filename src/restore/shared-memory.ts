@@ -1,5 +1,4 @@
 import { closeSync, openSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
@@ -15,10 +14,11 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../kernel/mman.js';
-import { AT_FDCWD, O_RDONLY } from '../kernel/open-flags.js';
 import { SysError, sysRaw } from '../native/sys.js';
+import type { Ref } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { readRuns, type PageRun } from './address-space.js';
+import type { PagesImages } from './pages-images.js';
 
 /** Flags of mmap(2) that make huge pages, and of which size. */
 const HUGE_FLAGS = MAP_HUGETLB | (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
@@ -47,13 +47,41 @@ interface Slots {
  * by shmid alone (VMA_ANON_SHARED), which come back as what they were.
  */
 export class SharedMemory {
-  readonly #dir: string;
   readonly #slots: Slots;
+  readonly #dir: string;
+  readonly #pages: PagesImages;
+  /** Which pages each object has, where it has any. */
+  readonly #runs = new Map<number, { runs: readonly PageRun[]; pagesFile: string }>();
   readonly #anonymous = new Map<number, MemoryObject & { hugeFlags: number }>();
 
-  constructor(dir: string, slots: Slots) {
+  constructor(dir: string, slots: Slots, pages: PagesImages) {
     this.#dir = dir;
     this.#slots = slots;
+    this.#pages = pages;
+  }
+
+  /** Reads and checks what the images tell of the objects' pages. @throws CritError */
+  check(): void {
+    for (const { shmid } of this.#objects()) {
+      const image = readImageIfPresent(this.#dir, 'SHMEM_PAGEMAP', shmid);
+      if (!image || this.#runs.has(shmid)) continue; // it was all holes
+      const head = image.entries[0]?.message as unknown as Messages['pagemap_head'] | undefined;
+      const name = imageFileName('SHMEM_PAGEMAP', shmid);
+      if (!head) throw new CritError(`${name} has no entry`, { code: 'BAD_IMAGE' });
+      const pagesFile = imageFileName('PAGES', head.pages_id);
+      const runs = readRuns(
+        name,
+        image.entries.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']),
+        this.#pages.sizeOf(pagesFile, name),
+        pagesFile,
+      );
+      this.#runs.set(shmid, { runs, pagesFile });
+    }
+  }
+
+  *#objects(): Generator<MemoryObject> {
+    yield* this.#slots.memfds();
+    yield* this.#anonymous.values();
   }
 
   /** The descriptor of a VMA_ANON_SHARED mapping's object; the object is as large as its farthest mapping. */
@@ -96,29 +124,18 @@ export class SharedMemory {
    * pages the puppet has to map, and reads into.
    */
   fillAll(root: Puppet): void {
-    for (const object of this.#slots.memfds()) this.#fill(root, object);
-    for (const object of this.#anonymous.values()) this.#fill(root, object);
+    for (const object of this.#objects()) this.#fill(root, object);
   }
 
   #fill(root: Puppet, { slot, shmid, sizeBytes, huge }: MemoryObject): void {
-    const image = readImageIfPresent(this.#dir, 'SHMEM_PAGEMAP', shmid);
-    if (!image) return; // it was all holes
-    const head = image.entries[0]?.message as unknown as Messages['pagemap_head'] | undefined;
-    const name = imageFileName('SHMEM_PAGEMAP', shmid);
-    if (!head) throw new CritError(`${name} has no entry`, { code: 'BAD_IMAGE' });
-    const pagesFile = imageFileName('PAGES', head.pages_id);
-    const pages = path.join(this.#dir, pagesFile);
-    const runs = readRuns(
-      name,
-      image.entries.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']),
-      statSync(pages).size,
-      pagesFile,
-    );
+    const pages = this.#runs.get(shmid);
+    if (!pages) return;
+    const { runs, pagesFile } = pages;
     if (huge) {
       this.#fillMapped(root, slot, sizeBytes, runs, pagesFile);
       return;
     }
-    const from = openSync(pages, 'r');
+    const from = this.#pages.open(pagesFile);
     const to = openSync(`/proc/${root.tid}/fd/${slot}`, 'r+');
     const size = statSync(`/proc/${root.tid}/fd/${slot}`).size;
     try {
@@ -127,7 +144,8 @@ export class SharedMemory {
         let left = Math.min(run.end, size) - run.start;
         if (left <= 0) continue;
         const offset = new BigInt64Array([BigInt(run.offset)]);
-        if (sysRaw('lseek', to, run.start, 0) < 0) throw new CritError(`${name}: cannot seek`, { code: 'EIO' });
+        if (sysRaw('lseek', to, run.start, 0) < 0)
+          throw new CritError(`${imageFileName('SHMEM_PAGEMAP', shmid)}: cannot seek`, { code: 'EIO' });
         while (left > 0) {
           const n = sysRaw('sendfile', to, from, offset, left);
           if (n === -4) continue;
@@ -143,16 +161,16 @@ export class SharedMemory {
   #fillMapped(root: Puppet, slot: number, sizeBytes: number, runs: readonly PageRun[], pagesFile: string): void {
     const b = root.batch().doing(`reading ${pagesFile}`);
     const at = b.call('mmap', 0, sizeBytes, PROT_READ | PROT_WRITE, MAP_SHARED, slot, 0);
-    const from = b.call('openat', AT_FDCWD, path.resolve(this.#dir, pagesFile), O_RDONLY, 0);
-    b.run();
+    let from: Ref | undefined;
+    this.#pages.openIn(b, [pagesFile], (_b, _file, fd) => (from = fd));
     for (const run of runs) {
       const end = Math.min(run.end, sizeBytes);
       if (end <= run.start) continue;
       const iov = new BigUint64Array([BigInt(at.value + run.start), BigInt(end - run.start)]);
-      b.call('vector', SYSCALLS.preadv, from, new Uint8Array(iov.buffer), 1, run.offset);
+      b.call('vector', SYSCALLS.preadv, from!, new Uint8Array(iov.buffer), 1, run.offset);
     }
     b.call('munmap', at, sizeBytes);
-    b.call('close', from);
+    b.call('close', from!);
     b.run();
     b.doing(undefined);
   }

@@ -23,6 +23,9 @@ import { cString, sysRaw, SysError } from '../../native/sys.js';
 import { pathBuffer, pathBytes } from './path-bytes.js';
 import { errnoWords } from '../../kernel/errno.js';
 
+/** What fits a number; file systems end before. */
+const LARGEST_BYTES = BigInt(Number.MAX_SAFE_INTEGER);
+
 /** A file that had no name: it gets one for the moment in which it is opened. */
 export class Ghost implements Disposable {
   readonly image: string;
@@ -43,6 +46,8 @@ export class Ghost implements Disposable {
     const type = this.entry.mode & S_IFMT;
     if (this.entry.chunks && this.entry.size === undefined)
       throw this.#bad('entries[0]: a file in chunks without a size');
+    if ((this.entry.size ?? 0n) > LARGEST_BYTES)
+      throw this.#bad(`entries[0].size: ${this.entry.size ?? ''} bytes are more than any file can have`);
     if (![S_IFREG, S_IFDIR, S_IFIFO, S_IFCHR, S_IFBLK, S_IFLNK].includes(type))
       throw this.#bad(`entries[0].mode: 0${this.entry.mode.toString(8)} is no type of file`);
   }

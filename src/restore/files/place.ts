@@ -14,7 +14,7 @@ import {
 import type { Arg, Batch } from '../../task/batch.js';
 
 /** What F_SETFL can change (fcntl(2)); owner signals (O_ASYNC) are switched on at the very end. */
-const CHANGEABLE = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
+export const CHANGEABLE = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 /** The part of O_TMPFILE that is not O_DIRECTORY. */
 const TMPFILE_ONLY = 0o20000000;
 

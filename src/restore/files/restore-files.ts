@@ -9,6 +9,7 @@ import { sys, sysRaw } from '../../native/sys.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
 import type { Batch } from '../../task/batch.js';
 import type { RestoreContext, RestoreTask } from '../context.js';
+import type { PagesImages } from '../pages-images.js';
 import type { MemoryObject } from '../shared-memory.js';
 import { FileImages, typeName, type Table } from './file-images.js';
 import type { FileGroup, Files } from './group.js';
@@ -201,9 +202,13 @@ export class RestoreFiles {
     this.#names.removeLinks();
   }
 
-  /** Opens the images that the puppets read, relative to a descriptor of their directory. */
-  openPaths(b: Batch, dirFd: number): void {
-    for (const [file, slot] of this.#paths) place(b, b.call('openat', dirFd, file, O_RDONLY, 0), slot);
+  /** Opens the images that the puppets read. Runs the batch. */
+  openPaths(b: Batch, pages: PagesImages): void {
+    b.doing('opening the pages images');
+    pages.openIn(b, this.#paths.keys(), (_b, file, fd) => {
+      place(b, fd, this.#paths.get(file)!);
+    });
+    b.doing(undefined);
   }
 
   /** Phase 1, in the root: every description of the tree, at its slot, filled. Runs the batch. */

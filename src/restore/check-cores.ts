@@ -1,0 +1,64 @@
+import { imageFileName } from '../image/catalogue.js';
+import { CritError } from '../image/errors.js';
+import { TASK } from '../image/process-tree.js';
+import { bytesOfString } from '../image/utf8.js';
+import { hasCapability } from '../kernel/capability.js';
+import { readLimits } from '../kernel/limits.js';
+import { RLIM_INFINITY, RLIM_NLIMITS, rlimitName } from '../kernel/resource.js';
+import { readStatus } from '../kernel/status.js';
+import type { Refuse, RestoreTask } from './context.js';
+
+/** linux/sched.h: TASK_COMM_LEN, less its NUL. */
+const COMM_BYTES = 15;
+/** linux/limits.h */
+const NGROUPS_MAX = 65536;
+
+const show = (value: bigint) => (value === RLIM_INFINITY ? 'unlimited' : String(value));
+
+/** Looks for what the kernel would refuse, or cut in silence, when the tasks are half restored. */
+export function checkCores(tasks: readonly RestoreTask[], refuse: Refuse): void {
+  const ours = hardLimits();
+  for (const task of tasks) {
+    const tids = [task.pid, ...(task.entry.threads ?? []).filter((tid) => tid !== task.pid)];
+    task.cores.forEach((core, i) => {
+      const state = core.tc?.task_state;
+      if (state === TASK.ZOMBIE || state === TASK.DEAD) return;
+      const file = imageFileName('CORE', tids[i]);
+      const bad = (what: string) => {
+        refuse(new CritError(`${file}: ${what}`, { code: 'BAD_IMAGE' }));
+      };
+      for (const [field, comm] of [
+        ['thread_core.comm', core.thread_core?.comm],
+        ['tc.comm', core.tc?.comm],
+      ] as const) {
+        const bytes = comm === undefined ? 0 : (bytesOfString(comm) ?? Buffer.from(comm)).length;
+        if (bytes > COMM_BYTES)
+          bad(`${field}: ${JSON.stringify(comm!.slice(0, 40))} has ${bytes} bytes, ${COMM_BYTES} are the most`);
+      }
+      const groups = core.thread_core?.creds?.groups?.length ?? 0;
+      if (groups > NGROUPS_MAX)
+        bad(`thread_core.creds.groups: ${groups} supplementary groups, ${NGROUPS_MAX} are the most`);
+      checkLimits(core.tc?.rlimits?.rlimits ?? [], ours, bad);
+    });
+  }
+}
+
+function checkLimits(
+  entries: readonly { cur: bigint; max: bigint }[],
+  ours: readonly (bigint | undefined)[],
+  bad: (what: string) => void,
+): void {
+  entries.slice(0, RLIM_NLIMITS).forEach(({ cur, max }, resource) => {
+    const where = `tc.rlimits.rlimits[${resource}] (${rlimitName(resource)})`;
+    if (cur > max) bad(`${where}: cur is ${show(cur)}, more than max, ${show(max)}`);
+    const hard = ours[resource];
+    if (hard !== undefined && max > hard)
+      bad(`${where}: max is ${show(max)}, here it is ${show(hard)}: raising it needs CAP_SYS_RESOURCE`);
+  });
+}
+
+/** The hard limits of crit, which the tasks begin with; none where it may raise them. */
+function hardLimits(): (bigint | undefined)[] {
+  if (hasCapability(readStatus(process.pid).capEff, 'CAP_SYS_RESOURCE')) return [];
+  return readLimits(process.pid).map(({ hard }) => hard);
+}
