@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   'EXCHANGED_FILE',
   'EXEC',
   'FOREIGN_LINK',
+  'FOREIGN_PROC',
   'GHOST_FILE',
   'GHOST_LIMIT',
   'INIT',

@@ -116,9 +116,11 @@ export function pidInUse(pid: number): CritError {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '?';
-    who = field('State').startsWith('Z')
-      ? `a zombie (${field('Name')}) that its parent ${field('PPid')} has not waited for`
-      : `${field('Name')} (state ${field('State')})`;
+    if (field('Tgid') === String(process.pid)) who = pid === process.pid ? 'crit itself' : 'a thread of crit';
+    else
+      who = field('State').startsWith('Z')
+        ? `a zombie (${field('Name')}) that its parent ${field('PPid')} has not waited for`
+        : `${field('Name')} (state ${field('State')})`;
   } catch {
     // a thread id or a session or group id that is still in use has no /proc entry of its own
   }

@@ -18,6 +18,7 @@ import { checkPrivileges } from './privileges.js';
 import { printResult } from './result.js';
 import { runEngine } from './run-engine.js';
 import type { Settings } from './settings.js';
+import { stepAside } from './step-aside.js';
 import { writeStats } from './stats-file.js';
 import { whyFailed } from '../../image/system-words.js';
 
@@ -70,6 +71,7 @@ function waitForTasks(): void {
 /** `crit restore`. @returns the exit status; does not return when --exec-cmd succeeds */
 export async function runRestore(settings: Settings, warnings: readonly string[]): Promise<number> {
   const imagesDir = imagesDirectory(settings.imagesDir, 'read');
+  if (!settings.dryRun) stepAside(imagesDir);
   enterWorkDirectory(settings.workDir ?? imagesDir);
   const spawn = await spawner(settings.scripts);
   const status = await runEngine('restore', settings, warnings, ({ log, stats }) => {
