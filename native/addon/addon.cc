@@ -21,6 +21,7 @@
 #include "../puppet/layout.h"
 
 extern "C" long crit_run_ops(void* ops, unsigned n);
+extern "C" long crit_pair_as(int pid, int type, uint32_t uid, uint32_t gid, const uint32_t* groups, size_t nr_groups, int* pair);
 
 namespace {
 
@@ -264,6 +265,16 @@ Napi::Value CatchSignal(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), sigaction(info[0].As<Napi::Number>().Int32Value(), &action, nullptr) < 0 ? -errno : 0);
 }
 
+// pairAs(pid, type, uid, gid, groups: Uint32Array, pair: Int32Array) -> 0 or -errno. A unix socket pair made by a process
+// with this number (pair.c).
+Napi::Value PairAs(const Napi::CallbackInfo& info) {
+  auto number = [&](int i) { return static_cast<uint32_t>(Word(info[i])); };
+  auto groups = info[4].As<Napi::Uint32Array>();
+  auto pair = info[5].As<Napi::Int32Array>();
+  return Napi::Number::New(
+      info.Env(), crit_pair_as(number(0), number(1), number(2), number(3), groups.Data(), groups.ElementLength(), pair.Data()));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("syscall", Napi::Function::New<Syscall>(env));
   exports.Set("addressOf", Napi::Function::New<AddressOf>(env));
@@ -277,6 +288,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("catchSignal", Napi::Function::New<CatchSignal>(env));
   exports.Set("cpuid", Napi::Function::New<Cpuid>(env));
   exports.Set("spawnStub", Napi::Function::New<SpawnStub>(env));
+  exports.Set("pairAs", Napi::Function::New<PairAs>(env));
   return exports;
 }
 

@@ -73,6 +73,7 @@ export const SO_TIMESTAMPING = 37;
 export const SO_PROTOCOL = 38;
 export const SO_DOMAIN = 39;
 export const SO_RXQ_OVFL = 40;
+export const SO_WIFI_STATUS = 41;
 export const SO_PEEK_OFF = 42;
 export const SO_NOFCS = 43;
 export const SO_LOCK_FILTER = 44;
@@ -88,6 +89,9 @@ export const SO_PEERGROUPS = 59;
 export const SO_ZEROCOPY = 60;
 export const SO_TXTIME = 61;
 export const SO_BINDTOIFINDEX = 62;
+export const SO_TIMESTAMP_NEW = 63;
+export const SO_TIMESTAMPNS_NEW = 64;
+export const SO_TIMESTAMPING_NEW = 65;
 export const SO_DETACH_REUSEPORT_BPF = 68;
 export const SO_PREFER_BUSY_POLL = 69;
 export const SO_BUSY_POLL_BUDGET = 70;
@@ -100,6 +104,10 @@ export const SO_PASSPIDFD = 76;
 export const SO_PEERPIDFD = 77;
 export const SO_RCVPRIORITY = 82;
 export const SO_PASSRIGHTS = 83;
+export const SO_INQ = 84;
+
+/** The same number, for getsockopt(2). */
+export const SO_GET_FILTER = SO_ATTACH_FILTER;
 
 // SO_BUF_LOCK.
 export const SOCK_SNDBUF_LOCK = 1;
@@ -110,6 +118,7 @@ export const SCM_RIGHTS = 1;
 export const SCM_CREDENTIALS = 2;
 export const SCM_SECURITY = 3;
 export const SCM_PIDFD = 4;
+export const SCM_INQ = SO_INQ;
 export const SCM_MAX_FD = 253;
 
 // linux/socket.h: sendmsg(2), recvmsg(2).
@@ -154,6 +163,15 @@ export const FIOSETOWN = 0x8901;
 export const SIOCSPGRP = 0x8902;
 export const FIOGETOWN = 0x8903;
 export const SIOCGPGRP = 0x8904;
+
+// poll.h: what poll(2) asks for and tells.
+export const POLLIN = 1;
+export const POLLPRI = 2;
+export const POLLERR = 8;
+
+/** linux/socket.h, struct ucred: what SO_PEERCRED answers. */
+export const UCRED = { pid: 0, uid: 4, gid: 8 } as const;
+export const UCRED_BYTES = 12;
 
 /** struct msghdr of x86_64: offsets in bytes. */
 export const MSGHDR = {

@@ -21,6 +21,8 @@ export interface Addon {
   catchSignal(signal: number, word: Int32Array | null): number;
   /** Changes a flag of V8 as `v8.setFlagsFromString` does; loading node:v8 takes 3 ms. False where V8 has no such door. */
   setV8Flag(flag: string): boolean;
+  /** A unix socket pair that a process of this number and these ids makes, which ends again. */
+  pairAs(pid: number, type: number, uid: number, gid: number, groups: Uint32Array, pair: Int32Array): number;
   spawnStub(stub: number, control: number, keep: Int32Array, setTid: Int32Array, flags: number): number;
 }
 

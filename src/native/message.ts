@@ -1,4 +1,5 @@
-import { CMSGHDR, MSGHDR, MSGHDR_BYTES, SCM_MAX_FD, SCM_RIGHTS, SOL_SOCKET } from '../kernel/socket.js';
+import { closeSync } from 'node:fs';
+import { CMSGHDR, MSGHDR, MSGHDR_BYTES, SCM_MAX_FD, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET } from '../kernel/socket.js';
 import { addon } from './addon.js';
 import { sysRaw } from './sys.js';
 
@@ -55,8 +56,8 @@ export interface Received {
   readonly flags: number;
   /** crit's own from now on: the caller closes them. */
   readonly fds: readonly number[];
-  /** There are control messages besides descriptors. */
-  readonly more: boolean;
+  /** Types of the control messages besides descriptors; those of other levels count as -1. */
+  readonly others: readonly number[];
 }
 
 /**
@@ -66,17 +67,21 @@ export interface Received {
 export function receiveMessage(socket: number, room: Uint8Array, flags: number, broken = false): Received {
   const { view, control } = header(room, CONTROL_BYTES, broken);
   const result = sysRaw('recvmsg', socket, view.buffer, flags);
-  if (result < 0) return { result, flags: 0, fds: [], more: false };
+  if (result < 0) return { result, flags: 0, fds: [], others: [] };
   const end = control + Number(view.getBigUint64(MSGHDR.controllen, true));
   const fds: number[] = [];
-  let more = false;
+  const others: number[] = [];
   for (let at = control; at + CMSGHDR.data <= end;) {
     const bytes = Number(view.getBigUint64(at + CMSGHDR.len, true)) - CMSGHDR.data;
-    const isRights =
-      view.getInt32(at + CMSGHDR.level, true) === SOL_SOCKET && view.getInt32(at + CMSGHDR.type, true) === SCM_RIGHTS;
-    if (!isRights) more = true;
-    else for (let i = 0; i + INT_BYTES <= bytes; i += INT_BYTES) fds.push(view.getInt32(at + CMSGHDR.data + i, true));
+    const type = view.getInt32(at + CMSGHDR.level, true) === SOL_SOCKET ? view.getInt32(at + CMSGHDR.type, true) : -1;
+    const ints = bytes >> 2;
+    for (let i = 0; i < ints && (type === SCM_RIGHTS || type === SCM_PIDFD); i++) {
+      const fd = view.getInt32(at + CMSGHDR.data + i * INT_BYTES, true);
+      if (type === SCM_RIGHTS) fds.push(fd);
+      else if (fd >= 0) closeSync(fd);
+    }
+    if (type !== SCM_RIGHTS) others.push(type);
     at += cmsgSpace(bytes);
   }
-  return { result, flags: view.getUint32(MSGHDR.flags, true), fds, more };
+  return { result, flags: view.getUint32(MSGHDR.flags, true), fds, others };
 }

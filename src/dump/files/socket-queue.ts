@@ -6,9 +6,19 @@ import {
   MSG_DONTWAIT,
   MSG_PEEK,
   MSG_TRUNC,
+  POLLERR,
+  POLLIN,
+  POLLPRI,
+  SCM_CREDENTIALS,
+  SCM_INQ,
+  SCM_PIDFD,
+  SCM_SECURITY,
+  SO_TIMESTAMPING,
+  SO_TIMESTAMPING_NEW,
   SOCK_DGRAM,
   SOCK_STREAM,
 } from '../../kernel/socket.js';
+import { TIMESTAMP_OPTIONS } from '../../kernel/socket-options.js';
 import type { UnixSocket } from '../../kernel/unix-diag.js';
 import { receiveMessage, type Received } from '../../native/message.js';
 import { sys, SysError } from '../../native/sys.js';
@@ -17,8 +27,8 @@ import { withPeekOffset } from './peek-offset.js';
 import { unsupported } from './unsupported.js';
 
 const EAGAIN = 11;
-/** poll(2) */
-const POLLIN = 1;
+/** Control messages have the numbers of the options that ask for them. */
+const TIMES = [...TIMESTAMP_OPTIONS, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW];
 /** UnixSocket.shutdown */
 const SHUTDOWN_RECEIVE = 1;
 /** Room for a datagram at first. */
@@ -33,12 +43,19 @@ export interface Queued {
   rights: number[];
 }
 
-/** True when there is something to read, or the end. */
-function readable(socket: number): boolean {
-  const poll = new Int16Array(4);
-  new DataView(poll.buffer).setInt32(0, socket, true);
-  poll[2] = POLLIN;
-  return sys('poll', poll, 1, 0) > 0;
+/** What poll(2) tells of a socket. */
+export function pollSocket(socket: number): number {
+  const poll = new DataView(new ArrayBuffer(8));
+  poll.setInt32(0, socket, true);
+  poll.setInt16(4, POLLIN | POLLPRI, true);
+  return sys('poll', poll.buffer, 1, 0) > 0 ? poll.getInt16(6, true) : 0;
+}
+
+/** The queue of a socket. */
+export interface Queue {
+  readonly messages: readonly Queued[];
+  /** Messages come with how much is left to read (SO_INQ); undefined where none came. */
+  readonly tellsRest: boolean | undefined;
 }
 
 /**
@@ -47,25 +64,32 @@ function readable(socket: number): boolean {
  * @param own crit's own descriptor of it
  * @param idOf the id of the file behind such a duplicate, which it takes over
  */
-export function peekQueue(file: Description, socket: UnixSocket, own: number, idOf: (fd: number) => number): Queued[] {
-  if (!readable(own)) return [];
+export function peekQueue(file: Description, socket: UnixSocket, own: number, idOf: (fd: number) => number): Queue {
+  const none = { messages: [], tellsRest: undefined };
+  const ready = pollSocket(own);
+  if (!ready) return none;
   const stream = socket.type === SOCK_STREAM;
+  if (stream && ready & POLLPRI) throw unsupported(file, 'a unix socket with an urgent byte (MSG_OOB) in its queue');
   const waiting = socket.receiveQueue;
-  if (stream && waiting === 0) return [];
+  // peeking takes a pending error away, but of a stream only where the queue is empty
+  if (waiting === 0 && (stream || ready & POLLERR)) return none;
+  if (ready & POLLERR && !stream) throw unsupported(file, 'a unix socket with an error and messages in its queue');
   const inFlight = scmFds(file.info);
-  const queue = withPeekOffset(file, own, (seek) => {
+  const { queue, tellsRest } = withPeekOffset(file, own, (seek) => {
     const peek = new Peek(file, own, seek);
-    return stream ? peekStream(peek, waiting, idOf) : peekMessages(peek, socket, idOf);
+    const queue = stream ? peekStream(peek, waiting, idOf) : peekMessages(peek, socket, idOf);
+    return { queue, tellsRest: peek.tellsRest };
   });
   const found = queue.reduce((sum, { rights }) => sum + rights.length, 0);
   if (inFlight !== undefined && found !== inFlight)
     throw unsupported(file, `a unix socket with ${inFlight} descriptors in its queue, of which ${found} can be seen,`);
-  return queue;
+  return { messages: queue, tellsRest };
 }
 
 /** Looks into a queue at any place. */
 class Peek {
   readonly file: Description;
+  tellsRest: boolean | undefined;
   readonly #own: number;
   readonly #seek: (offset: number) => void;
 
@@ -87,12 +111,23 @@ class Peek {
           'a unix socket with more descriptors in its queue than crit may have (ulimit -n)',
           '',
         );
-      if (got.more) throw unsupported(this.file, 'a unix socket with credentials or other control data in its queue');
+      const other = got.others.find((type) => type !== SCM_INQ);
+      if (other !== undefined) throw unsupported(this.file, `a unix socket with ${controlName(other)} in its queue`);
+      if (got.result > 0) this.tellsRest = got.others.length > 0;
       return use(got, fds);
     } finally {
       for (const fd of fds) closeSync(fd);
     }
   }
+}
+
+/** What else comes with a message, for people. */
+function controlName(type: number): string {
+  if (type === SCM_CREDENTIALS) return 'credentials of senders (SO_PASSCRED)';
+  if (type === SCM_PIDFD) return 'pidfds of senders (SO_PASSPIDFD)';
+  if (type === SCM_SECURITY) return 'security contexts of senders (SO_PASSSEC)';
+  if (TIMES.includes(type)) return 'times of messages (SO_TIMESTAMP)';
+  return `control data of type ${type}`;
 }
 
 function peekMessages(peek: Peek, socket: UnixSocket, idOf: (fd: number) => number): Queued[] {

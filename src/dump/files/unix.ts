@@ -7,6 +7,7 @@ import {
   AF_UNIX,
   AF_VSOCK,
   AF_XDP,
+  POLLERR,
   SCM_RIGHTS,
   SO_DOMAIN,
   SOCK_DGRAM,
@@ -14,13 +15,15 @@ import {
   TCP_ESTABLISHED,
   TCP_LISTEN,
 } from '../../kernel/socket.js';
+import { ERRNO } from '../../kernel/errno.js';
 import type { UnixSocket } from '../../kernel/unix-diag.js';
 import { S_IFMT, S_IFSOCK } from '../../kernel/stat.js';
 import { O_PATH } from '../../kernel/open-flags.js';
 import type { Description, FileKind } from './description.js';
 import type { Files } from './files.js';
+import { peerCredentials, socketOwner } from './peer-credentials.js';
 import { getOption, socketOptions } from './socket-options.js';
-import { peekQueue } from './socket-queue.js';
+import { peekQueue, pollSocket } from './socket-queue.js';
 import { readUnixSockets } from './unix-sockets.js';
 import { unsupported } from './unsupported.js';
 
@@ -61,10 +64,14 @@ export const unix: FileKind = {
     files.whenKnown(() => {
       checkPeer(file, socket, list, mine);
     });
+    const { opts, error, peer } = files.use(file, (fd) => ({
+      opts: socketOptions(file, fd),
+      error: pendingError(file, socket, fd),
+      peer: peerCredentials(fd, files),
+    }));
     files.whenListed(() => {
-      dumpQueue(file, socket, files);
+      if (dumpQueue(file, socket, files)) opts.so_inq = true;
     });
-    const opts = files.use(file, socketOptions);
     if (opts.so_passcred && socket.receiveQueue)
       throw unsupported(file, 'a unix socket with credentials in its queue (SO_PASSCRED)');
     const usk: UnixSkEntry = {
@@ -82,7 +89,8 @@ export const unix: FileKind = {
       ns_id: HOST_NET_NS,
     };
     if (socket.shutdown) usk.shutdown = socket.shutdown;
-    return { usk };
+    if (error) usk.error = error;
+    return { usk: { ...usk, ...peer, ...socketOwner(file.stat) } };
   },
 };
 
@@ -111,11 +119,22 @@ function checkPeer(
   if (peer?.peer !== socket.ino) throw unsupported(file, 'a unix socket that is connected one way');
 }
 
-function dumpQueue(file: Description, socket: UnixSocket, files: Files): void {
+/**
+ * The error that the next call is told: asking for it (SO_ERROR) would take it away. There is one alone that unix sockets
+ * get, for the messages that a peer had not read.
+ */
+function pendingError(file: Description, socket: UnixSocket, own: number): number {
+  if ((pollSocket(own) & POLLERR) === 0) return 0;
+  if (socket.peer !== 0 || socket.type === SOCK_DGRAM) throw unsupported(file, 'a unix socket with a pending error');
+  return ERRNO.ECONNRESET;
+}
+
+/** @returns whether its messages come with how much is left to read (SO_INQ) */
+function dumpQueue(file: Description, socket: UnixSocket, files: Files): boolean {
   // It never was connected: nothing came, and asking is an error.
-  if (socket.state === TCP_CLOSE && socket.type !== SOCK_DGRAM) return;
+  if (socket.state === TCP_CLOSE && socket.type !== SOCK_DGRAM) return false;
   const queue = files.use(file, (own) => peekQueue(file, socket, own, (fd) => files.inFlight(file, fd)));
-  for (const { data, rights } of queue)
+  for (const { data, rights } of queue.messages)
     files.put('SK_QUEUES', {
       message: {
         id_for: file.id,
@@ -124,6 +143,7 @@ function dumpQueue(file: Description, socket: UnixSocket, files: Files): void {
       },
       extra: data,
     });
+  return queue.tellsRest === true;
 }
 
 /**

@@ -30,6 +30,11 @@ export interface FileGroup {
   fill?(): void;
   /** What crit's filling must come before. */
   afterFill?(b: Batch): void;
+  /**
+   * Instead of those: when all tasks exist, what one of them must make itself. The root has it afterwards, at its slots.
+   * Runs the batch, the root's. @returns ids of the files that no other task has inherited
+   */
+  openLate?(b: Batch): readonly number[];
   /** In the root, when all tasks and their mappings exist: what starts to live, such as timers. */
   settle?(b: Batch): void;
   /** In the first task of a table, when its descriptors have their numbers. */

@@ -37,6 +37,8 @@ export class RestoreFiles {
   /** Files that are opened for mappings, programs and directories, by what they are opened for. */
   readonly #special = new Map<string, number>();
   readonly #paths = new Map<string, number>();
+  /** Files that tasks other than the root have not inherited. */
+  readonly #lateIds = new Set<number>();
   #pidfd = -1;
 
   /**
@@ -221,18 +223,29 @@ export class RestoreFiles {
     b.run();
   }
 
-  /** In the root, when all processes and threads exist: what is in /proc of them. */
+  /** In the root, when all processes and threads exist: what is in /proc of them, and what they make themselves. */
   openLate(): void {
     if (this.#names.late().length > 0) this.#names.openLate(this.#ctx.root.batch());
+    for (const group of this.#groups)
+      for (const id of group.openLate?.(this.#ctx.root.batch()) ?? []) this.#lateIds.add(id);
+  }
+
+  /** Files that were opened late and that a table refers to, or an epoll. */
+  #lateOf(table: Table): number[] {
+    if (this.#lateIds.size === 0) return [];
+    const watched = [...this.#images.byId.values()].flatMap(({ epfd }) => (epfd?.tfd ?? []).map((t) => t.target_id));
+    const ids = new Set([...table.entries.map(({ id }) => id), ...watched]);
+    return [...this.#lateIds].filter((id) => ids.has(id));
   }
 
   /** What the root has opened late, for a task that did not inherit it. Its table must not be laid out yet. */
-  #fetchLate(b: Batch): void {
+  #fetchLate(table: Table, b: Batch): void {
     const late = new Set(this.#names.late());
     const slots = [...this.#special].filter(([key]) => late.has(Number(key.split(':')[0]))).map(([, slot]) => slot);
     for (const id of late) if (this.#slotOf.has(id)) slots.push(this.#slotOf.get(id)!);
+    for (const id of this.#lateOf(table)) slots.push(this.#slot(id));
     if (slots.length === 0) return;
-    b.doing('taking open files of /proc from the root');
+    b.doing('taking open files from the root');
     const root = b.call('pidfd_open', this.#ctx.root.pid, 0);
     for (const slot of slots) place(b, b.call('pidfd_getfd', root, slot, 0), slot);
     b.call('close', root);
@@ -247,7 +260,7 @@ export class RestoreFiles {
   layout(task: RestoreTask, b: Batch): void {
     const table = this.#images.tableOf.get(task)!;
     if (table.tasks[0] !== task) return;
-    if (table !== this.#images.tableOf.get(this.#ctx.root)) this.#fetchLate(b);
+    if (table !== this.#images.tableOf.get(this.#ctx.root)) this.#fetchLate(table, b);
     b.doing('laying out descriptors');
     for (const { fd, id, flags } of table.entries)
       b.call('dup3', this.#slot(id), fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);

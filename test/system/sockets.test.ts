@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { CRIT, program } from '../programs.js';
+import { test } from '../root.js';
+import { crit, Subject, verdict } from './round-trip.js';
+
+test('options, filters, makers, owners, errors and shut-down ends of unix sockets come back, twice', async () => {
+  await using subject = new Subject(program('sockets'), []);
+  await subject.says('ready');
+  for (let i = 0; i < 2; i++) {
+    await subject.dump();
+    subject.restore();
+  }
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+test('a dump changes nothing of them', async () => {
+  await using subject = new Subject(program('sockets'), []);
+  await subject.says('ready');
+  for (let i = 0; i < 2; i++) await subject.dump('-R');
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+test('a filter of eBPF, which cannot be read, is refused by name', async (t) => {
+  await using subject = new Subject(program('sockets'), ['ebpf']);
+  await subject.says(/ready|no eBPF/);
+  if (subject.output.includes('no eBPF')) {
+    t.skip('no eBPF program can be loaded here');
+    return;
+  }
+  const { status, stderr } = crit('dump', '-t', String(subject.pid), '-D', subject.images);
+  assert.equal(status, 1);
+  assert.match(stderr, /a socket with a filter of eBPF \(SO_ATTACH_BPF\) is not supported yet/);
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+const STRACE = spawnSync('strace', ['-V']).status === 0;
+
+test(
+  'a question about a socket that fails fails the dump, and changes no option',
+  { skip: !STRACE && 'no strace' },
+  async () => {
+    await using subject = new Subject(program('sockets'), []);
+    await subject.says('ready');
+    const log = path.join(subject.dir, 'strace');
+    const traced = (...inject: string[]) => {
+      const strace = ['-f', '-o', log, '-e', 'trace=getsockopt', ...inject];
+      const dump = [CRIT, 'dump', '-R', '-t', String(subject.pid), '-D', subject.images];
+      return spawnSync('strace', [...strace, ...dump], { encoding: 'utf8', env: { PATH: process.env['PATH'] } });
+    };
+    traced();
+    rmSync(subject.images, { recursive: true });
+    mkdirSync(subject.images);
+    // strace counts the calls of each thread
+    const calls = readFileSync(log, 'utf8').split('\n');
+    const [main] = calls.find((line) => line.includes('SO_DOMAIN'))!.split(' ');
+    const own = calls.filter((line) => line.startsWith(`${main!} `) && !line.includes('resumed>'));
+    const first = own.findIndex((line) => line.includes('SO_DOMAIN'));
+    const last = own.length;
+    for (let at = first; at < last; at += Math.ceil((last - first) / 12)) {
+      const { status, stderr } = traced('-e', `inject=getsockopt:error=ENOMEM:when=${at + 1}`);
+      const injected = readFileSync(log, 'utf8')
+        .split('\n')
+        .find((line) => line.includes('INJECTED'));
+      assert.equal(status, 1, `${own[at]!}, ${injected}: ${stderr}`);
+      assert.match(stderr, /getsockopt.*(ENOMEM|memory)/);
+      assert.deepEqual(
+        readdirSync(subject.images).filter((name) => name.endsWith('.img')),
+        [],
+      );
+    }
+    assert.equal(await verdict(subject), 'ok\n');
+    subject.passed();
+  },
+);
