@@ -51,12 +51,17 @@ export interface DumpTask {
   batch(): Batch;
 }
 
+/** Is told of what a dump would refuse, where all of it is wanted; otherwise the first is thrown. */
+export type Refuse = (obstacle: unknown) => void;
+
 /** Everything the resources of a dump share. */
 export interface DumpContext {
   readonly options: DumpOptions;
   readonly log: Log;
   readonly tasks: DumpTask[];
   readonly stats: Stats;
+  /** There in a survey alone: the tree runs, and nothing may be changed. */
+  readonly refuse?: Refuse;
   /** The id of the next pages image. */
   nextPagesId(): number;
   /** Writes one whole image (0600). */

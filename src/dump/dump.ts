@@ -1,13 +1,11 @@
-import { CritError } from '../image/errors.js';
-import { planBirths } from '../image/process-tree.js';
 import type { Log } from '../image/log.js';
 import { Stats } from '../image/stats.js';
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
-import { readStatus } from '../kernel/status.js';
 import { randomUuid } from '../kernel/system-files.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
+import { checkSessions, checkTree, refuseOwnTree } from './check-tree.js';
 import { askTask, buildCores, zombieCore } from './core.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { DumpFiles } from './files/dump-files.js';
@@ -100,8 +98,8 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     stats.checkpoint();
     checkNamespaces(tree.alive);
     checkUnshared(tree.alive.map((task) => task.pid));
-    checkSessions(tree, options.shellJob);
-    checkTree(tree);
+    checkSessions(tree.tasks, options.shellJob);
+    checkTree(tree.tasks);
     for (const task of tree.alive) tasks.push(new Task(task, options.leaveRunning, sleepers));
     const write = dumpTasks(ctx, pages, files, tree, tasks);
     // Tasks that are to run on do so before the rest is written.
@@ -251,43 +249,4 @@ function writeInventory(images: ImageSink): void {
     dump_criu_run_id: randomUuid(),
   };
   images.write('INVENTORY', undefined, [{ message: entry }]);
-}
-
-/** crit cannot stop itself or what it runs under. */
-function refuseOwnTree(pid: number): void {
-  for (let at = process.pid; at > 1;) {
-    if (at === pid)
-      throw new CritError(
-        at === process.pid
-          ? `pid ${pid} is crit itself: run crit outside the tree that is dumped`
-          : `crit (pid ${process.pid}) runs inside the tree of pid ${pid}: run it from outside, or with setsid and nohup`,
-        { code: 'OWN_PID' },
-      );
-    at = readStatus(at).ppid;
-  }
-}
-
-/** A session whose leader is outside the tree comes back only as somebody's shell job. */
-function checkSessions(tree: FrozenTree, shellJob: boolean): void {
-  if (shellJob) return;
-  const pids = new Set(tree.tasks.map((task) => task.pid));
-  const root = tree.tasks[0]!;
-  if (!pids.has(root.stat.session))
-    throw new CritError(
-      `process ${root.pid} belongs to session ${root.stat.session}, whose leader is outside the dumped tree: dump the leader, or use --shell-job`,
-      { code: 'SHELL_JOB' },
-    );
-}
-
-/** A tree that a restore could not bring about again is not dumped: it would be lost. @throws CritError UNSUPPORTED */
-function checkTree(tree: FrozenTree): void {
-  const tasks = tree.tasks.map(({ pid, ppid, stat, threads, zombie }, i) => ({
-    pid,
-    ppid: i === 0 ? 0 : ppid,
-    pgid: stat.pgrp,
-    sid: stat.session,
-    tids: threads.map(({ tid }) => tid),
-    zombie,
-  }));
-  planBirths(tasks, () => []);
 }

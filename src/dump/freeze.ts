@@ -9,6 +9,7 @@ import { readStat, type ProcStat } from '../kernel/stat-file.js';
 import { readStatus } from '../kernel/status.js';
 import { readThreadChildren, readThreads } from '../kernel/tasks.js';
 import { SysError, sysRaw } from '../native/sys.js';
+import { cannotStop, deadLeader, tracedThread } from './refuse-thread.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead, Tracee, type Stop } from '../task/tracee.js';
 import { systemWords } from '../image/system-words.js';
@@ -177,14 +178,7 @@ export class FrozenTree {
       if (!status) return undefined;
       const { tracerPid: tracer, state } = status;
       if (state.startsWith('Z') || state.startsWith('X')) return undefined;
-      if (tracer)
-        throw new CritError(
-          `task ${tid} of process ${pid} is traced by process ${tracer} already (a debugger, strace or another dump): end that first`,
-          {
-            code: 'TRACED',
-            cause: error,
-          },
-        );
+      if (tracer) throw tracedThread(pid, tid, tracer, error);
       throw new CritError(`cannot attach to task ${tid} of process ${pid}: ${systemWords(error.code)}`, {
         code: error.code,
         cause: error,
@@ -208,11 +202,7 @@ export class FrozenTree {
         thread.cont(stop.event === 0 && !stop.syscall ? stop.signal : 0);
         continue;
       }
-      if (Date.now() > this.#deadline)
-        throw new CritError(
-          `task ${thread.tid} could not be stopped in time (state ${stateOf(thread.tid)}): ${waitsForVfork(thread.tid) ? 'it waits until a child that it made by vfork(2) executes a program or ends' : 'see --timeout'}`,
-          { code: 'TIMEOUT' },
-        );
+      if (Date.now() > this.#deadline) throw cannotStop(thread.tid, stateOf(thread.tid), waitsForVfork(thread.tid));
       if (round % CHECK_ROUNDS === CHECK_ROUNDS - 1 && isDead(thread.tid)) return undefined;
       // it may wait for this processor
       if (round < YIELDS) sysRaw('sched_yield');
@@ -265,10 +255,7 @@ const DEATH_MS = 500;
 /** A leader that has ended while other threads run on looks like a zombie, and is none. @throws CritError UNSUPPORTED */
 function refuseDeadLeader({ pid, comm }: ProcStat): void {
   for (const until = Date.now() + DEATH_MS; threadsOf(pid).length > 1;) {
-    if (Date.now() > until)
-      throw new CritError(`the main thread of process ${pid} (${comm}) has ended, others run on: not supported`, {
-        code: 'UNSUPPORTED',
-      });
+    if (Date.now() > until) throw deadLeader(pid, comm);
     sysRaw('nanosleep', new BigInt64Array([0n, 1_000_000n]), null);
   }
 }
@@ -294,7 +281,7 @@ function unlessGone<T>(gone: T, read: () => T): T {
 }
 
 /** A parent of vfork(2) cannot be stopped before its child calls execve or exits (linux/sched.h, CLONE_VFORK). */
-function waitsForVfork(tid: number): boolean {
+export function waitsForVfork(tid: number): boolean {
   try {
     const call = readSyscall(tid);
     if (call === 'running') return false;

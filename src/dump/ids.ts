@@ -60,30 +60,50 @@ function askLinks(b: Batch, { pid, tid }: { pid: number; tid: number }): () => (
 
 let ours: (string | undefined)[] | undefined;
 
+/** A process and its threads. */
+interface Threads {
+  readonly pid: number;
+  readonly threads: readonly { readonly tid: number }[];
+}
+
+/** @throws CritError UNSUPPORTED when a process is not in crit's namespaces */
+export function checkNamespaces(tasks: readonly Threads[]): void {
+  for (const refused of namespacesRefused(tasks)) throw refused;
+}
+
 /**
- * Threads may each be in namespaces of their own (setns(2)): all are asked, 7 to 10 system calls of crit's each, in
- * batches.
- * @throws CritError UNSUPPORTED when a process is not in crit's namespaces
+ * Who is not in crit's namespaces. Threads may each be in namespaces of their own (setns(2)): all are asked, 7 to 10 system
+ * calls of crit's each, in batches; one that is where its process is is not named again.
  */
-export function checkNamespaces(tasks: readonly { pid: number; threads: readonly { tid: number }[] }[]): void {
+export function* namespacesRefused(tasks: readonly Threads[]): Generator<CritError> {
   const threads = tasks.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid })));
   const self = (ours ??= [...askAll([{ pid: process.pid, tid: process.pid }], askLinks)][0]!);
   const links = [...askAll(threads, askLinks)];
-  threads.forEach(({ pid, tid }, i) => {
+  let leader: readonly (string | undefined)[] = [];
+  for (const [i, { pid, tid }] of threads.entries()) {
     const theirs = links[i]!;
-    const at = theirs.findIndex((link, k) => link !== undefined && self[k] !== undefined && link !== self[k]);
-    if (at < 0) return;
-    const who = tid === pid ? `process ${pid}` : `thread ${tid} of process ${pid}`;
-    const kind = NAMESPACES[at];
-    const is = kind
-      ? `is in a ${kind[3]} namespace of its own`
-      : `has a ${FOR_CHILDREN[at - NAMESPACES.length]![1]} namespace for its children`;
-    throw new CritError(`${who} ${is} (${theirs[at]!}): not supported yet`, { code: 'UNSUPPORTED' });
-  });
+    if (tid === pid) leader = theirs;
+    for (const [at, link] of theirs.entries()) {
+      if (link === undefined || self[at] === undefined || link === self[at]) continue;
+      if (tid !== pid && link === leader[at]) continue;
+      const who = tid === pid ? `process ${pid}` : `thread ${tid} of process ${pid}`;
+      const kind = NAMESPACES[at];
+      if (!kind && theirs.indexOf(link) < at) continue; // its children are where it is itself
+      const is = kind
+        ? `is in a ${kind[3]} namespace of its own`
+        : `has a ${FOR_CHILDREN[at - NAMESPACES.length]![1]} namespace for its children`;
+      yield new CritError(`${who} ${is} (${link}): not supported yet`, { code: 'UNSUPPORTED' });
+    }
+  }
 }
 
 /** @throws CritError UNSUPPORTED when two processes share their memory or their signal handlers */
 export function checkUnshared(pids: readonly number[]): void {
+  for (const refused of sharingRefused(pids)) throw refused;
+}
+
+/** Processes that share their memory or their signal handlers. */
+export function* sharingRefused(pids: readonly number[]): Generator<CritError> {
   // kcmp orders objects: equal neighbours after a sort are all that can be equal
   for (const [type, what] of [
     [KCMP_VM, 'memory (CLONE_VM without CLONE_THREAD, as between vfork and exec)'],
@@ -95,7 +115,7 @@ export function checkUnshared(pids: readonly number[]): void {
     });
     for (let i = 1; i < sorted.length; i++)
       if (sys('kcmp', sorted[i - 1]!, sorted[i]!, type, 0, 0) === 0)
-        throw new CritError(`processes ${sorted[i - 1]} and ${sorted[i]} share their ${what}: not supported`, {
+        yield new CritError(`processes ${sorted[i - 1]} and ${sorted[i]} share their ${what}: not supported`, {
           code: 'UNSUPPORTED',
         });
   }

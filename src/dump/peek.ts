@@ -1,4 +1,3 @@
-import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { USER_CS } from '../kernel/arch/x86_64/registers.js';
 import * as P from '../kernel/ptrace.js';
@@ -9,6 +8,7 @@ import { hasTiles } from '../task/arch/x86_64/xstate.js';
 import type { BorrowedThread, BorrowMapping } from '../task/borrow.js';
 import { hideStop } from '../task/restart.js';
 import { REG } from '../task/tracee.js';
+import { refusedByStatus, refusedThread } from './refuse-thread.js';
 import { leaveCriticalSection, rseqOf } from './rseq.js';
 import { tlsOf } from './arch/x86_64/tls.js';
 import type { Sleepers } from './sleepers.js';
@@ -65,11 +65,10 @@ export function peekThread(
 
 function refuse(pid: number, thread: BorrowedThread, status: ProcStatus): void {
   const { tid } = thread.tracee;
-  const no = (what: string) =>
-    new CritError(`task ${tid} of process ${pid} ${what}: not supported`, { code: 'UNSUPPORTED' });
+  const no = (what: string) => refusedThread(pid, tid, what);
   if (thread.regs[REG.cs] !== BigInt(USER_CS)) throw no('runs 32-bit code');
   if (hasTiles(thread.xstate)) throw no('has AMX tile registers in use');
-  if (status.seccomp !== 0) throw no(`is restricted by seccomp (mode ${status.seccomp})`);
+  for (const refused of refusedByStatus(pid, tid, status)) throw refused;
   const shadow = new BigUint64Array(1);
   // arch_prctl(ARCH_SHSTK_STATUS) of another thread
   const ARCH_SHSTK_STATUS = 0x5005;

@@ -24,13 +24,13 @@ function problem(what: string, dir: string, error: unknown): CritError {
  * @returns its absolute path
  * @throws CritError BAD_DIRECTORY
  */
-export function imagesDirectory(dir: string, use: 'read' | 'write'): string {
+export function imagesDirectory(dir: string, use: 'read' | 'write', what = 'images directory'): string {
   const absolute = path.resolve(dir);
   try {
     if (!statSync(absolute).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
     accessSync(absolute, constants.X_OK | (use === 'write' ? constants.W_OK : constants.R_OK));
   } catch (error) {
-    throw problem('images directory', dir, error);
+    throw problem(what, dir, error);
   }
   return absolute;
 }

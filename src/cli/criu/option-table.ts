@@ -64,7 +64,7 @@ export const OPTIONS: readonly CriuOption[] = [
     negatable: true,
   }),
   flag('exec-cmd', 'restore: become the command behind "--", as parent of the restored tasks'),
-  flag('dry-run', 'restore: print the plan and start nothing', {
+  flag('dry-run', 'dump: list what would be refused, stop nothing; restore: print the plan, start nothing', {
     ours: true,
   }),
   takes('ghost-limit', 'the largest deleted file that goes into the images: bytes, or with K, M, G (default 1M)', {

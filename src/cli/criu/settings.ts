@@ -171,7 +171,9 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv = p
   };
   if (settings.sibling && !settings.detached)
     throw new UsageError('--restore-sibling only makes sense with --restore-detached');
-  if (settings.dryRun && settings.command !== 'restore') throw new UsageError('--dry-run is for restore');
+  if (settings.dryRun && settings.command === 'check') throw new UsageError('--dry-run is for dump and restore');
+  if (settings.pidfile !== undefined && settings.command !== 'restore')
+    warnings.push('--pidfile means nothing here: it is for restore');
   if (settings.json && settings.logFile === '-')
     throw new UsageError('--json and the log (-o -) both want standard output: name a file for the log');
   if (settings.command === 'dump' && settings.tree === undefined) throw new UsageError('dump needs -t PID');

@@ -13,7 +13,7 @@ import type { DumpContext, DumpTask, OutEntry } from '../context.js';
 import type { MappedFile } from '../vmas.js';
 import type { Description } from './description.js';
 import type { FdRanks } from './fd-ranks.js';
-import { DescriptorReader } from './descriptor-reader.js';
+import { DescriptorReader, type LookedAt } from './descriptor-reader.js';
 import { readLink, statPath, type FileStat } from './file-stat.js';
 import type { Files } from './files.js';
 import { KernelOrder, sameObject } from './kernel-order.js';
@@ -106,7 +106,10 @@ export class DumpFiles implements Disposable {
       tableOf: (file) => this.#tables.get(file.task.pid)!.byFd,
       descriptions: this.#descriptions,
       once: (key) => this.#once.has(key) || !this.#once.add(key),
-      whenListed: (action) => this.#whenListed.push(action),
+      // what lies in queues is seen only where crit may touch their sockets
+      whenListed: (action) => {
+        if (!ctx.refuse) this.#whenListed.push(action);
+      },
       whenKnown: (action) => this.#whenKnown.push(action),
       finally: (action) => this.#finally.push(action),
     };
@@ -117,9 +120,42 @@ export class DumpFiles implements Disposable {
    * @throws CritError UNSUPPORTED naming process, descriptor and kind
    */
   addTask(task: DumpTask): void {
-    this.#checkThreads(task);
+    this.#attempt(() => {
+      this.#checkThreads(task);
+    });
     this.#addTable(task);
-    this.#addContext(task);
+    this.#attempt(() => {
+      this.#addContext(task);
+    });
+  }
+
+  /** Does something that may be refused: in a survey that is told, and the rest is looked at too. */
+  #attempt(work: () => void): void {
+    const { refuse } = this.#ctx;
+    if (!refuse) {
+      work();
+      return;
+    }
+    try {
+      work();
+    } catch (error) {
+      refuse(error);
+    }
+  }
+
+  /** Looks at descriptors; at each for itself where they may be closed meanwhile. */
+  *#look(reader: DescriptorReader, fds: readonly number[], other: number | undefined): Generator<LookedAt> {
+    if (!this.#ctx.refuse) {
+      yield* reader.look(fds, other);
+      return;
+    }
+    for (const fd of fds) {
+      let looked: LookedAt | undefined;
+      this.#attempt(() => {
+        [looked] = reader.look([fd], other);
+      });
+      if (looked) yield looked;
+    }
   }
 
   /** A table or context that only one thread of a process has cannot be told in the images. */
@@ -150,21 +186,28 @@ export class DumpFiles implements Disposable {
     // what was inherited by fork mostly stands under the same number in the parent
     const parent = this.#tables.get(task.frozen.ppid);
     const reader = this.#reader(pid);
-    for (const { fd, info, inherited, target } of reader.look(readFds(pid), parent?.pid)) {
-      const where = `process ${pid}, descriptor ${fd}`;
-      if (info.lines.length > 0 && fdLocks(info).length > 0)
-        throw unsupported({ where, link: readLink(`/proc/${pid}/fd/${fd}`) }, 'a lock on a file');
-      const file = inherited
-        ? parent!.byFd.get(fd)!
-        : this.#describe({ task, fd, inFlight: false, at: { pid, fd }, where, info, ...target() });
-      table.byFd.set(fd, file);
-      table.entries.push({
-        id: file.id,
-        flags: info.cloexec ? FD_CLOEXEC : 0,
-        type: this.#types.get(file)!,
-        fd,
+    for (const looked of this.#look(reader, readFds(pid), parent?.pid))
+      this.#attempt(() => {
+        this.#addFd(task, table, parent, looked);
       });
-    }
+  }
+
+  #addFd(task: DumpTask, table: Table, parent: Table | undefined, { fd, info, inherited, target }: LookedAt): void {
+    const { pid } = task;
+    const where = `process ${pid}, descriptor ${fd}`;
+    if (info.lines.length > 0 && fdLocks(info).length > 0)
+      throw unsupported({ where, link: readLink(`/proc/${pid}/fd/${fd}`) }, 'a lock on a file');
+    const file = inherited
+      ? parent!.byFd.get(fd)
+      : this.#describe({ task, fd, inFlight: false, at: { pid, fd }, where, info, ...target() });
+    if (!file) return; // told of for the parent
+    table.byFd.set(fd, file);
+    table.entries.push({
+      id: file.id,
+      flags: info.cloexec ? FD_CLOEXEC : 0,
+      type: this.#types.get(file)!,
+      fd,
+    });
   }
   readonly #types = new Map<Description, number>();
 
@@ -316,7 +359,7 @@ export class DumpFiles implements Disposable {
   /** Finds out what needs all processes to be known. @throws CritError UNSUPPORTED */
   allKnown(): void {
     for (let action; (action = this.#whenListed.shift());) action();
-    for (const action of this.#whenKnown.splice(0)) action();
+    for (const action of this.#whenKnown.splice(0)) this.#attempt(action);
   }
 
   idsOf(task: DumpTask): { files_id: number; fs_id: number } {

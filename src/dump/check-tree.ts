@@ -1,0 +1,51 @@
+import { CritError } from '../image/errors.js';
+import { planBirths } from '../image/process-tree.js';
+import { readStatus } from '../kernel/status.js';
+
+/** What the shape of a tree is told by; a frozen process has it. */
+export interface ShapedTask {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly stat: { readonly pgrp: number; readonly session: number };
+  readonly threads: readonly { readonly tid: number }[];
+  readonly zombie: boolean;
+}
+
+/** crit cannot stop itself or what it runs under. @throws CritError OWN_PID */
+export function refuseOwnTree(pid: number): void {
+  for (let at = process.pid; at > 1;) {
+    if (at === pid)
+      throw new CritError(
+        at === process.pid
+          ? `pid ${pid} is crit itself: run crit outside the tree that is dumped`
+          : `crit (pid ${process.pid}) runs inside the tree of pid ${pid}: run it from outside, or with setsid and nohup`,
+        { code: 'OWN_PID' },
+      );
+    at = readStatus(at).ppid;
+  }
+}
+
+/** A session whose leader is outside the tree comes back only as somebody's shell job. @throws CritError SHELL_JOB */
+export function checkSessions(tasks: readonly ShapedTask[], shellJob: boolean): void {
+  if (shellJob) return;
+  const pids = new Set(tasks.map((task) => task.pid));
+  const root = tasks[0]!;
+  if (!pids.has(root.stat.session))
+    throw new CritError(
+      `process ${root.pid} belongs to session ${root.stat.session}, whose leader is outside the dumped tree: dump the leader, or use --shell-job`,
+      { code: 'SHELL_JOB' },
+    );
+}
+
+/** A tree that a restore could not bring about again is not dumped: it would be lost. @throws CritError UNSUPPORTED */
+export function checkTree(tasks: readonly ShapedTask[]): void {
+  const shape = tasks.map(({ pid, ppid, stat, threads, zombie }, i) => ({
+    pid,
+    ppid: i === 0 ? 0 : ppid,
+    pgid: stat.pgrp,
+    sid: stat.session,
+    tids: threads.map(({ tid }) => tid),
+    zombie,
+  }));
+  planBirths(shape, () => []);
+}

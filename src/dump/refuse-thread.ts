@@ -1,0 +1,34 @@
+import { CritError } from '../image/errors.js';
+import type { ProcStatus } from '../kernel/status.js';
+
+/** What about a thread cannot be dumped. */
+export const refusedThread = (pid: number, tid: number, what: string): CritError =>
+  new CritError(`task ${tid} of process ${pid} ${what}: not supported`, { code: 'UNSUPPORTED' });
+
+/** What the status of a thread says that cannot be dumped; nothing need be stopped for it. */
+export function* refusedByStatus(pid: number, tid: number, status: ProcStatus): Generator<CritError> {
+  if (status.seccomp !== 0) yield refusedThread(pid, tid, `is restricted by seccomp (mode ${status.seccomp})`);
+  // Linux 6.6
+  if (/\bshstk\b/.test(status.fields.get('x86_Thread_features') ?? ''))
+    yield refusedThread(pid, tid, 'uses a shadow stack');
+}
+
+/** A debugger has a thread, which can have one only. */
+export const tracedThread = (pid: number, tid: number, tracer: number, cause?: unknown): CritError =>
+  new CritError(
+    `task ${tid} of process ${pid} is traced by process ${tracer} already (a debugger, strace or another dump): end that first`,
+    { code: 'TRACED', ...(cause === undefined ? {} : { cause }) },
+  );
+
+/** A leader that has ended while other threads run on looks like a zombie, and is none. */
+export const deadLeader = (pid: number, comm: string): CritError =>
+  new CritError(`the main thread of process ${pid} (${comm}) has ended, others run on: not supported`, {
+    code: 'UNSUPPORTED',
+  });
+
+/** A parent of vfork(2) does not stop before its child executes a program or ends. */
+export const cannotStop = (tid: number, state: string, vfork: boolean): CritError =>
+  new CritError(
+    `task ${tid} could not be stopped in time (state ${state}): ${vfork ? 'it waits until a child that it made by vfork(2) executes a program or ends' : 'see --timeout'}`,
+    { code: 'TIMEOUT' },
+  );

@@ -1,0 +1,201 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { CritError } from '../image/errors.js';
+import type { Log } from '../image/log.js';
+import { Stats } from '../image/stats.js';
+import { readMaps, type MapEntry } from '../kernel/maps.js';
+import { ProcGone } from '../kernel/proc-file.js';
+import { readStat, type ProcStat } from '../kernel/stat-file.js';
+import { readStatus, type ProcStatus } from '../kernel/status.js';
+import { readChildren, readThreads } from '../kernel/tasks.js';
+import { SysError } from '../native/sys.js';
+import { checkSessions, checkTree, refuseOwnTree } from './check-tree.js';
+import type { DumpContext, DumpOptions, DumpTask } from './context.js';
+import { DumpFiles } from './files/dump-files.js';
+import { FdRanks } from './files/fd-ranks.js';
+import { waitsForVfork } from './freeze.js';
+import { namespacesRefused, sharingRefused } from './ids.js';
+import { cannotStop, deadLeader, refusedByStatus, refusedThread, tracedThread } from './refuse-thread.js';
+import { checkTarget } from './target.js';
+import { describeVmas } from './vmas.js';
+
+/** A process as it is seen while it runs. */
+interface Seen {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly stat: ProcStat;
+  readonly threads: readonly { readonly tid: number }[];
+  readonly zombie: boolean;
+}
+
+/** Something can be told only when the process stands still. */
+class NotStopped extends Error {}
+
+const notStopped = (): never => {
+  throw new NotStopped();
+};
+
+/** What the resources of a dump are given of a process that runs: what a puppet would answer, nobody does. */
+class RunningTask implements DumpTask {
+  readonly pid: number;
+  readonly tids: readonly number[];
+  readonly status: ProcStatus;
+  readonly frozen: DumpTask['frozen'];
+  readonly peeked = [];
+  readonly threads = [];
+  maps: readonly MapEntry[] = [];
+
+  constructor(seen: Seen) {
+    this.pid = seen.pid;
+    this.tids = seen.threads.map(({ tid }) => tid);
+    this.status = readStatus(seen.pid);
+    this.frozen = { pid: seen.pid, ppid: seen.ppid, stat: seen.stat, threads: [], zombie: false, stopSignal: 0 };
+  }
+  get borrowed(): never {
+    return notStopped();
+  }
+  get puppet(): never {
+    return notStopped();
+  }
+  batch(): never {
+    return notStopped();
+  }
+}
+
+const QUIET: Log = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
+
+/** What went away while it was looked at, or may not be looked at here, is no obstacle that is known. */
+const GONE: ReadonlySet<string> = new Set(['PROC_GONE', 'KCMP', 'ESRCH', 'ENOENT', 'EBADF', 'EACCES', 'EPERM']);
+
+/**
+ * Finds what a dump would refuse, all of it at once, without stopping anything: by the dump's own checks, as far as they
+ * can be made from outside. What only the stopped process itself could tell is not found (its local descriptor table,
+ * what waits in queues of sockets, dispatched system calls).
+ * @returns the obstacles in the order of the tree; none when a dump may well succeed
+ */
+export function survey(options: DumpOptions): CritError[] {
+  const found: CritError[] = [];
+  const refuse = (error: unknown): void => {
+    if (error instanceof NotStopped || error instanceof ProcGone) return;
+    if (!(error instanceof CritError)) throw error;
+    if ((error instanceof SysError || GONE.has(error.code)) && GONE.has(error.code)) return;
+    if (!found.some(({ message }) => message === error.message)) found.push(error);
+  };
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      refuse(error);
+    }
+  };
+  attempt(() => {
+    refuseOwnTree(options.pid);
+  });
+  attempt(() => {
+    checkTarget(options.pid);
+  });
+  const tasks = walk(options.pid);
+  if (tasks.length === 0 || tasks[0]!.zombie) return found;
+  const alive = tasks.filter(({ zombie }) => !zombie);
+  attempt(() => {
+    checkSessions(tasks, options.shellJob);
+  });
+  attempt(() => {
+    checkTree(tasks);
+  });
+  for (const refused of [...namespacesRefused(alive), ...sharingRefused(alive.map(({ pid }) => pid))]) refuse(refused);
+  for (const task of alive) for (const { tid } of task.threads) attempt(() => thread(task, tid, refuse));
+  resources(options, alive, refuse, attempt);
+  return found;
+}
+
+/** The tree, depth first, children by pid. */
+function walk(root: number): Seen[] {
+  const tasks: Seen[] = [];
+  const met = new Set<number>();
+  const waiting = [root];
+  for (let pid; (pid = waiting.pop()) !== undefined;) {
+    if (met.has(pid)) continue;
+    met.add(pid);
+    try {
+      const stat = readStat(pid);
+      const threads = readThreads(pid).map((tid) => ({ tid }));
+      const ended = stat.state === 'Z' || stat.state === 'X';
+      const zombie = ended && threads.length <= 1;
+      tasks.push({ pid, ppid: stat.ppid, stat, threads: zombie ? [] : threads, zombie });
+      if (!zombie) waiting.push(...readChildren(pid).reverse());
+    } catch (error) {
+      if (!(error instanceof ProcGone)) throw error;
+    }
+  }
+  return tasks;
+}
+
+/** ELF header: e_ident[EI_CLASS] of 32-bit programs. */
+const EI_CLASS = 4;
+const ELFCLASS32 = 1;
+
+function is32Bit(pid: number): boolean {
+  const head = new Uint8Array(EI_CLASS + 1);
+  const fd = openSync(`/proc/${pid}/exe`, 'r');
+  try {
+    readSync(fd, head, 0, head.length, 0);
+  } finally {
+    closeSync(fd);
+  }
+  return head[1] === 0x45 && head[EI_CLASS] === ELFCLASS32;
+}
+
+function thread({ pid, stat }: Seen, tid: number, refuse: (error: unknown) => void): void {
+  const status = readStatus(pid, tid);
+  if (tid === pid && (stat.state === 'Z' || stat.state === 'X')) {
+    refuse(deadLeader(pid, stat.comm));
+    return;
+  }
+  if (status.tracerPid !== 0) refuse(tracedThread(pid, tid, status.tracerPid));
+  if (status.state === 'D' && waitsForVfork(tid)) refuse(cannotStop(tid, status.state, true));
+  for (const refused of refusedByStatus(pid, tid, status)) refuse(refused);
+  if (tid !== pid) return;
+  try {
+    if (is32Bit(pid)) refuse(refusedThread(pid, tid, 'runs 32-bit code'));
+  } catch {
+    // its program cannot be read: the dump will tell
+  }
+}
+
+function resources(
+  options: DumpOptions,
+  alive: readonly Seen[],
+  refuse: (error: unknown) => void,
+  attempt: (work: () => void) => void,
+): void {
+  const nothing = () => undefined;
+  const ctx: DumpContext = {
+    options,
+    log: QUIET,
+    tasks: [],
+    stats: new Stats(),
+    nextPagesId: () => 1,
+    createImage: notStopped,
+    write: nothing,
+    refuse,
+  };
+  using files = new DumpFiles(ctx, new FdRanks());
+  for (const seen of alive)
+    attempt(() => {
+      const task = new RunningTask(seen);
+      files.addTask(task);
+      for (const map of readMaps(seen.pid))
+        attempt(() => {
+          describeVmas(seen.pid, [map], (mapped) => files.addMappedFile(task, mapped));
+        });
+      attempt(() => {
+        files.addExe(task);
+      });
+    });
+  files.allKnown();
+}
