@@ -1,5 +1,5 @@
 // Builds all of crit but the native part (scripts/build-native.mjs, run by npm install): generated sources, JavaScript and
-// type declarations in dist/, the bundled command in dist/cli.cjs. With --release without source maps: the package that
+// type declarations in dist/, the bundled command in dist/cli.cjs, its manual page. With --release without source maps: the package that
 // npm packs has no sources.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ try {
   node('scripts/gen-layout.mjs');
   node('scripts/compile-proto.mjs');
   node('node_modules/typescript/bin/tsc', '--project', 'tsconfig.json', ...release);
+  node('scripts/gen-man.mjs');
 } catch {
   // They have said what is wrong.
   process.exit(1);

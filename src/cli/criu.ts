@@ -16,9 +16,9 @@ const wantsJson = (argv: readonly string[]): boolean => {
   return argv.slice(0, end < 0 ? undefined : end).includes('--json');
 };
 
-async function run(asked: Asked): Promise<number> {
+async function run(asked: Asked, argv: readonly string[]): Promise<number> {
   if (asked.kind === 'help') {
-    print((await import('./criu/help.js')).helpText());
+    print((await import('./criu/help.js')).helpText(argv));
     return 0;
   }
   if (asked.kind === 'version') {
@@ -44,7 +44,7 @@ async function run(asked: Asked): Promise<number> {
  */
 export async function runCriu(argv: readonly string[]): Promise<number> {
   try {
-    return await run(readSettings(argv));
+    return await run(readSettings(argv), argv);
   } catch (error) {
     if (!(error instanceof CritError)) throw error;
     const message = error instanceof UsageError ? usageLine(error, argv) : error.message;

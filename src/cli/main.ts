@@ -14,9 +14,26 @@ function isCriu(argv: readonly string[], invokedAs: string): boolean {
   return words.some((word) => CRIU_COMMANDS.has(word));
 }
 
+const isVersion = (word: string | undefined): boolean => word === '--version' || word === '-V' || word === 'version';
+
+/** What help is asked about: a command, crit itself (''), or nothing. */
+function helpWanted(argv: readonly string[]): string | undefined {
+  const [first = '', second] = argv;
+  if (first === 'help' && argv.length <= 2) return second ?? '';
+  if (argv.length === 1 && (first === '--help' || first === '-h')) return '';
+  const end = argv.indexOf('--');
+  const words = argv.slice(1, end < 0 ? undefined : end);
+  return COMMAND_NAMES.includes(first) && words.some((word) => word === '--help' || word === '-h') ? first : undefined;
+}
+
 async function dispatch(argv: readonly string[], invokedAs: string): Promise<number> {
+  const about = invokedAs === 'criu' ? undefined : helpWanted(argv);
+  if (about !== undefined) {
+    print(await (await import('./help.js')).helpAbout(about === '' ? undefined : about));
+    return 0;
+  }
   if (isCriu(argv, invokedAs)) return (await import('./criu.js')).runCriu(argv);
-  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  if (argv.length === 1 && isVersion(argv[0])) {
     print(`${versionLine()}\n`);
     return 0;
   }

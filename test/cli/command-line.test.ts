@@ -34,7 +34,36 @@ describe('bin/crit', () => {
       assert.equal(status, 0);
       assert.match(stdout.toString(), new RegExp(`Examples:\\n +crit ${command} `));
     }
-    assert.match(crit(['--help']).stdout.toString(), /Commands of CRIU, with its options: dump, /);
+    const help = crit(['--help']).stdout.toString();
+    for (const command of ['dump', 'restore', 'check', 'show', 'decode', 'encode', 'info', 'x', 'completion'])
+      assert.match(help, new RegExp(`^  ${command} +\\w`, 'm'));
+    assert.equal(crit(['help']).stdout.toString(), help);
+    for (const command of ['show', 'dump'])
+      assert.deepEqual(crit(['help', command]).stdout, crit([command, '--help']).stdout);
+    assert.deepEqual(crit(['version']).stdout, crit(['--version']).stdout);
+    assert.match(crit(['help', 'shwo']).stderr, /^crit: help: unknown command "shwo" \(did you mean show\?\)/);
+  });
+
+  it('has help for dump, restore and check apart, folded to 80 columns', () => {
+    const [dump = '', restore = '', check = ''] = ['dump', 'restore', 'check'].map((command) =>
+      crit([command, '--help']).stdout.toString(),
+    );
+    assert.ok(/--tree PID/.test(dump) && !/restore-detached|--feature/.test(dump));
+    assert.ok(/restore-detached/.test(restore) && !/--tree PID|--feature/.test(restore));
+    assert.ok(/--feature NAME/.test(check) && !/--tree PID|restore-detached/.test(check));
+    const narrow = crit(['dump', '--help'], { env: { PATH: process.env['PATH'], COLUMNS: '60' } }).stdout.toString();
+    for (const [text, width] of [
+      [dump, 80],
+      [restore, 80],
+      [check, 80],
+      [narrow, 60],
+      ...['--help', 'show', 'decode', 'encode', 'x', 'info'].map(
+        (about) => [crit(about === '--help' ? [about] : [about, '--help']).stdout.toString(), 80] as const,
+      ),
+    ] as const)
+      for (const line of text.split('\n')) assert.ok(line.length <= width || line.startsWith('  crit '), line);
+    // What can be done comes first.
+    assert.ok(dump.indexOf('not supported yet') > dump.indexOf('Examples:'));
   });
 
   it('is quiet when its reader goes away', () => {

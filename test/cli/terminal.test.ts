@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { fitColumns } from '../../src/cli/table.js';
 import { fixture, projectPath } from '../project-path.js';
 
 const hasScript = spawnSync('script', ['--version']).status === 0;
@@ -16,6 +17,57 @@ function onTerminal(args: string, env: NodeJS.ProcessEnv = {}): string {
   });
   return stdout.replaceAll('\r\n', '\n');
 }
+
+/** Runs crit on a terminal of so many columns. @returns what it prints, without colour */
+function onColumns(columns: number, ...args: string[]): string {
+  const python = `
+import fcntl, os, pty, struct, sys, termios
+pid, terminal = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[1]), 0, 0))
+    os.execv(sys.argv[2], sys.argv[2:])
+while True:
+    try: piece = os.read(terminal, 65536)
+    except OSError: break
+    if not piece: break
+    os.write(1, piece)
+os.waitpid(pid, 0)
+`;
+  const { stdout } = spawnSync('python3', ['-c', python, String(columns), projectPath('bin/crit'), ...args], {
+    cwd: fixture('tcp_est'),
+    env: { PATH: process.env['PATH'], TERM: 'xterm', NO_COLOR: '1' },
+    encoding: 'utf8',
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  return stdout.replaceAll('\r\n', '\n');
+}
+
+describe('a narrow terminal', () => {
+  const words = (text: string): string => text.replace(/\s+/g, '');
+  for (const args of [
+    ['x', '.', 'mems'],
+    ['x', '.', 'rss'],
+    ['check'],
+    ['show', '.'],
+    ['--help'],
+    ['dump', '--help'],
+    ['x', '--help'],
+  ])
+    it(`crit ${args.join(' ')} fits it, and loses nothing`, () => {
+      const text = onColumns(80, ...args);
+      assert.ok(text.length > 100);
+      for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+      const letters = (all: string): string => Array.from(words(all)).sort().join('');
+      assert.equal(letters(text), letters(onColumns(300, ...args)));
+    });
+
+  it('a table gives up width where it has most', () => {
+    assert.deepEqual(fitColumns([5, 40, 30], 60), [5, 25, 25]);
+    assert.deepEqual(fitColumns([5, 40, 30], 200), [5, 40, 30]);
+    assert.deepEqual(fitColumns([50, 50], 10), [50, 50], 'never');
+  });
+});
 
 describe('on a terminal', { skip: hasScript ? false : 'needs script(1)' }, () => {
   for (const view of ['ps', 'fds', 'mems', 'rss', 'sk']) {

@@ -1,4 +1,7 @@
+import { exampleLines, fold, indented, screenWidth, twoColumns } from '../fold.js';
+import { CRIU_COMMAND_TEXTS, optionsOf, whatFor, type CriuCommandText } from './criu-commands.js';
 import { OPTIONS, type CriuOption } from './option-table.js';
+import { COMMANDS } from './settings.js';
 
 /** How an option is written: `-t, --tree PID`. */
 export function writtenAs(option: CriuOption): string {
@@ -7,44 +10,54 @@ export function writtenAs(option: CriuOption): string {
   return `${option.short ? `-${option.short}, ` : ''}--${option.negatable ? '[no-]' : ''}${option.name}${argument}`;
 }
 
-const WIDTH = 30;
+/** In a list, long names stand below each other. */
+const inList = (option: CriuOption): string => `${option.short ? '' : '    '}${writtenAs(option)}`;
 
-function line(option: CriuOption): string {
-  const as = `  ${option.short ? '' : '    '}${writtenAs(option)}`;
-  return as.length < WIDTH ? `${as.padEnd(WIDTH)}${option.what}` : `${as}\n${' '.repeat(WIDTH)}${option.what}`;
+const CONFIG_FILES =
+  'Configuration files: /etc/criu/default.conf, ~/.criu/default.conf, the file in CRIU_CONFIG_FILE; a long option ' +
+  'without its dashes per line. The command line wins.';
+
+function closing(width: number): string[] {
+  const later = OPTIONS.filter((option) => option.support !== 'yes').map((option) => `--${option.name}`);
+  return ['', ...fold(CONFIG_FILES, width), '', 'Known, and not supported yet:', ...indented(later.join(' '), width)];
 }
 
-/** What -h prints. */
-export function helpText(): string {
-  const supported = OPTIONS.filter((option) => option.support === 'yes');
-  const later = OPTIONS.filter((option) => option.support !== 'yes');
+function ofCommand(text: CriuCommandText, width: number): string[] {
   return [
-    'crit dump -t PID [-D DIR] [options]       dump a process and its descendants into images',
-    'crit restore [-D DIR] [options]           bring them back',
-    'crit restore --exec-cmd [options] -- COMMAND [ARGUMENT...]',
-    'crit check [--feature NAME]               what this kernel offers',
+    ...text.usage.map((usage) => `crit ${usage}`),
+    '',
+    ...fold(`${text.describe[0]!.toUpperCase()}${text.describe.slice(1)}.`, width),
     '',
     "Options, as CRIU's; long ones may be abbreviated:",
-    ...supported.map(line),
+    ...twoColumns(
+      optionsOf(text.name).map((option) => [inList(option), whatFor(option, text.name)] as const),
+      width,
+    ),
     '',
-    'Configuration files: /etc/criu/default.conf, ~/.criu/default.conf, the file in CRIU_CONFIG_FILE; a long option',
-    'without its dashes per line. The command line wins.',
+    'Examples:',
+    ...exampleLines(text.examples, width),
+    ...closing(width),
     '',
-    'Known, and not supported yet:',
-    ...wrap(later.map((option) => `--${option.name}`)),
-    '',
-  ].join('\n');
+  ];
 }
 
-function wrap(words: readonly string[]): string[] {
-  const lines: string[] = [];
-  let current = ' ';
-  for (const word of words) {
-    if (current.length + word.length > 118) {
-      lines.push(current);
-      current = ' ';
-    }
-    current += ` ${word}`;
-  }
-  return [...lines, current];
+/** What -h prints. @param argv the command line; the command that it names, or all of them */
+export function helpText(argv: readonly string[] = [], width = screenWidth()): string {
+  const name = COMMANDS.find((command) => argv.includes(command));
+  const text = CRIU_COMMAND_TEXTS.find((command) => command.name === name);
+  if (text) return ofCommand(text, width).join('\n');
+  return [
+    ...CRIU_COMMAND_TEXTS.flatMap(({ usage, describe }) => [
+      ...usage.map((line) => `crit ${line}`),
+      ...indented(describe, width, 6),
+    ]),
+    '',
+    "Options, as CRIU's; long ones may be abbreviated:",
+    ...twoColumns(
+      OPTIONS.filter((option) => option.support === 'yes').map((option) => [inList(option), option.what] as const),
+      width,
+    ),
+    ...closing(width),
+    '',
+  ].join('\n');
 }
