@@ -17,6 +17,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <string>
 
 #include "../puppet/layout.h"
 
@@ -137,10 +138,24 @@ struct Child {
   int stub, control;
   const int* keep;
   size_t nr_keep;
+  const char* clocks;  // for /proc/self/timens_offsets, or nullptr
   volatile int error;
   char* argv[2];
   char* envp[1];
 };
+
+// time_namespaces(7): a new one with these offsets. exec takes the child into it; nobody else ever is.
+bool NewTimeNamespace(const char* offsets) {
+  if (syscall(SYS_unshare, CLONE_NEWTIME) < 0) return false;
+  int fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t length = strlen(offsets);
+  bool written = write(fd, offsets, length) == length;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return written;
+}
 
 // Runs in the vfork child, on its own stack but in our memory: system calls only. The descriptors that the stub
 // keeps are moved above every target first, so that no dup2 hits one that is still needed.
@@ -151,6 +166,10 @@ int StubChild(void* arg) {
   // restored timer of its own (SIGEV_THREAD) sends the first.
   const uint64_t all = ~0ull;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof all);
+  if (c->clocks && !NewTimeNamespace(c->clocks)) {
+    c->error = errno;
+    _exit(127);
+  }
   int stub = fcntl(c->stub, F_DUPFD, base);
   int control = fcntl(c->control, F_DUPFD, base);
   for (size_t i = 0; i < c->nr_keep; i++)
@@ -182,13 +201,15 @@ fail:
 }
 
 // spawnStub(stub fd, control fd, keep: Int32Array of descriptors for 0, 1, 2, 4, 5, ..., set_tid: Int32Array
-// (innermost namespace first, may be empty), clone flags) -> pid or -errno. clone3(2) with CLONE_VM|CLONE_VFORK.
+// (innermost namespace first, may be empty), clone flags, offsets of a time namespace for it or undefined) -> pid or
+// -errno. clone3(2) with CLONE_VM|CLONE_VFORK.
 Napi::Value SpawnStub(const Napi::CallbackInfo& info) {
   auto keep = info[2].As<Napi::Int32Array>();
   auto tids = info[3].As<Napi::Int32Array>();
   char name[] = "crit-stub";
-  Child child = {info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::Number>().Int32Value(), keep.Data(), keep.ElementLength(), 0,
-                 {name, nullptr}, {nullptr}};
+  std::string clocks = info[5].IsString() ? info[5].As<Napi::String>().Utf8Value() : "";
+  Child child = {info[0].As<Napi::Number>().Int32Value(), info[1].As<Napi::Number>().Int32Value(), keep.Data(), keep.ElementLength(),
+                 info[5].IsString() ? clocks.c_str() : nullptr, 0, {name, nullptr}, {nullptr}};
   const size_t kStack = 65536;
   char* stack = static_cast<char*>(mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (stack == MAP_FAILED) return Napi::Number::New(info.Env(), -errno);

@@ -6,12 +6,13 @@ import { randomUuid } from '../kernel/system-files.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
 import { checkSessions, checkTree, refuseOwnTree } from './check-tree.js';
+import { clocksOf, OWN_TIME_NS } from './clocks.js';
 import { askTask, buildCores, zombieCore } from './core.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { DumpFiles } from './files/dump-files.js';
 import { FdRanks } from './files/fd-ranks.js';
 import { FrozenTree } from './freeze.js';
-import { checkNamespaces, checkUnshared, rootIds } from './ids.js';
+import { checkNamespaces, checkUnshared, isInOwnTime, rootIds } from './ids.js';
 import { ImagesOnDisk, Nowhere, type ImageSink } from './image-sink.js';
 import { askMm } from './mm.js';
 import { pagemapOf } from './pages.js';
@@ -97,11 +98,15 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   try {
     stats.checkpoint();
     checkNamespaces(tree.alive);
+    const ownTime = isInOwnTime(options.pid);
+    const timeNs = ownTime ? OWN_TIME_NS : undefined;
+    const clocks = clocksOf(options.pid, ownTime);
+    ctx.write('TIMENS', timeNs ?? 0, [{ message: clocks }]);
     checkUnshared(tree.alive.map((task) => task.pid));
     checkSessions(tree.tasks, options.shellJob);
     checkTree(tree.tasks);
     for (const task of tree.alive) tasks.push(new Task(task, options.leaveRunning, sleepers));
-    const write = dumpTasks(ctx, pages, files, tree, tasks);
+    const write = dumpTasks(ctx, pages, files, tree, tasks, timeNs);
     // Tasks that are to run on do so before the rest is written.
     if (options.leaveRunning && !options.leaveStopped) release();
     if (failures.length > 0) throw failures.shift()!;
@@ -136,6 +141,7 @@ function dumpTasks(
   files: DumpFiles,
   tree: FrozenTree,
   tasks: readonly Task[],
+  timeNs: number | undefined,
 ): () => void {
   // Everything that can be refused is found out before memory is copied.
   for (const task of tasks) {
@@ -172,7 +178,7 @@ function dumpTasks(
   }
   memdump?.end();
   files.finish();
-  const ids = tasks.map((task) => files.idsOf(task));
+  const ids = tasks.map((task) => ({ ...files.idsOf(task), ...(timeNs !== undefined && { time_ns_id: timeNs }) }));
   // Nobody may ask for a zombie any more when its parent runs again and can wait for it.
   const zombies = new Map(tree.tasks.filter((task) => task.zombie).map((task) => [task.pid, zombieCore(task)]));
   return () => {

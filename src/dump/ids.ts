@@ -2,6 +2,7 @@ import { CritError } from '../image/errors.js';
 import { answer, sys, sysRaw } from '../native/sys.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
+import { readNamespace } from '../kernel/namespaces.js';
 import { askAll } from '../task/own.js';
 
 /** /proc/PID/ns links, the ids of crit's own namespaces in the images (CRIU's order), and how each is named to people */
@@ -49,6 +50,8 @@ function askLink(b: Batch, tid: number, name: string): () => string | undefined 
 }
 
 const LINKS: readonly string[] = [...NAMESPACES, ...FOR_CHILDREN].map(([name]) => name);
+const TIME = LINKS.indexOf('time');
+const TIME_FOR_CHILDREN = LINKS.indexOf('time_for_children');
 /** What all threads of a process have in common: only the single thread of one can change it. */
 const OF_THE_PROCESS: ReadonlySet<string> = new Set(['pid', 'user', 'time']);
 
@@ -66,19 +69,33 @@ interface Threads {
   readonly threads: readonly { readonly tid: number }[];
 }
 
-/** @throws CritError UNSUPPORTED when a process is not in crit's namespaces */
+/** Whether a process is in a time namespace other than crit's. */
+export function isInOwnTime(pid: number): boolean {
+  try {
+    return readNamespace(pid, 'time') !== readNamespace(process.pid, 'time');
+  } catch {
+    return false; // a kernel without them
+  }
+}
+
+/** @throws CritError UNSUPPORTED when a process is in namespaces that cannot be dumped */
 export function checkNamespaces(tasks: readonly Threads[]): void {
   for (const refused of namespacesRefused(tasks)) throw refused;
 }
 
 /**
- * Who is not in crit's namespaces. Threads may each be in namespaces of their own (setns(2)): all are asked, 7 to 10 system
+ * Who is not in crit's namespaces, but for a time namespace that all are in. Threads may each be in namespaces of their own (setns(2)): all are asked, 7 to 10 system
  * calls of crit's each, in batches; one that is where its process is is not named again.
  */
 export function* namespacesRefused(tasks: readonly Threads[]): Generator<CritError> {
   const threads = tasks.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid })));
-  const self = (ours ??= [...askAll([{ pid: process.pid, tid: process.pid }], askLinks)][0]!);
+  let self = (ours ??= [...askAll([{ pid: process.pid, tid: process.pid }], askLinks)][0]!);
   const links = [...askAll(threads, askLinks)];
+  const clocks = links[0]?.[TIME];
+  if (clocks !== self[TIME]) {
+    self = self.slice();
+    self[TIME] = self[TIME_FOR_CHILDREN] = clocks;
+  }
   let leader: readonly (string | undefined)[] = [];
   for (const [i, { pid, tid }] of threads.entries()) {
     const theirs = links[i]!;

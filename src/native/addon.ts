@@ -23,7 +23,15 @@ export interface Addon {
   setV8Flag(flag: string): boolean;
   /** A unix socket pair that a process of this number and these ids makes, which ends again. */
   pairAs(pid: number, type: number, uid: number, gid: number, groups: Uint32Array, pair: Int32Array): number;
-  spawnStub(stub: number, control: number, keep: Int32Array, setTid: Int32Array, flags: number): number;
+  /** @param clocks offsets of a time namespace for it, as timens_offsets wants them */
+  spawnStub(
+    stub: number,
+    control: number,
+    keep: Int32Array,
+    setTid: Int32Array,
+    flags: number,
+    clocks?: string,
+  ): number;
 }
 
 /** Where this module runs from: dist/src/native when compiled, dist/ when bundled. */

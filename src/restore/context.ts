@@ -3,6 +3,7 @@ import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Log } from '../image/log.js';
+import type { Clocks } from './clocks.js';
 
 /** What a restore was asked for; the command line (src/cli) and RPC fill it in. */
 export interface RestoreOptions {
@@ -43,6 +44,7 @@ export interface RestoreContext {
   readonly tasks: readonly RestoreTask[];
   readonly root: RestoreTask;
   readonly refuse: Refuse;
+  readonly clocks: Clocks;
 }
 
 /** Takes what stands in the way of a restore: throws it, or notes it where only a plan is made (--dry-run). */

@@ -12,6 +12,7 @@ import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { createArea } from '../task/stub.js';
 import { readGuards, readRuns, readVmas } from './address-space.js';
+import { Clocks } from './clocks.js';
 import { registersOf, type Registers } from './core.js';
 import { checkCores } from './check-cores.js';
 import type { Refuse, RestoreContext, RestoreOptions, RestoreTask } from './context.js';
@@ -67,6 +68,7 @@ export class Images {
   readonly ctx: RestoreContext;
   readonly pages: PagesImages;
   readonly shared: SharedMemory;
+  readonly clocks: Clocks;
   readonly births;
 
   /** @param refuse takes what the images ask for and cannot be had; what cannot be understood is thrown */
@@ -113,7 +115,8 @@ export class Images {
         `task ${this.root.pid} belongs to session ${this.root.tree.sid}, which is not in the images: restore it as a shell job (--shell-job)`,
         { code: 'SHELL_JOB' },
       );
-    this.ctx = { options, log, tasks: this.tasks, root: this.root, refuse };
+    this.clocks = new Clocks(dir, this.#timeNamespace(inventory), log, refuse);
+    this.ctx = { options, log, tasks: this.tasks, root: this.root, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
     this.files = new RestoreFiles(this.ctx, dir);
     this.shared = new SharedMemory(dir, this.files, this.pages);
@@ -155,7 +158,7 @@ export class Images {
   #checkNamespaces(inventory: Messages['inventory_entry']): void {
     const host = inventory.root_ids;
     if (!host) return;
-    const names = { pid_ns_id: 'PID', net_ns_id: 'network', ipc_ns_id: 'IPC', uts_ns_id: 'UTS', mnt_ns_id: 'mount', user_ns_id: 'user', cgroup_ns_id: 'cgroup', time_ns_id: 'time' } as const; // prettier-ignore
+    const names = { pid_ns_id: 'PID', net_ns_id: 'network', ipc_ns_id: 'IPC', uts_ns_id: 'UTS', mnt_ns_id: 'mount', user_ns_id: 'user', cgroup_ns_id: 'cgroup' } as const; // prettier-ignore
     for (const task of this.tasks)
       for (const [field, name] of Object.entries(names)) {
         const theirs = task.ids?.[field as keyof typeof names];
@@ -166,6 +169,17 @@ export class Images {
             { code: 'UNSUPPORTED' },
           );
       }
+  }
+
+  /** The number of the tree's own time namespace, or 0. All tasks are in one. */
+  #timeNamespace({ root_ids }: Messages['inventory_entry']): number {
+    const ids = this.tasks.filter((task) => task.ids).map((task) => task.ids?.time_ns_id);
+    const [first] = ids;
+    if (ids.some((id) => id !== first))
+      throw new CritError('the tasks were in several time namespaces: restoring that is not supported', {
+        code: 'UNSUPPORTED',
+      });
+    return first === undefined || first === root_ids?.time_ns_id ? 0 : first;
   }
 
   /** The rings that the tree needs, and a hole for them that every task's mappings leave free. */
@@ -214,7 +228,7 @@ export function describe(images: Images): string[] {
   }
   for (const helper of images.births.groupHelpers)
     lines.push(`helper ${helper.pgid}: holds the process group while tasks join it`);
-  return [...lines, ...images.files.describe()];
+  return [...lines, ...images.clocks.describe(), ...images.files.describe()];
 }
 
 /** Every number that a task of the tree has or had as pid, thread, group or session. */

@@ -5,6 +5,7 @@ import type { Stats } from '../image/stats.js';
 import { VMA } from '../image/vma-status.js';
 import { SIGCHLD } from '../kernel/signal.js';
 import { readStat } from '../kernel/stat-file.js';
+import { formatTimeOffsets } from '../kernel/time-namespace.js';
 import type { ExecMapping } from '../task/arch/x86_64/gadgets.js';
 import { NARROW, WIDE } from '../task/area.js';
 import type { Batch } from '../task/batch.js';
@@ -77,9 +78,11 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       setTid: [images.root.pid],
       keep: [...io, dirFd],
       sibling: options.sibling,
+      clocks: images.clocks.offsets && formatTimeOffsets(images.clocks.offsets),
     });
     images.root.puppet = rootPuppet;
     const { shared } = images;
+    images.clocks.check(rootPuppet.tid);
     const memory: MemoryContext = {
       area,
       fileFd: (vma) => images.files.addMapping(images.root.pid, vma),

@@ -42,6 +42,8 @@ export interface SpawnOptions {
   keep: readonly number[];
   /** Make it a sibling of crit, not a child (--restore-sibling). */
   sibling?: boolean;
+  /** Offsets of the time namespace that it is to be in, as timens_offsets wants them; in crit's own without. */
+  clocks?: string | undefined;
   /** Leave it to its ring alone; it still ends when crit does. */
   untraced?: boolean;
 }
@@ -75,6 +77,7 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
         Int32Array.from(options.keep),
         Int32Array.from(options.setTid),
         flags,
+        options.clocks,
       );
       if (pid !== -EEXIST || Date.now() > until || isHeld(options.setTid[0]!)) break;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);

@@ -34,7 +34,7 @@ export const timerfd: GroupMaker = (files, entries) => {
         const slot = files.slot(id);
         const flags = tfd!.settime_flags & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
         b.doing(`starting the timer of file ${id}`);
-        b.call('timerfd_settime', slot, flags, timerspec(tfd!), null);
+        b.call('timerfd_settime', slot, flags, timerspec(tfd!, files.ctx.clocks.aheadNs(tfd!.clockid)), null);
         if (tfd!.ticks) b.call('ioctl', slot, TFD_IOC_SET_TICKS, new Uint8Array(BigUint64Array.of(tfd!.ticks).buffer));
       }
       b.doing(undefined);
@@ -45,15 +45,16 @@ export const timerfd: GroupMaker = (files, entries) => {
 /**
  * struct itimerspec. The images tell what was left, also of a timer that was set to a time of day. A periodic timer whose
  * time was over and unread shows nothing left: CRIU would leave it switched off.
+ * @param aheadNs how far the clock of the restored tasks is ahead of crit's
  */
-export function timerspec(tfd: TimerfdEntry): Uint8Array {
+export function timerspec(tfd: TimerfdEntry, aheadNs = 0n): Uint8Array {
   const interval = tfd.isec * NSEC + tfd.insec;
   let value = tfd.vsec * NSEC + tfd.vnsec;
   if (value === 0n && interval > 0n && tfd.ticks > 0n) value = interval;
   if (value > 0n && tfd.settime_flags & TFD_TIMER_ABSTIME) {
     const now = new BigInt64Array(2);
     sys('clock_gettime', WITHOUT_ALARM.get(tfd.clockid) ?? tfd.clockid, now);
-    value += now[0]! * NSEC + now[1]!;
+    value += now[0]! * NSEC + now[1]! + aheadNs;
   }
   return new Uint8Array(BigInt64Array.of(tfd.isec, tfd.insec, value / NSEC, value % NSEC).buffer);
 }
