@@ -57,6 +57,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): 
         ...robustListOf(thread.tracee.tid),
         ...schedOf(thread.tracee.tid),
         timer_slack_ns: self.timerSlackNs,
+        ...self.memoryPolicy,
         ...(i > 0 && { blk_sigset: thread.sigmask }),
         sas: self.altstack,
         ...(self.pdeathSignal !== 0 && { pdeath_sig: self.pdeathSignal }),

@@ -3,6 +3,8 @@ import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
 import { answer } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';
+import { askLockFuture } from './lock-future.js';
+import { askRangePolicies } from './mempolicy.js';
 import type { DumpTask } from './context.js';
 import type { GuardRange } from './pages.js';
 import type { DumpVma } from './vmas.js';
@@ -14,17 +16,22 @@ const PR_GET_THP_DISABLE = 42;
 /** As many words as CRIU's restore takes; newer kernels have more, which go into a field of crit's own. */
 const AUXV_WORDS = 44;
 
-/** What mm_entry needs from inside the task: the break and two flags. 3 operations. */
+/** What mm_entry needs from inside the task: the break, flags, NUMA policies. 7 operations, and one a mapping. */
 export function askMm(
-  task: DumpTask,
+  task: DumpTask & { readonly vmas: readonly DumpVma[] },
   b: Batch,
 ): (exeFileId: number, vmas: readonly DumpVma[], guards: readonly GuardRange[]) => Messages['mm_entry'] {
   const brk = b.call('brk', 0);
   const dumpable = b.call('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
   const thp = b.tryCall('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
+  const lockFuture = askLockFuture(task.pid, b);
+  const policies = askRangePolicies(b, task.vmas);
   return (exeFileId, vmas, guards) => {
     const { stat } = task.frozen;
     const words = auxv(task.pid);
+    const policyOf = policies();
+    const locks = lockFuture();
+    const noThp = answer('prctl', thp.value, ['EINVAL'], 'PR_GET_THP_DISABLE') ?? 0;
     return {
       mm_start_code: stat.startCode,
       mm_end_code: stat.endCode,
@@ -41,9 +48,11 @@ export function askMm(
       mm_saved_auxv: words.slice(0, AUXV_WORDS),
       mm_auxv_tail: words.slice(AUXV_WORDS),
       // guard pages follow the mappings, whatever their address: CRIU's restore counts on it
-      vmas: [...vmas.map((vma) => vma.entry), ...guards.map(guardEntry)],
+      vmas: [...vmas.map(({ entry }) => ({ ...entry, ...policyOf.get(entry.start) })), ...guards.map(guardEntry)],
       dumpable: dumpable.value,
-      thp_disabled: (answer('prctl', thp.value, ['EINVAL'], 'PR_GET_THP_DISABLE') ?? 0) > 0,
+      thp_disabled: noThp > 0,
+      ...(noThp > 1 && { thp_disable_flags: noThp & ~1 }),
+      ...(locks !== 0 && { lock_future: locks }),
     };
   };
 }

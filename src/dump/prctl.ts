@@ -3,10 +3,13 @@ import * as PR from '../kernel/prctl.js';
 import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/signal.js';
 import type { Messages } from '../image/generated/messages.js';
 import { answer } from '../native/sys.js';
+import { askThreadPolicy } from './mempolicy.js';
 import type { Batch } from '../task/batch.js';
 
 /** What a thread alone can say about itself. */
 export interface ThreadSelf {
+  /** The NUMA policy, as its fields in the image. */
+  memoryPolicy: ReturnType<ReturnType<typeof askThreadPolicy>>;
   clearTidAddress: bigint;
   altstack: Messages['thread_sas_entry'];
   pdeathSignal: number;
@@ -22,7 +25,7 @@ function altstackOf(view: DataView): Messages['thread_sas_entry'] {
   };
 }
 
-/** 5 operations of the thread's batch. */
+/** 6 operations of the thread's batch. */
 export function askSelf(b: Batch): () => ThreadSelf {
   b.reserve(5, SIGALTSTACK_BYTES + 64);
   const stack = b.out(SIGALTSTACK_BYTES);
@@ -34,7 +37,9 @@ export function askSelf(b: Batch): () => ThreadSelf {
   b.call('prctl', PR.PR_GET_PDEATHSIG, signal, 0, 0, 0);
   const bits = b.call('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0);
   const slack = b.call('prctl', PR.PR_GET_TIMERSLACK, 0, 0, 0, 0);
+  const memoryPolicy = askThreadPolicy(b);
   return () => ({
+    memoryPolicy: memoryPolicy(),
     clearTidAddress: tid.view.getBigUint64(0, true),
     altstack: altstackOf(stack.view),
     pdeathSignal: signal.view.getInt32(0, true),

@@ -8,6 +8,7 @@ import type { Area } from '../task/area.js';
 import type { Batch } from '../task/batch.js';
 import type { RestoreTask } from './context.js';
 import { restoreCreds, type CredsNow } from './creds.js';
+import { restoreThreadPolicy } from './mempolicy.js';
 import { restoreItimers } from './itimers.js';
 import { restorePending, signalsOfQueue } from './pending-signals.js';
 import { createPosixTimers, PosixTimerStarter, posixTimersOf } from './posix-timers.js';
@@ -119,6 +120,7 @@ export function restoreThreadAttributes(task: RestoreTask, index: number, b: Bat
   if (tc.tsc_disabled) b.call('prctl', PR.PR_SET_TSC, PR.PR_TSC_SIGSEGV, 0, 0, 0);
   restorePersonality(b, tc.personality);
   restoreSched(b, thread);
+  restoreThreadPolicy(b, thread);
 
   const shared = leader ? signalsOfQueue(`core-${task.pid}.img: tc.signals_s`, tc.signals_s) : [];
   const own = signalsOfQueue(`core-${tid}.img: thread_core.signals_p`, thread.signals_p);

@@ -2,6 +2,7 @@ import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE, VMA } from '../image/vma-status.js';
 import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
 import type { Batch } from '../task/batch.js';
+import { restoreRangePolicies } from './mempolicy.js';
 import type { Puppet } from '../task/puppet.js';
 import { clip, gaps, TASK_SIZE, type PageRun, type Vma } from './address-space.js';
 
@@ -336,6 +337,10 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
     b.doing(`locking ${vma.start.toString(16)}-${vma.end.toString(16)}`);
     b.call('mlock2', vma.start, vma.end - vma.start, whole ? 0 : MLOCK_ONFAULT);
   }
+  restoreRangePolicies(
+    b,
+    image.vmas.map(({ entry }) => entry),
+  );
   // nothing can be done to them any more
   for (const { start, end, entry } of image.vmas)
     if (entry.sealed) b.doing(`sealing ${start.toString(16)}-${end.toString(16)}`).call('mseal', start, end - start, 0);

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
+import { MCL_FUTURE, MCL_ONFAULT } from '../kernel/mman.js';
 import * as PR from '../kernel/prctl.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj } from '../kernel/scalar-files.js';
 import type { Batch } from '../task/batch.js';
@@ -12,7 +13,9 @@ type TaskCore = Messages['task_core_entry'];
 export function restoreSettings(b: Batch, tc: TaskCore, mm: Messages['mm_entry'] | undefined): void {
   b.doing('setting process flags');
   b.call('prctl', PR.PR_SET_CHILD_SUBREAPER, tc.child_subreaper ? 1 : 0, 0, 0, 0);
-  if (mm?.thp_disabled) b.call('prctl', PR.PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  if (mm?.thp_disabled) b.call('prctl', PR.PR_SET_THP_DISABLE, 1, mm.thp_disable_flags ?? 0, 0, 0);
+  // nothing is mapped any more after this
+  if (mm?.lock_future) b.call('mlockall', mm.lock_future & (MCL_FUTURE | MCL_ONFAULT));
   if (tc.memory_merge) b.call('prctl', PR.PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
   const registrations = tc.membarrier_registration_mask ?? 0;
   for (let bit = 0; bit < 31; bit++) if ((registrations >>> bit) & 1) b.call('membarrier', 1 << bit, 0, 0);
