@@ -133,6 +133,7 @@ run('ld', [
 ]);
 run('strip', ['-s', stub]);
 run(cc, ['-O1', '-pthread', path.join(root, 'native/rehearsal/rehearsal.c'), '-o', path.join(out, 'rehearsal')]);
+run(cc, ['-O1', path.join(root, 'native/stand-in/stand-in.c'), '-o', path.join(out, 'stand-in')]);
 console.log(`blob: ${size} of ${BLOB_BUDGET_BYTES} bytes`);
 
 if (!process.argv.includes('--puppet-only')) {

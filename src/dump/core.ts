@@ -9,6 +9,7 @@ import type { DumpContext, DumpTask, Entry } from './context.js';
 import { credsOf } from './creds.js';
 import type { FrozenTask } from './freeze.js';
 import { askItimers } from './itimers.js';
+import { warnOfParentThread } from './parent-thread.js';
 import { askPosixTimers } from './posix-timers.js';
 import { askSelf, askSettings, type ProcessSettings, type ThreadSelf } from './prctl.js';
 import { rlimitsOf } from './rlimits.js';
@@ -32,7 +33,10 @@ export interface CoreParts {
 
 /** Asks the process everything that only it can tell. The leader's batch (some 75 operations) is the caller's to run. */
 export function askTask(task: DumpTask, b: Batch): () => CoreParts {
-  const self = task.threads.map((_, i) => (i === 0 ? askSelf(b) : task.borrowed.inThread(i, askSelf)));
+  const self = task.tids.map((tid, i) => {
+    const ask = (ring: Batch) => askSelf(ring, tid, task.peeked[i]!.status);
+    return i === 0 ? ask(b) : task.borrowed.inThread(i, ask);
+  });
   const settings = askSettings(task.pid, b);
   const sigactions = askSigactions(b);
   const itimers = askItimers(b);
@@ -67,6 +71,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): 
         ...(peeked.rseq && { rseq_entry: peeked.rseq }),
       },
     };
+    if (self.pdeathSignal !== 0) warnOfParentThread(ctx, task, self.pdeathSignal);
     if (i === 0) entry.tc = taskCore(ctx, task, parts);
     return entry;
   });

@@ -14,6 +14,7 @@ import { FdRanks } from './files/fd-ranks.js';
 import { FrozenTree } from './freeze.js';
 import { checkNamespaces, checkUnshared, isInOwnTime, rootIds } from './ids.js';
 import { ImagesOnDisk, Nowhere, type ImageSink } from './image-sink.js';
+import { endStandIns } from './landlock.js';
 import { askMm } from './mm.js';
 import { pagemapOf } from './pages.js';
 import { lookAhead, rehearse } from './rehearse.js';
@@ -51,7 +52,11 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
     log.debug(`the rehearsal failed, the stop may take longer: ${String(error)}`);
   }
   const ranks = lookAhead(options.pid);
-  perform(options, new ImagesOnDisk(options.imagesDir), log, stats, ranks);
+  try {
+    perform(options, new ImagesOnDisk(options.imagesDir), log, stats, ranks);
+  } finally {
+    endStandIns();
+  }
 }
 
 function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats, ranks: FdRanks): void {

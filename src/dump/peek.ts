@@ -10,6 +10,7 @@ import { hideStop } from '../task/restart.js';
 import { REG } from '../task/tracee.js';
 import { refusedByStatus, refusedThread } from './refuse-thread.js';
 import { leaveCriticalSection, rseqOf } from './rseq.js';
+import { checkLabel } from './security-label.js';
 import { tlsOf } from './arch/x86_64/tls.js';
 import type { Sleepers } from './sleepers.js';
 import { timedCallOf, type TimedCall } from './timed-call.js';
@@ -69,6 +70,7 @@ function refuse(pid: number, thread: BorrowedThread, status: ProcStatus): void {
   if (thread.regs[REG.cs] !== BigInt(USER_CS)) throw no('runs 32-bit code');
   if (hasTiles(thread.xstate)) throw no('has AMX tile registers in use');
   for (const refused of refusedByStatus(pid, tid, status)) throw refused;
+  checkLabel(pid, tid);
   const shadow = new BigUint64Array(1);
   // arch_prctl(ARCH_SHSTK_STATUS) of another thread
   const ARCH_SHSTK_STATUS = 0x5005;

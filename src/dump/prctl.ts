@@ -1,8 +1,10 @@
 import { CritError } from '../image/errors.js';
 import * as PR from '../kernel/prctl.js';
 import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/signal.js';
+import type { ProcStatus } from '../kernel/status.js';
 import type { Messages } from '../image/generated/messages.js';
 import { answer } from '../native/sys.js';
+import { askSandbox } from './landlock.js';
 import { askThreadPolicy } from './mempolicy.js';
 import type { Batch } from '../task/batch.js';
 
@@ -25,27 +27,31 @@ function altstackOf(view: DataView): Messages['thread_sas_entry'] {
   };
 }
 
-/** 6 operations of the thread's batch. */
-export function askSelf(b: Batch): () => ThreadSelf {
+/** 7 operations of the thread's batch. @throws CritError UNSUPPORTED, when answering, for a sandbox */
+export function askSelf(b: Batch, tid: number, status: ProcStatus): () => ThreadSelf {
   b.reserve(5, SIGALTSTACK_BYTES + 64);
   const stack = b.out(SIGALTSTACK_BYTES);
-  const tid = b.out(8);
+  const clearTid = b.out(8);
   const signal = b.out(4);
   b.call('sigaltstack', null, stack);
   // CONFIG_CHECKPOINT_RESTORE
-  b.call('prctl', PR.PR_GET_TID_ADDRESS, tid, 0, 0, 0);
+  b.call('prctl', PR.PR_GET_TID_ADDRESS, clearTid, 0, 0, 0);
   b.call('prctl', PR.PR_GET_PDEATHSIG, signal, 0, 0, 0);
   const bits = b.call('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0);
   const slack = b.call('prctl', PR.PR_GET_TIMERSLACK, 0, 0, 0, 0);
   const memoryPolicy = askThreadPolicy(b);
-  return () => ({
-    memoryPolicy: memoryPolicy(),
-    clearTidAddress: tid.view.getBigUint64(0, true),
-    altstack: altstackOf(stack.view),
-    pdeathSignal: signal.view.getInt32(0, true),
-    securebits: bits.value,
-    timerSlackNs: BigInt(slack.value),
-  });
+  const refuseSandbox = askSandbox(b, tid, status);
+  return () => {
+    refuseSandbox();
+    return {
+      memoryPolicy: memoryPolicy(),
+      clearTidAddress: clearTid.view.getBigUint64(0, true),
+      altstack: altstackOf(stack.view),
+      pdeathSignal: signal.view.getInt32(0, true),
+      securebits: bits.value,
+      timerSlackNs: BigInt(slack.value),
+    };
+  };
 }
 
 /** Settings of the process as a whole. */

@@ -6,6 +6,7 @@ import { errnoCode, errnoWords } from '../kernel/errno.js';
 import { readFds } from '../kernel/fd-links.js';
 import { readMapRanges, readMaps } from '../kernel/maps.js';
 import { readAnonymousPages } from '../kernel/scalar-files.js';
+import { readStatus } from '../kernel/status.js';
 import { readChildren } from '../kernel/tasks.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { sys, sysRaw } from '../native/sys.js';
@@ -13,6 +14,7 @@ import { findGadgets } from '../task/arch/x86_64/gadgets.js';
 import { executableMappings } from '../task/borrow.js';
 import { DescriptorReader } from './files/descriptor-reader.js';
 import { FdRanks } from './files/fd-ranks.js';
+import { prepareStandIn } from './landlock.js';
 import { borrowMapping } from './task.js';
 import { prepareRoom } from './task-pages.js';
 import { lookAtMappedFiles } from './vmas.js';
@@ -91,6 +93,7 @@ export function lookAhead(pid: number): FdRanks {
   const visit = (at: number, depth: number) => {
     try {
       anonymousPages += readAnonymousPages(at);
+      prepareStandIn(readStatus(at));
       const maps = readMapRanges(at);
       // What reads thousands of them is worth being compiled.
       if (maps.length >= MANY_MAPPINGS && !warmed) warmed = readMaps(at).length > 0;

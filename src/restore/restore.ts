@@ -18,6 +18,7 @@ import { sysRaw } from '../native/sys.js';
 import { CLONE, Family, fork, FreePids } from './births.js';
 import type { RestoreOptions } from './context.js';
 import { restoreTaskAttributes, restoreThreadAttributes, stopSignal, wasStopped } from './core.js';
+import { spawnOrphan } from './orphan.js';
 import { settle, type FinalState } from './finish.js';
 import {
   adaptMemory,
@@ -71,7 +72,9 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     images.files.prepareOutside();
     const io = options.shellJob ? [0, 1, 2] : [-1, -1, -1];
     const rootBirth = images.births.root;
-    rootPuppet = spawnPuppet({
+    const pids = new FreePids(wantedNumbers(images.tasks));
+    const spare = area.ring(WIDE);
+    const spawn = {
       area,
       areaFd,
       ring: area.ring(WIDE),
@@ -79,7 +82,11 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       keep: [...io, dirFd],
       sibling: options.sibling,
       clocks: images.clocks.offsets && formatTimeOffsets(images.clocks.offsets),
-    });
+    };
+    // crit's end is not that of the parent whose end the root waits for
+    const orphan =
+      options.detached && !options.sibling && images.root.cores.some((core) => core.thread_core?.pdeath_sig);
+    rootPuppet = orphan ? spawnOrphan(spawn, { ring: spare, pid: pids.take() }) : spawnPuppet(spawn);
     images.root.puppet = rootPuppet;
     const { shared } = images;
     images.clocks.check(rootPuppet.tid);
@@ -88,8 +95,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       fileFd: (vma) => images.files.addMapping(images.root.pid, vma),
       sharedFd: (vma) => shared.slotOf(vma),
     };
-    const pids = new FreePids(wantedNumbers(images.tasks));
-    const spare = area.ring(WIDE);
     openEverything(images, rootPuppet, memory, shared);
     const pending = buildMemory(rootPuppet.batch(), memory, images.root.memory!);
     rootPuppet.batch().run();

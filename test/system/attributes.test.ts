@@ -14,6 +14,7 @@ for (const [name, what] of [
     'details',
     "a stopped process's pending signals, exit signals, names of zombies, si_fd, sealed memory, shared tables come back",
   ],
+  ['memory-settings', 'NUMA policies of threads and mappings, and locks of memory to come, are what they were'],
 ] as const) {
   test(what, async () => {
     await using subject = new Subject(program(name), []);
