@@ -286,6 +286,30 @@ Napi::Value CatchSignal(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), sigaction(info[0].As<Napi::Number>().Int32Value(), &action, nullptr) < 0 ? -errno : 0);
 }
 
+int32_t* arrivals;
+
+// Word 0 counts all, word N signal N, word 64 + N those of them that the kernel sent (a terminal, mostly).
+void OnArrival(int signal, siginfo_t* info, void*) {
+  int saved = errno;
+  __atomic_add_fetch(&arrivals[signal], 1, __ATOMIC_SEQ_CST);
+  if (info->si_code == SI_KERNEL) __atomic_add_fetch(&arrivals[64 + signal], 1, __ATOMIC_SEQ_CST);
+  __atomic_add_fetch(&arrivals[0], 1, __ATOMIC_SEQ_CST);
+  syscall(SYS_futex, &arrivals[0], FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  errno = saved;
+}
+
+// countSignal(signal, Int32Array of 129 words): from now on its arrivals are counted, and waited for with futex(2) on the
+// first word. sigaction(2). Any thread may take a signal: this wakes the one that waits. The array is never freed.
+Napi::Value CountSignal(const Napi::CallbackInfo& info) {
+  (new Napi::ObjectReference(Napi::Persistent(info[1].As<Napi::Object>())))->SuppressDestruct();
+  arrivals = reinterpret_cast<int32_t*>(Word(info[1]));
+  struct sigaction action = {};
+  sigfillset(&action.sa_mask);
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
+  action.sa_sigaction = OnArrival;
+  return Napi::Number::New(info.Env(), sigaction(info[0].As<Napi::Number>().Int32Value(), &action, nullptr) < 0 ? -errno : 0);
+}
+
 // pairAs(pid, type, uid, gid, groups: Uint32Array, pair: Int32Array) -> 0 or -errno. A unix socket pair made by a process
 // with this number (pair.c).
 Napi::Value PairAs(const Napi::CallbackInfo& info) {
@@ -309,6 +333,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("catchSignal", Napi::Function::New<CatchSignal>(env));
   exports.Set("cpuid", Napi::Function::New<Cpuid>(env));
   exports.Set("spawnStub", Napi::Function::New<SpawnStub>(env));
+  exports.Set("countSignal", Napi::Function::New<CountSignal>(env));
   exports.Set("pairAs", Napi::Function::New<PairAs>(env));
   return exports;
 }

@@ -39,6 +39,8 @@ export interface GroupHelper {
   pgid: number;
   /** The task whose child the helper is. */
   owner: TreeTask;
+  /** The group of a shell job, of which others may be there still. */
+  foreign: boolean;
 }
 
 /** Who forks whom, in which order. Data only: it can be printed and tested without a kernel. */
@@ -244,8 +246,8 @@ export function planBirths(tasks: readonly TreeTask[], tablesOf: (pid: number) =
   for (const task of tasks) {
     const exists = byPid.has(task.pgid) || helpers.has(task.pgid);
     const foreign = inheritedSid !== undefined && task.sid === inheritedSid && task.pgid === root.pgid;
-    if (!exists && !foreign && !groupHelpers.some((h) => h.pgid === task.pgid))
-      groupHelpers.push({ pgid: task.pgid, owner: task });
+    if (!exists && !groupHelpers.some((h) => h.pgid === task.pgid))
+      groupHelpers.push({ pgid: task.pgid, owner: task, foreign });
   }
   const plan = { root: rootBirth, order, groupHelpers, inheritedSid };
   checkBirths(plan);

@@ -32,6 +32,15 @@ export const TIOCGPKT = 0x80045438;
 export const TIOCGPTLCK = 0x80045439;
 export const TIOCGEXCL = 0x80045440;
 export const TIOCGPTPEER = 0x5441;
+export const TIOCGLCKTRMIOS = 0x5456;
+
+/** asm-generic/termbits.h, struct termios of the kernel: four u32 of flags, the line discipline, control characters. */
+export const TERMIOS = { iflag: 0, oflag: 4, cflag: 8, lflag: 12, line: 16, cc: 17 } as const;
+export const TERMIOS_BYTES = 36;
+export const NR_CC = 19;
+
+/** struct winsize: four u16. */
+export const WINSIZE_BYTES = 8;
 
 // linux/timerfd.h (Linux 3.17, CONFIG_CHECKPOINT_RESTORE).
 export const TFD_IOC_SET_TICKS = 0x40085400;

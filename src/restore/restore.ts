@@ -31,6 +31,7 @@ import {
   type MemoryImage,
 } from './memory.js';
 import { defaultSigactions } from './sigactions.js';
+import { jobGroup } from './job-group.js';
 import { setName } from './thread-settings.js';
 import type { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
@@ -120,7 +121,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     });
     family.raise(rootBirth, rootPuppet);
     forking.end();
-    family.setGroups(images.births.order, images.births.groupHelpers, (birth) => inherits(images, birth));
+    family.setGroups(images.births.order, images.births.groupHelpers, jobGroup(images.births, rootPuppet, log));
     family.endHelpers();
     endZombies(images.tasks);
     for (const task of images.tasks) {
@@ -281,14 +282,6 @@ function shareFlags(task: Task | undefined, forker: Task | undefined): number {
     (task.ids.files_id !== 0 && task.ids.files_id === forker.ids.files_id ? CLONE.FILES : 0) |
     (task.ids.fs_id !== 0 && task.ids.fs_id === forker.ids.fs_id ? CLONE.FS : 0)
   );
-}
-
-/**
- * The root's group of a shell job becomes crit's: the shell has given the terminal to that one, and waits for it.
- */
-function inherits(images: Images, birth: Birth): boolean {
-  const { inheritedSid } = images.births;
-  return inheritedSid !== undefined && birth.task.sid === inheritedSid && birth.task.pgid === images.root.tree.pgid;
 }
 
 /** Zombies end with the status that the images tell; their parents have not waited for them. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CRIT } from '../programs.js';
 import { test } from '../root.js';
-import { sleep, Subject } from './round-trip.js';
+import { sleep, Subject, verdict } from './round-trip.js';
 
 /** A job that tells what it reads and that it was interrupted. */
 const JOB = `
@@ -63,25 +63,208 @@ test('a shell job comes back into the foreground: it reads, takes ^C, and crit s
   subject.passed();
 });
 
-for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
-  test(`a restore in the foreground outlives ${signal}: it ends when the tasks have ended`, async () => {
-    await using subject = new Subject('python3', [
-      '-u',
-      '-c',
-      'import time\nwhile True:\n print(1)\n time.sleep(0.01)',
-    ]);
-    await subject.saysMore();
-    await subject.dump();
-    const waiting = spawn(CRIT, ['restore', '-D', subject.images, '-o', 'restore.log', '-v4'], { stdio: 'ignore' });
-    const ended = new Promise<number | null>((resolve) => waiting.once('exit', resolve));
-    await subject.saysMore();
-    await sleep(200);
-    waiting.kill(signal);
-    await sleep(200);
-    assert.ok(existsSync(`/proc/${waiting.pid}/exe`), 'crit waits');
-    await subject.saysMore();
-    assert.match(readFileSync(path.join(subject.images, 'restore.log'), 'utf8'), /Tasks resumed/);
-    process.kill(subject.pid, 'SIGKILL');
-    assert.equal(await ended, 0);
+/** Shells on terminals of their own. */
+const SHELLS = `
+import os, pty, re, select, subprocess, sys, termios, time
+crit, images, shell = sys.argv[1:]
+class Shell:
+    def __init__(self, *command):
+        self.screen = ''
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.environ['PS1'] = 'PROMPT:'
+            os.execvp(command[0], command)
+        self.look(lambda: 'PROMPT:' in self.screen)
+    def look(self, until, seconds=60):
+        end = time.time() + seconds
+        while not until():
+            assert time.time() < end, 'nothing happens: ' + repr(self.screen[-500:])
+            if select.select([self.terminal], [], [], 0.05)[0]:
+                try: self.screen += os.read(self.terminal, 4096).decode(errors='replace')
+                except OSError: pass
+    def type(self, text): os.write(self.terminal, text.encode())
+    def says(self, pattern): self.look(lambda: re.search(pattern, self.screen))
+    def ask(self, command, pattern):
+        self.screen = ''
+        self.type(command); self.says(pattern)
+    def child(self): return int(open(f'/proc/{self.pid}/task/{self.pid}/children').read().split()[0])
+    def raw(self): return not termios.tcgetattr(self.terminal)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
+    def end(self):
+        os.kill(self.pid, 9); os.close(self.terminal); os.waitpid(self.pid, 0)
+def dump(job):
+    subprocess.run([crit, 'dump', '-j', '-t', str(job), '-D', images, '-o', 'dump.log', '-v4'], check=True)
+def group(pid): return int(open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[2])
+restore = f'{crit} restore -j -D {images} -o restore.log -v4; echo "status=$?"\\n'
+`;
+
+function typed(subject: Subject, script: string, shell: string): void {
+  const args = ['-c', SHELLS + script, CRIT, subject.images, shell];
+  const { status, stdout, stderr } = spawnSync('python3', args, {
+    cwd: subject.dir,
+    encoding: 'utf8',
+    timeout: 300_000,
+  });
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout.trim(), 'ok');
+}
+
+for (const shell of ['bash --norc --noprofile -i', 'dash -i'])
+  test(`an interactive ${shell.split(' ')[0]!} comes back on another terminal and runs further commands`, async () => {
+    await using subject = new Subject('sleep', ['1000']); // for its directory
+    typed(
+      subject,
+      `
+one = Shell('bash', '--norc', '--noprofile')
+one.ask(shell + '\\n', 'PROMPT:')
+one.ask('X=41\\n', 'PROMPT:')
+job = one.child(); was = group(job)
+dump(job); one.end()
+two = Shell('bash', '--norc', '--noprofile')
+two.type(restore)
+two.look(lambda: os.path.exists(f'/proc/{job}/stat') and 'resumed' in open(images + '/restore.log').read())
+two.ask('echo got$((X+1))\\n', 'got42')
+for _ in range(2): two.ask('echo $(ls -d /etc); ls -d /usr\\n', '/etc\\\\s+/usr')
+assert group(job) == was, 'another group'
+two.ask('exit 5\\n', 'status=5')
+two.ask('echo alive$((1+1))\\n', 'alive2')
+two.end()
+print('ok')
+`,
+      shell,
+    );
     subject.passed();
   });
+
+test('a job in raw mode has its terminal so again; the shell has its own while the job is stopped, and afterwards', async () => {
+  await using subject = new Subject('sleep', ['1000']); // for its directory
+  writeFileSync(
+    path.join(subject.dir, 'raw.py'),
+    `
+import os, signal, tty
+tty.setraw(0)
+os.write(1, b'READY')
+while True:
+    c = os.read(0, 1)
+    os.write(1, b'[' + c.hex().encode() + b']')
+    if c == b'z': os.kill(os.getpid(), signal.SIGSTOP)
+    if c == b'q': os._exit(3)
+`,
+  );
+  typed(
+    subject,
+    `
+one = Shell('bash', '--norc', '--noprofile')
+one.ask('python3 raw.py\\n', 'READY')
+job = one.child()
+dump(job); one.end()
+two = Shell('bash', '--norc', '--noprofile')
+two.type(restore)
+two.look(lambda: os.path.exists(f'/proc/{job}/stat') and 'resumed' in open(images + '/restore.log').read())
+two.look(two.raw)
+two.ask('a\\x03\\x1a', r'\\[61\\]\\[03\\]\\[1a\\]')
+two.ask('z', 'Stopped.*restore')
+two.ask('echo back$((1+1))\\n', 'back2')
+two.type('fg\\n')
+two.look(two.raw)
+two.ask('b', r'\\[62\\]')
+two.ask('z', 'Stopped.*restore')
+two.ask('bg; sleep 1; echo bg$((1+1))\\n', 'bg2')
+two.type('fg\\n')
+two.look(two.raw)
+two.ask('c', r'\\[63\\]')
+two.ask('q', 'PROMPT:')
+two.ask('echo st=$?; stty -a\\n', '(?s)st=3.*isig icanon iexten echo ')
+two.end()
+print('ok')
+`,
+    '',
+  );
+  subject.passed();
+});
+
+test('a job whose terminal has hung up comes back so, without a terminal', async () => {
+  await using subject = new Subject('python3', [
+    '-u',
+    '-c',
+    `
+import os, pty, signal, sys
+master, slave = pty.openpty()
+other = os.open(os.ttyname(slave), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+os.close(master)
+def look():
+    name = os.readlink(f'/proc/self/fd/{slave}')
+    try: got = os.read(slave, 1)
+    except OSError as error: got = error.errno
+    try: os.write(other, b'x'); put = 'written'
+    except OSError as error: put = error.errno
+    status = os.fstat(slave)
+    return name, got, put, status.st_uid, status.st_gid, status.st_rdev, os.get_blocking(slave), os.get_blocking(other)
+before = look()
+def verdict(*_):
+    after = look()
+    print('ok' if after == before else f'FAIL {after}, was {before}')
+    os._exit(0)
+signal.signal(signal.SIGUSR1, verdict)
+print('ready')
+while True: signal.pause()
+`,
+  ]);
+  await subject.says('ready');
+  for (let i = 0; i < 2; i++) {
+    await subject.dump();
+    subject.restore();
+  }
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+/** Tells each signal that it gets; SIGTERM ends it with a status. */
+const LISTENER = `
+import os, signal
+def heard(number, _):
+    print(signal.Signals(number).name)
+    if number == signal.SIGTERM: os._exit(7)
+for name in ['HUP', 'INT', 'QUIT', 'USR1', 'USR2', 'TERM']: signal.signal(getattr(signal, 'SIG' + name), heard)
+print('ready')
+while True: signal.pause()
+`;
+
+test('a restore in the foreground passes signals on and ends as the root does', async () => {
+  await using subject = new Subject('python3', ['-u', '-c', LISTENER]);
+  await subject.says('ready');
+  await subject.dump();
+  const { child, ended } = inForeground(subject);
+  await resumed(subject);
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGTERM'] as const) {
+    child.kill(signal);
+    await subject.says(signal);
+  }
+  assert.equal(await ended, 7);
+  subject.passed();
+});
+
+test('a restore in the foreground ends with 128 and the signal that ended the root', async () => {
+  await using subject = new Subject('sleep', ['1000']);
+  await sleep(500);
+  await subject.dump();
+  const { child, ended } = inForeground(subject);
+  await resumed(subject);
+  child.kill('SIGTERM');
+  assert.equal(await ended, 128 + 15);
+  subject.passed();
+});
+
+function inForeground(subject: Subject): { child: ChildProcess; ended: Promise<number | null> } {
+  const child = spawn(CRIT, ['restore', '-D', subject.images, '-o', 'restore.log', '-v4'], { stdio: 'ignore' });
+  return { child, ended: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+/** Waits until the tree of a restore runs. */
+async function resumed(subject: Subject): Promise<void> {
+  const log = path.join(subject.images, 'restore.log');
+  for (let i = 0; i < 1000; i++) {
+    if (existsSync(log) && readFileSync(log, 'utf8').includes('Tasks resumed')) return;
+    await sleep(20);
+  }
+  throw new Error('the tree was not restored');
+}

@@ -3,11 +3,8 @@ import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import { nowMs } from '../../image/clock.js';
 import type { Log } from '../../image/log.js';
-import { ERRNO } from '../../kernel/errno.js';
-import { SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGSET_BYTES, SIGTERM, SIGUSR1, SIGUSR2 } from '../../kernel/signal.js';
-import { __WALL } from '../../kernel/wait.js';
-import { sysRaw } from '../../native/sys.js';
 import { readImage } from '../../decode/image-reader.js';
+import { JobTerminal } from '../../restore/job-terminal.js';
 import { plan, restore } from '../../restore/restore.js';
 import { print, warn } from '../stdout.js';
 import { actionScripts, spawner } from './action-scripts.js';
@@ -20,6 +17,7 @@ import { runEngine } from './run-engine.js';
 import type { Settings } from './settings.js';
 import { stepAside } from './step-aside.js';
 import { writeStats } from './stats-file.js';
+import { RootWatch } from './wait-for-root.js';
 import { whyFailed } from '../../image/system-words.js';
 
 /** The pid of the root task, for the scripts that run when it is there. */
@@ -51,29 +49,13 @@ function checkPidfile(pidfile: string | undefined): void {
   }
 }
 
-/** What the terminal or the shell sends to a whole job, and what has a meaning to Node. */
-const FOR_THE_TASKS = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM];
-const SIG_IGN = 1n;
-
-/**
- * Waits until no restored task is left that is a child of crit. Signals that end a job are meant for the tasks, which
- * may catch them: crit stays until they end, or the shell would take the terminal back. A stop (^Z) it shares.
- */
-function waitForTasks(): void {
-  const ignore = new Uint8Array(BigUint64Array.of(SIG_IGN, 0n, 0n, 0n).buffer);
-  for (const signal of FOR_THE_TASKS) sysRaw('rt_sigaction', signal, ignore, null, SIGSET_BYTES);
-  for (;;) {
-    const pid = sysRaw('wait4', -1, null, __WALL, null);
-    if (pid < 0 && pid !== -ERRNO.EINTR) return;
-  }
-}
-
-/** `crit restore`. @returns the exit status; does not return when --exec-cmd succeeds */
+/** `crit restore`. @returns the exit status, of a restore in the foreground that of the root task; does not return when --exec-cmd succeeds */
 export async function runRestore(settings: Settings, warnings: readonly string[]): Promise<number> {
   const imagesDir = imagesDirectory(settings.imagesDir, 'read');
   if (!settings.dryRun) stepAside(imagesDir);
   enterWorkDirectory(settings.workDir ?? imagesDir);
   const spawn = await spawner(settings.scripts);
+  let ended = 0;
   const status = await runEngine('restore', settings, warnings, ({ log, stats }) => {
     if (!settings.dryRun) {
       checkPrivileges();
@@ -81,6 +63,12 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
       if (settings.execCmd) checkCommand(settings.execCmd);
     }
     const whole = nowMs();
+    const stays = !settings.dryRun && !settings.detached && !settings.execCmd;
+    const terminal = stays && settings.shellJob ? JobTerminal.of(imagesDir) : undefined;
+    let watch: RootWatch | undefined;
+    const runScripts = actionScripts(settings.scripts, spawn, imagesDir, rootPid(imagesDir, log), log, () => {
+      stats.checkpoint();
+    });
     const options = {
       imagesDir,
       shellJob: settings.shellJob,
@@ -91,9 +79,12 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
       linkRemap: settings.linkRemap,
       evasiveDevices: settings.evasiveDevices,
       execCmd: settings.execCmd,
-      action: actionScripts(settings.scripts, spawn, imagesDir, rootPid(imagesDir, log), log, () => {
-        stats.checkpoint();
-      }),
+      action: (name: string) => {
+        runScripts(name);
+        if (name !== 'pre-resume' || !stays) return;
+        watch = new RootWatch();
+        terminal?.handOver();
+      },
     };
     if (settings.dryRun) {
       const lines = plan(options, log);
@@ -101,7 +92,13 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
       else for (const line of lines) print(`${line}\n`);
       return;
     }
-    restore(options, log, stats);
+    let root: number;
+    try {
+      root = restore(options, log, stats).rootPid;
+    } catch (error) {
+      terminal?.takeBack();
+      throw error;
+    }
     writeStats('restore', stats, settings.displayStats, log);
     log.info(`the whole restore: ${Math.round((nowMs() - whole) * 1000)} us`);
     if (settings.json)
@@ -111,9 +108,10 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
         images: imagesDir,
         stats: stats.restoreEntry().restore,
       });
-    if (settings.detached || settings.execCmd) return;
+    if (!watch) return;
     log.flush();
-    waitForTasks();
+    ended = watch.wait(root, terminal);
+    terminal?.takeBack();
   });
   if (status !== 0 || settings.dryRun) return status;
   if (settings.execCmd) {
@@ -121,5 +119,5 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
     warn(`crit: ${errorText(becomeCommand(settings.execCmd))}`);
     return 1;
   }
-  return 0;
+  return ended;
 }

@@ -1,9 +1,28 @@
-import { FdTypes, TtyType, type TermiosEntry, type TtyInfoEntry } from '../../image/generated/messages.js';
+import {
+  FdTypes,
+  TtyType,
+  type TermiosEntry,
+  type TtyFileEntry,
+  type TtyInfoEntry,
+} from '../../image/generated/messages.js';
+import { ERRNO } from '../../kernel/errno.js';
 import { O_PATH } from '../../kernel/open-flags.js';
-import { TCGETS, TIOCGEXCL, TIOCGPGRP, TIOCGSID, TIOCGWINSZ } from '../../kernel/ioctl.js';
+import {
+  NR_CC,
+  TCGETS,
+  TERMIOS,
+  TERMIOS_BYTES,
+  TIOCGEXCL,
+  TIOCGLCKTRMIOS,
+  TIOCGPGRP,
+  TIOCGSID,
+  TIOCGWINSZ,
+} from '../../kernel/ioctl.js';
 import { devMajor, devMinor, S_IFCHR, S_IFMT } from '../../kernel/stat.js';
 import { sysRaw } from '../../native/sys.js';
 import type { Description, FileKind } from './description.js';
+import type { Files } from './files.js';
+import { regularFile } from './regular-entry.js';
 import { unsupported } from './unsupported.js';
 
 /** Documentation/admin-guide/devices.txt */
@@ -12,13 +31,8 @@ const TTYAUX_MAJOR = 5;
 const PTS_FIRST_MAJOR = 136;
 const PTS_LAST_MAJOR = 143;
 const PTMX_MINOR = 2;
-/** asm-generic/ioctls.h */
-const TIOCGLCKTRMIOS = 0x5456;
-/** struct termios of the kernel: four u32 of flags, c_line, then c_cc. */
-const TERMIOS_BYTES = 36;
-const C_LINE = 16;
-const C_CC = 17;
-const NR_CC = 19;
+/** Above all ids of terminals that are alive. */
+const HUNG_UP_IDS = 0x1000000;
 
 function isTty(file: Description): boolean {
   const major = devMajor(file.stat.rdev);
@@ -36,9 +50,10 @@ export const tty: FileKind = {
     const major = devMajor(file.stat.rdev);
     const minor = devMinor(file.stat.rdev);
     if (major === TTYAUX_MAJOR && minor === PTMX_MINOR) throw unsupported(file, 'the master of a pseudoterminal');
+    const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
+    if (index !== undefined && files.use(file, isHungUp)) return { tty: hungUp(file, files, index) };
     if (!files.ctx.options.shellJob)
       throw unsupported(file, 'a terminal', "needs --shell-job, and to be the shell's own");
-    const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
     const id = infoId(major, minor);
     if (!files.once(`tty:${id}`)) {
       if (file.inFlight) throw unsupported(file, 'a terminal');
@@ -60,6 +75,40 @@ export const tty: FileKind = {
     return { tty: { id: file.id, tty_info_id: id, flags: file.info.flags, fown: file.owner, regf_id: regf } };
   },
 };
+
+/** True for a slave whose master is closed: whatever is asked of it says EIO. */
+function isHungUp(fd: number): boolean {
+  return sysRaw('ioctl', fd, TCGETS, new ArrayBuffer(TERMIOS_BYTES)) === -ERRNO.EIO;
+}
+
+/** A terminal without settings is one that has hung up, to CRIU too; a live one may have its index by now. */
+function hungUp(file: Description, files: Files, index: number): TtyFileEntry {
+  const id = HUNG_UP_IDS + index * 2;
+  const { rdev, dev, uid, gid } = file.stat;
+  if (!files.once(`tty:${id}`))
+    files.put('TTY_INFO', {
+      message: {
+        id,
+        type: TtyType.PTY,
+        locked: false,
+        exclusive: false,
+        packet_mode: false,
+        sid: 0,
+        pgrp: 0,
+        rdev: Number(rdev & 0xffffffffn),
+        pty: { index },
+        dev: Number(dev & 0xffffffffn),
+        uid,
+        gid,
+      },
+    });
+  const { id: own, stat, info, owner } = file;
+  const regf = files.newId();
+  // CRIU wants a path; its file is gone
+  const name = `/dev/pts/${index}`;
+  files.add(regularFile({ id: regf, name, stat, flags: info.flags, pos: 0n, fown: owner }));
+  return { id: own, tty_info_id: id, flags: info.flags, fown: owner, regf_id: regf };
+}
 
 /** Ids as CRIU makes them of the terminal's driver and index: slaves of pseudoterminals are even numbers. */
 function infoId(major: number, minor: number): number {
@@ -122,13 +171,13 @@ function termios(fd: number, request: number): TermiosEntry {
   sysRaw('ioctl', fd, request, bytes.buffer);
   const flag = (i: number) => bytes.getUint32(i * 4, true);
   const cc = new Uint8Array(NR_CC * 4);
-  for (let i = 0; i < NR_CC; i++) cc[i] = bytes.getUint8(C_CC + i);
+  for (let i = 0; i < NR_CC; i++) cc[i] = bytes.getUint8(TERMIOS.cc + i);
   return {
     c_iflag: flag(0),
     c_oflag: flag(1),
     c_cflag: flag(2),
     c_lflag: flag(3),
-    c_line: bytes.getUint8(C_LINE),
+    c_line: bytes.getUint8(TERMIOS.line),
     c_ispeed: 0,
     c_ospeed: 0,
     c_cc: [...new Uint32Array(cc.buffer)],

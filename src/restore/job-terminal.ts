@@ -1,0 +1,133 @@
+import type { TermiosEntry, TtyInfoEntry } from '../image/generated/messages.js';
+import {
+  NR_CC,
+  TCGETS,
+  TCSETS,
+  TERMIOS,
+  TERMIOS_BYTES,
+  TIOCGPGRP,
+  TIOCGWINSZ,
+  TIOCSPGRP,
+  TIOCSWINSZ,
+  WINSIZE_BYTES,
+} from '../kernel/ioctl.js';
+import { SIG_BLOCK, SIG_SETMASK, signalBit, SIGSET_BYTES, SIGTTOU } from '../kernel/signal.js';
+import { sysRaw } from '../native/sys.js';
+import { readImage, readImageIfPresent } from './read-image.js';
+
+/** What a terminal has of whoever is in its foreground. */
+interface State {
+  readonly termios: Uint8Array;
+  readonly size: Uint8Array;
+  readonly group: number;
+}
+
+/** A descriptor of crit's terminal. */
+export function ownTerminal(): number | undefined {
+  return [0, 1, 2].find((fd) => sysRaw('ioctl', fd, TCGETS, new Uint8Array(64)) >= 0);
+}
+
+/**
+ * The terminal that a shell job shares with crit and the shell behind it. Settings belong to the terminal, not to a
+ * process: a job that comes back finds what it had set, in the foreground, and when it stops or ends the shell finds what
+ * it had. Changing a terminal from the background would stop crit (SIGTTOU), so the signal is blocked meanwhile.
+ */
+export class JobTerminal {
+  readonly #fd: number;
+  /** The groups of the tree, the root's first. */
+  readonly #groups: readonly number[];
+  /** As the job had it. */
+  #job: State;
+  /** As the shell had it, while the job has it. */
+  #shell: State | undefined;
+
+  private constructor(fd: number, groups: readonly number[], job: State) {
+    this.#fd = fd;
+    this.#groups = groups;
+    this.#job = job;
+  }
+
+  /** @returns undefined where the images have no terminal, or crit is on none */
+  static of(imagesDir: string): JobTerminal | undefined {
+    const info = readImageIfPresent(imagesDir, 'TTY_INFO')?.entries.find(({ message }) => message.termios)?.message;
+    const fd = ownTerminal();
+    if (!info?.termios || fd === undefined) return undefined;
+    const entries = readImage(imagesDir, 'PSTREE').entries.map(({ message }) => message);
+    const root = entries.find(({ ppid }) => ppid === 0);
+    if (!root) return undefined;
+    const groups = [root.pgid, ...entries.filter(({ sid }) => sid === root.sid).map(({ pgid }) => pgid)];
+    return new JobTerminal(fd, groups, stateOf(info, groups));
+  }
+
+  /** The job's root is in the group that crit is in. */
+  #shared(): boolean {
+    return sysRaw('getpgid', this.#groups[0]!) === sysRaw('getpgid', 0);
+  }
+
+  /** Gives the terminal to the job, if crit has it: a job in the background stays there. */
+  handOver(): void {
+    if (this.#shell) return;
+    const own = sysRaw('getpgid', 0);
+    const now = this.#read();
+    // -ENOTTY: not crit's controlling terminal, so that there is no foreground for it
+    if (!now || (now.group > 0 && now.group !== own)) return;
+    this.#shell = now;
+    this.#write(this.#job, this.#shared() ? own : this.#job.group);
+  }
+
+  /** Gives it back to the shell's job, which crit is: as it was, but for a size that changed meanwhile. */
+  takeBack(): void {
+    const shell = this.#shell;
+    if (!shell) return;
+    this.#shell = undefined;
+    const now = this.#read();
+    if (!now) return;
+    const resized = !Buffer.from(now.size).equals(this.#job.size);
+    const group = this.#groups.includes(now.group) ? now.group : this.#job.group;
+    this.#job = { ...now, group };
+    this.#write(resized ? { ...shell, size: now.size } : shell, sysRaw('getpgid', 0));
+  }
+
+  #read(): State | undefined {
+    const termios = new Uint8Array(TERMIOS_BYTES);
+    const size = new Uint8Array(WINSIZE_BYTES);
+    const group = new Int32Array(1);
+    if (sysRaw('ioctl', this.#fd, TCGETS, termios) < 0) return undefined;
+    sysRaw('ioctl', this.#fd, TIOCGWINSZ, size);
+    const r = sysRaw('ioctl', this.#fd, TIOCGPGRP, group);
+    return { termios, size, group: r < 0 ? r : group[0]! };
+  }
+
+  #write(state: State, group: number): void {
+    const mask = new BigUint64Array(1);
+    sysRaw('rt_sigprocmask', SIG_BLOCK, BigUint64Array.of(signalBit(SIGTTOU)), mask, SIGSET_BYTES);
+    sysRaw('ioctl', this.#fd, TIOCSPGRP, Int32Array.of(group));
+    sysRaw('ioctl', this.#fd, TCSETS, state.termios);
+    sysRaw('ioctl', this.#fd, TIOCSWINSZ, state.size);
+    sysRaw('rt_sigprocmask', SIG_SETMASK, mask, null, SIGSET_BYTES);
+  }
+}
+
+function stateOf(info: TtyInfoEntry, groups: readonly number[]): State {
+  const { winsize: size, pgrp } = info;
+  const words = size ? [size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel] : [0, 0, 0, 0];
+  return {
+    termios: termiosBytes(info.termios!),
+    size: new Uint8Array(Uint16Array.from(words).buffer),
+    // an interactive shell has put one of its own jobs there
+    group: groups.includes(pgrp) ? pgrp : groups[0]!,
+  };
+}
+
+/** The control characters lie four in a number, as CRIU stores them. */
+function termiosBytes(entry: TermiosEntry): Uint8Array {
+  const view = new DataView(new ArrayBuffer(TERMIOS_BYTES));
+  view.setUint32(TERMIOS.iflag, entry.c_iflag, true);
+  view.setUint32(TERMIOS.oflag, entry.c_oflag, true);
+  view.setUint32(TERMIOS.cflag, entry.c_cflag, true);
+  view.setUint32(TERMIOS.lflag, entry.c_lflag, true);
+  view.setUint8(TERMIOS.line, entry.c_line);
+  const characters = new Uint8Array(Uint32Array.from(entry.c_cc ?? []).buffer).subarray(0, NR_CC);
+  new Uint8Array(view.buffer).set(characters, TERMIOS.cc);
+  return new Uint8Array(view.buffer);
+}
