@@ -66,6 +66,8 @@ interface Traits {
   readonly foreign: boolean;
   /** mseal(2) */
   readonly sealed: boolean;
+  /** mlock2(2), MLOCK_ONFAULT */
+  readonly onFault: boolean;
   readonly refused: string | undefined;
 }
 
@@ -84,7 +86,10 @@ function traitsOf(vmFlags: ReadonlySet<string>): Traits {
     }
     const refused = [...vmFlags].map((flag) => REFUSED[flag]).find((what) => what !== undefined);
     const foreign = vmFlags.has('io') || vmFlags.has('pf');
-    known.set(vmFlags, (traits = { flags, madv, foreign, sealed: vmFlags.has('sl'), refused }));
+    known.set(
+      vmFlags,
+      (traits = { flags, madv, foreign, sealed: vmFlags.has('sl'), onFault: vmFlags.has('lf'), refused }),
+    );
   }
   return traits;
 }
@@ -162,6 +167,7 @@ export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (ma
     };
     if (madv) entry.madv = madv;
     if (fdflags !== undefined) entry.fdflags = fdflags;
+    if (traits.onFault && flags & MAP_LOCKED) entry.locked_on_fault = true;
     // the kernel seals its own mappings itself, where it does
     if (traits.sealed && !vvar && !(status & (VMA.VDSO | VMA.VSYSCALL))) entry.sealed = true;
     vmas.push({

@@ -16,8 +16,17 @@ const MAP_ANON = 0x20;
 const MAP_GROWSDOWN = 0x100;
 const MAP_LOCKED = 0x2000;
 const MAP_KEPT = 0x1 | 0x2 | 0x8 | MAP_ANON | MAP_GROWSDOWN | 0x4000 | 0x40000 | (0x3f << 26);
+const MADV_NORMAL = 0;
+const MADV_RANDOM = 1;
+const MADV_SEQUENTIAL = 2;
 const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
+const MADV_MERGEABLE = 12;
+const MADV_UNMERGEABLE = 13;
+const MADV_HUGEPAGE = 14;
+const MADV_NOHUGEPAGE = 15;
+const MADV_DONTDUMP = 16;
+const MADV_DODUMP = 17;
 const MADV_WIPEONFORK = 18;
 const MADV_GUARD_INSTALL = 102;
 const MLOCK_ONFAULT = 1;
@@ -100,6 +109,25 @@ function advise(b: Batch, vma: Vma, late: boolean): void {
     b.doing(`madvise of ${vma.start.toString(16)}-${vma.end.toString(16)}`);
     b.call('madvise', vma.start, vma.end - vma.start, advice);
   }
+}
+
+/** Advice that fork hands on and madvise can take back, and how. */
+const TAKEN_BACK: readonly (readonly [advice: number, by: number])[] = [
+  [MADV_RANDOM, MADV_NORMAL],
+  [MADV_SEQUENTIAL, MADV_NORMAL],
+  [MADV_MERGEABLE, MADV_UNMERGEABLE],
+  [MADV_DONTDUMP, MADV_DODUMP],
+];
+/** Advice that fork hands on and nothing takes back: the one can only become the other. */
+const FOR_GOOD = (1n << BigInt(MADV_HUGEPAGE)) | (1n << BigInt(MADV_NOHUGEPAGE));
+
+/** Takes back the advice that a mapping brings from the forker, where it has none of it itself. */
+function unadvise(b: Batch, from: Vma, vma: Vma): void {
+  const extra = (from.entry.madv ?? 0n) & ~(vma.entry.madv ?? 0n);
+  if (extra === 0n) return;
+  b.doing(`madvise of ${vma.start.toString(16)}-${vma.end.toString(16)}`);
+  for (const [advice, by] of TAKEN_BACK)
+    if ((extra >> BigInt(advice)) & 1n) b.call('madvise', vma.start, vma.end - vma.start, by);
 }
 
 /** Operations of at most 1024 iovecs each that fill page runs. */
@@ -204,6 +232,7 @@ function compatible(a: Vma, c: Vma): boolean {
     (a.entry.flags & mask) === (c.entry.flags & mask) &&
     (a.entry.status & file) === (c.entry.status & file) &&
     a.entry.shmid === c.entry.shmid &&
+    ((a.entry.madv ?? 0n) & ~(c.entry.madv ?? 0n) & FOR_GOOD) === 0n &&
     ((a.entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED | VMA.ANON_SHARED)) === 0 ||
       a.entry.pgoff - a.entry.start === c.entry.pgoff - c.entry.start)
   );
@@ -239,6 +268,7 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
       b.call('mremap', start, end - start, vma.end - start, 0);
       if (isPrivate(vma)) read.push(...clip(image.runs, end, vma.end));
     }
+    unadvise(b, old, vma);
     advise(b, vma, false);
     const mine = isPrivate(vma) ? clip(image.runs, start, end) : [];
     let prot = old.entry.prot;
@@ -331,9 +361,10 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
   for (const vma of image.vmas) {
     advise(b, vma, true);
     if (!(vma.entry.flags & MAP_LOCKED)) continue;
-    // A locked mapping with pages missing was locked on fault.
+    // CRIU's images do not say how it was locked: with pages missing it was on fault.
     const guarded = image.guards.some((guard) => guard.start < vma.end && guard.end > vma.start);
-    const whole = !guarded && (gaps(image.runs, vma.start, vma.end).length === 0 || !isPrivate(vma));
+    const whole =
+      !vma.entry.locked_on_fault && !guarded && (gaps(image.runs, vma.start, vma.end).length === 0 || !isPrivate(vma));
     b.doing(`locking ${vma.start.toString(16)}-${vma.end.toString(16)}`);
     b.call('mlock2', vma.start, vma.end - vma.start, whole ? 0 : MLOCK_ONFAULT);
   }
