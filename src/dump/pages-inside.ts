@@ -33,7 +33,7 @@ export function writeFromInside(
  */
 export function startWriting(puppet: Puppet, fd: number, runs: readonly PageRun[]): () => void {
   const b = puppet.batch();
-  addWrites(b, fd, runs, () => true, undefined);
+  addWrites(b, fd, runs, (run) => run.readable, undefined);
   b.submit();
   return () => {
     b.run();

@@ -6,6 +6,7 @@ import { giveFd } from '../task/descriptors.js';
 import { snapshot } from '../task/snapshot.js';
 import type { DumpContext } from './context.js';
 import type { ImageSink } from './image-sink.js';
+import { patch, patchesOf, savedBytes, setApart } from './page-patches.js';
 import { PageScanner } from './page-scan.js';
 import { startWriting, writeFromInside } from './pages-inside.js';
 import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, writing, type PageRun } from './pages.js';
@@ -16,6 +17,8 @@ const HELD_BYTES = 8 << 20;
 /** From here on it pays to bring the image's descriptor into a task that has to write while it stands. */
 const GIVE_BYTES = 256 << 10;
 const PR_GET_CHILD_SUBREAPER = 37;
+/** include/linux/sched.h: forked, and did not execute a program since */
+const PF_FORKNOEXEC = 0x40;
 
 let touched = Buffer.alloc(0);
 
@@ -59,6 +62,9 @@ export class TaskPages implements Disposable {
     this.#ctx.stats.add('pages_scanned', size / PAGE_SIZE);
     this.#ctx.stats.add('pages_written', size / PAGE_SIZE);
     task.held = size < INSIDE_BYTES && this.#held + size <= HELD_BYTES;
+    const saved = savedBytes(task.threads);
+    if (!task.held) task.runs = setApart(task.runs, saved);
+    task.patches = patchesOf(task.runs, saved);
     if (!task.held) {
       if (size >= GIVE_BYTES && size < INSIDE_BYTES) this.#startWriting(task);
       return;
@@ -68,12 +74,12 @@ export class TaskPages implements Disposable {
 
   /** Many tasks write their pages side by side, while crit goes on asking. */
   #startWriting(task: Task): void {
-    if (!task.runs.every((run) => run.readable)) return;
     const { fd, file } = this.#images.create('PAGES', task.pagesId);
     try {
       const remote = this.#give(task, fd);
       if (remote === undefined) return;
       const wait = startWriting(task.puppet, remote, task.runs);
+      copyFromOutside(task.pid, task.runs, toFile(task, fd, file), { want: (run) => !run.readable });
       task.written = () => {
         task.written = undefined;
         try {
@@ -103,37 +109,29 @@ export class TaskPages implements Disposable {
       return;
     }
     const size = bytesOf(task.runs);
+    const shared = this.#mayShare(task);
     if (task.held) {
       task.bytes = this.#room(size);
-      copyFromOutside(
-        task.pid,
-        task.runs,
-        () => undefined,
-        () => true,
-        task.bytes,
-      );
+      copyFromOutside(task.pid, task.runs, () => undefined, { into: task.bytes, shared });
+      patch(task.bytes, 0, task.patches);
       return;
     }
     const { fd, file } = this.#images.create('PAGES', task.pagesId);
     task.pagesFile = file;
-    const toFile = (piece: Uint8Array, offset: number) => {
-      writing(file, () => {
-        writeAll(fd, piece, offset);
-      });
-    };
+    const put = toFile(task, fd, file);
     try {
       const remote = size < INSIDE_BYTES ? undefined : this.#give(task, fd);
       if (remote === undefined) {
-        copyFromOutside(task.pid, task.runs, toFile);
+        copyFromOutside(task.pid, task.runs, put, { shared });
         return;
       }
       try {
-        if (this.#ctx.options.leaveRunning && !isSubreaper(task)) task.copy = snapshot(task.borrowed, [remote]);
+        if (this.#ctx.options.leaveRunning && !this.#adopted(task)) task.copy = snapshot(task.borrowed, [remote]);
         if (task.copy) {
-          copyFromOutside(task.pid, task.runs, toFile, (run) => !byCopy(run));
+          copyFromOutside(task.pid, task.runs, put, { want: (run) => !byCopy(run), shared });
           task.copyFd = remote;
         } else {
-          copyFromOutside(task.pid, task.runs, toFile, (run) => !run.readable);
+          copyFromOutside(task.pid, task.runs, put, { want: (run) => !run.readable });
           writing(file, () => {
             writeFromInside(task.puppet, remote, task.runs, undefined, this.#report(task, size));
           });
@@ -146,6 +144,24 @@ export class TaskPages implements Disposable {
       closeSync(fd);
     }
   }
+
+  /** Would a process of the tree adopt its copy, and have to wait for it? */
+  #adopted(task: Task): boolean {
+    for (let at: Task | undefined = task; at; at = this.#tasks.find(({ pid }) => pid === at.frozen.ppid)) {
+      let reaps = this.#subreapers.get(at);
+      if (reaps === undefined) this.#subreapers.set(at, (reaps = isSubreaper(at)));
+      if (reaps) return true;
+    }
+    return false;
+  }
+  readonly #subreapers = new Map<Task, boolean>();
+
+  /** Has it pages that its parent or children may have too? A process that has executed a program has none of its parent's. */
+  #mayShare(task: Task): boolean {
+    this.#parents ??= new Set(this.#ctx.tasks.map(({ frozen }) => frozen.ppid));
+    return (task.frozen.stat.flags & PF_FORKNOEXEC) !== 0 || this.#parents.has(task.pid);
+  }
+  #parents: ReadonlySet<number> | undefined;
 
   /** Memory that is held until the tree runs again. */
   #room(sizeBytes: number): Buffer {
@@ -201,12 +217,22 @@ export class TaskPages implements Disposable {
   }
 }
 
+/** Writes pieces into a pages image, as they are to be there. */
+function toFile(task: Task, fd: number, file: string): (piece: Uint8Array, offset: number) => void {
+  return (piece, offset) => {
+    patch(piece, offset, task.patches);
+    writing(file, () => {
+      writeAll(fd, piece, offset);
+    });
+  };
+}
+
 /** Pages that a snapshot has and can write. */
 function byCopy(run: PageRun): boolean {
   return run.readable && !run.unforkable;
 }
 
-/** A subreaper would adopt its own copy. */
+/** It adopts what its descendants leave behind: its own copy, and theirs. */
 function isSubreaper(task: Task): boolean {
   const b = task.batch();
   const out = b.out(4);

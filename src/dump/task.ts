@@ -6,6 +6,7 @@ import type { Puppet } from '../task/puppet.js';
 import { SNAPSHOT_RINGS } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
+import type { Patch } from './page-patches.js';
 import type { GuardRange, PageRun } from './pages.js';
 import { peekThread, type PeekedThread } from './peek.js';
 import type { Sleepers } from './sleepers.js';
@@ -27,6 +28,8 @@ export class Task implements DumpTask {
   runs: PageRun[] = [];
   guards: GuardRange[] = [];
   pagesId = 0;
+  /** Bytes of its pages image that are elsewhere for the time of the dump. */
+  patches: readonly Patch[] = [];
   /** The pages of a small task are held in memory until they are written. */
   held = false;
   bytes: Buffer | undefined;
