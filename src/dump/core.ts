@@ -3,6 +3,7 @@ import type { Messages } from '../image/generated/messages.js';
 import { ProcFileError, readProcBytes } from '../kernel/proc-file.js';
 import { SIGCHLD, SIGSTOP } from '../kernel/signal.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj, readPersonality } from '../kernel/scalar-files.js';
+import { readStatus } from '../kernel/status.js';
 import type { Batch } from '../task/batch.js';
 import { threadInfo } from './arch/x86_64/registers.js';
 import type { DumpContext, DumpTask, Entry } from './context.js';
@@ -68,6 +69,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): 
         signals_p: queue(peeked.ownSignals),
         creds: credsOf(peeked.status, self.securebits),
         comm: commOf(task.pid, thread.tracee.tid),
+        ...(self.personality !== parts.self[0]!.personality && { personality: self.personality }),
         ...(peeked.rseq && { rseq_entry: peeked.rseq }),
       },
     };
@@ -157,6 +159,7 @@ export function zombieCore(task: FrozenTask): Entry<'core_entry'> {
       blk_sigset: 0n,
       comm: commOf(task.pid, task.pid),
       ...exitSignalOf(task),
+      zombie_creds: credsOf(readStatus(task.pid), 0),
     },
   };
 }

@@ -17,6 +17,8 @@ export interface ThreadSelf {
   pdeathSignal: number;
   securebits: number;
   timerSlackNs: bigint;
+  /** personality(2) */
+  personality: number;
 }
 
 function altstackOf(view: DataView): Messages['thread_sas_entry'] {
@@ -27,9 +29,12 @@ function altstackOf(view: DataView): Messages['thread_sas_entry'] {
   };
 }
 
-/** 7 operations of the thread's batch. @throws CritError UNSUPPORTED, when answering, for a sandbox */
+/** personality(2): only tells. */
+const PERSONALITY_GET = 0xffffffff;
+
+/** 8 operations of the thread's batch. @throws CritError UNSUPPORTED, when answering, for a sandbox */
 export function askSelf(b: Batch, tid: number, status: ProcStatus): () => ThreadSelf {
-  b.reserve(5, SIGALTSTACK_BYTES + 64);
+  b.reserve(6, SIGALTSTACK_BYTES + 64);
   const stack = b.out(SIGALTSTACK_BYTES);
   const clearTid = b.out(8);
   const signal = b.out(4);
@@ -39,6 +44,7 @@ export function askSelf(b: Batch, tid: number, status: ProcStatus): () => Thread
   b.call('prctl', PR.PR_GET_PDEATHSIG, signal, 0, 0, 0);
   const bits = b.call('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0);
   const slack = b.call('prctl', PR.PR_GET_TIMERSLACK, 0, 0, 0, 0);
+  const personality = b.call('personality', PERSONALITY_GET);
   const memoryPolicy = askThreadPolicy(b);
   const refuseSandbox = askSandbox(b, tid, status);
   return () => {
@@ -50,6 +56,7 @@ export function askSelf(b: Batch, tid: number, status: ProcStatus): () => Thread
       pdeathSignal: signal.view.getInt32(0, true),
       securebits: bits.value,
       timerSlackNs: BigInt(slack.value),
+      personality: personality.value,
     };
   };
 }

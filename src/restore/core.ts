@@ -118,7 +118,7 @@ export function restoreThreadAttributes(task: RestoreTask, index: number, b: Bat
   restoreRseq(b, thread.rseq_entry);
   if (tc.mce_kill_policy !== undefined) b.call('prctl', PR.PR_MCE_KILL, PR.PR_MCE_KILL_SET, tc.mce_kill_policy, 0, 0);
   if (tc.tsc_disabled) b.call('prctl', PR.PR_SET_TSC, PR.PR_TSC_SIGSEGV, 0, 0, 0);
-  restorePersonality(b, tc.personality);
+  restorePersonality(b, thread.personality ?? tc.personality);
   restoreSched(b, thread);
   restoreThreadPolicy(b, thread);
 

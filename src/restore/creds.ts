@@ -19,6 +19,18 @@ export interface CredsNow {
   securebits: number;
 }
 
+/** Users and groups alone: those of a process that has nothing to do but to end. */
+export function restoreIds(b: Batch, creds: Creds): void {
+  const groups = creds.groups ?? [];
+  b.doing('setting user and group ids of a zombie');
+  b.call('setgroups', groups.length, new Uint8Array(Uint32Array.from(groups).buffer));
+  b.call('setresgid', creds.gid, creds.egid, creds.sgid);
+  b.call('setfsgid', creds.fsgid);
+  b.call('setresuid', creds.uid, creds.euid, creds.suid);
+  b.call('setfsuid', creds.fsuid);
+  b.doing(undefined);
+}
+
 const setOf = (halves: readonly number[] = []): bigint => BigInt(halves[0] ?? 0) | (BigInt(halves[1] ?? 0) << 32n);
 
 /**

@@ -17,6 +17,7 @@ import { spawnPuppet } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 import { CLONE, Family, fork, FreePids } from './births.js';
 import type { RestoreOptions } from './context.js';
+import { restoreIds } from './creds.js';
 import { restoreTaskAttributes, restoreThreadAttributes, stopSignal, wasStopped } from './core.js';
 import { spawnOrphan } from './orphan.js';
 import { settle, type FinalState } from './finish.js';
@@ -298,6 +299,9 @@ function endZombies(tasks: readonly Task[]): void {
     if (signal) {
       b.call('prlimit64', 0, RLIMIT_CORE, new Uint8Array(16), null);
       if (signal !== 9 && signal !== 19) b.call('rt_sigaction', signal, new Uint8Array(32), null, 8); // SIG_DFL
+    }
+    if (tc?.zombie_creds) restoreIds(b, tc.zombie_creds);
+    if (signal) {
       b.call('kill', task.pid, signal);
       b.call('rt_sigprocmask', 1, new Uint8Array(8).fill(0xff), null, 8);
     }
