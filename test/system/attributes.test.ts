@@ -15,6 +15,10 @@ for (const [name, what] of [
     "a stopped process's pending signals, exit signals, names of zombies, si_fd, sealed memory, shared tables come back",
   ],
   ['memory-settings', 'NUMA policies of threads and mappings, and locks of memory to come, are what they were'],
+  [
+    'apart',
+    "a thread's personality, a zombie's user, a child without its parent's advice, memory below a stack inside the stack come back",
+  ],
 ] as const) {
   test(what, async () => {
     await using subject = new Subject(program(name), []);
