@@ -38,7 +38,6 @@ export class Subject implements AsyncDisposable {
   readonly dir = mkdtempSync(path.join(tmpdir(), 'crit-test-'));
   readonly images = path.join(this.dir, 'images');
   readonly #child: ChildProcess;
-  readonly pid: number;
   readonly #exit: Promise<unknown>;
   #passed = false;
 
@@ -56,7 +55,10 @@ export class Subject implements AsyncDisposable {
     closeSync(input);
     closeSync(output);
     this.#exit = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.pid = this.#child.pid!;
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
   }
 
   get output(): string {
