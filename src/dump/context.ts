@@ -1,4 +1,6 @@
 import type { Log } from '../image/log.js';
+import type { CgroupMode } from '../image/cgroup-mode.js';
+import type { CgroupSets } from './cgroups.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { ImageType } from '../image/catalogue.js';
 import type { Borrowed, BorrowedThread } from '../task/borrow.js';
@@ -21,6 +23,8 @@ export interface DumpOptions {
   ghostLimitBytes: number;
   linkRemap: boolean;
   evasiveDevices: boolean;
+  /** --manage-cgroups */
+  cgroups: CgroupMode;
   /** Seconds until a dump that did not freeze its tree gives up; 0 for never. */
   timeoutSec: number;
   /** Runs at the named moments of the dump ("post-dump", ...); throws when an action script fails. */
@@ -60,6 +64,8 @@ export interface DumpContext {
   readonly log: Log;
   readonly tasks: DumpTask[];
   readonly stats: Stats;
+  /** In which control groups threads are. */
+  readonly cgroups: CgroupSets;
   /** There in a survey alone: the tree runs, and nothing may be changed. */
   readonly refuse?: Refuse;
   /** The id of the next pages image. */

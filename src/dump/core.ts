@@ -63,6 +63,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): 
         ...schedOf(thread.tracee.tid),
         timer_slack_ns: self.timerSlackNs,
         ...self.memoryPolicy,
+        ...ctx.cgroups.of(thread.tracee.tid),
         ...(i > 0 && { blk_sigset: thread.sigmask }),
         sas: self.altstack,
         ...(self.pdeathSignal !== 0 && { pdeath_sig: self.pdeathSignal }),

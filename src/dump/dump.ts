@@ -7,6 +7,7 @@ import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
 import { checkSessions, checkTree, refuseOwnTree } from './check-tree.js';
 import { clocksOf, OWN_TIME_NS } from './clocks.js';
+import { CgroupSets } from './cgroups.js';
 import { askTask, buildCores, zombieCore } from './core.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { DumpFiles } from './files/dump-files.js';
@@ -67,6 +68,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     log,
     tasks,
     stats,
+    cgroups: new CgroupSets(options.cgroups),
     nextPagesId: () => images.nextPagesId(),
     createImage: (type, id) => images.create(type, id),
     // Files are made when the tree runs again, if it is to.
@@ -107,6 +109,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     const timeNs = ownTime ? OWN_TIME_NS : undefined;
     const clocks = clocksOf(options.pid, ownTime);
     ctx.write('TIMENS', timeNs ?? 0, [{ message: clocks }]);
+    ctx.cgroups.read(tree.alive.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid }))));
     checkUnshared(tree.alive.map((task) => task.pid));
     checkSessions(tree.tasks, options.shellJob);
     checkTree(tree.tasks);
@@ -119,7 +122,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     write();
     for (const image of held.splice(0)) image();
     options.action('post-dump');
-    writeInventory(images);
+    writeInventory(images, ctx);
     done = true;
     if (!options.leaveRunning) files.keepLinks();
   } catch (error) {
@@ -239,6 +242,8 @@ function writeTasks(
     pstree.map((message) => ({ message })),
   );
   ctx.write('SECCOMP', undefined, [{ message: {} }]);
+  const cgroups = ctx.cgroups.entry();
+  if (cgroups) ctx.write('CGROUP', undefined, [{ message: cgroups }]);
 }
 
 /** What fails because a process was killed fails in many ways; the user is told why. */
@@ -249,7 +254,7 @@ function whoDied(tree: FrozenTree, cause: unknown): TaskDied | undefined {
 }
 
 /** inventory.img makes the set complete: it is written last. */
-function writeInventory(images: ImageSink): void {
+function writeInventory(images: ImageSink, { cgroups }: DumpContext): void {
   const entry: Messages['inventory_entry'] = {
     img_version: 2,
     fdinfo_per_id: true,
@@ -258,6 +263,7 @@ function writeInventory(images: ImageSink): void {
     lsmtype: 0,
     network_lock_method: 0,
     dump_criu_run_id: randomUuid(),
+    ...cgroups.own,
   };
   images.write('INVENTORY', undefined, [{ message: entry }]);
 }

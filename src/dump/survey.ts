@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
+import { CgroupSets } from './cgroups.js';
 import { Stats } from '../image/stats.js';
 import { readMaps, type MapEntry } from '../kernel/maps.js';
 import { ProcGone } from '../kernel/proc-file.js';
@@ -179,6 +180,7 @@ function resources(
     log: QUIET,
     tasks: [],
     stats: new Stats(),
+    cgroups: new CgroupSets(options.cgroups),
     nextPagesId: () => 1,
     createImage: notStopped,
     write: nothing,

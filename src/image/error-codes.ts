@@ -7,6 +7,7 @@ export const ERROR_CODES = [
   'BAD_JSON',
   'BROKEN_LINK',
   'CANNOT_WRITE',
+  'CGROUP',
   'CHANGED_FILE',
   'CPU',
   'EXCHANGED_FILE',

@@ -1,3 +1,4 @@
+import type { MountInfo } from './mountinfo.js';
 import { ProcFileError, procPath, readProcText } from './proc-file.js';
 
 /** A line of /proc/PID/cgroup (cgroups(7)). */
@@ -25,4 +26,16 @@ export function parseCgroups(text: string, source = 'cgroup'): CgroupMembership[
 /** The cgroups of a process, in the kernel's order. @throws ProcGone */
 export function readCgroups(pid: number, tid?: number): CgroupMembership[] {
   return parseCgroups(readProcText(pid, 'cgroup', tid), procPath(pid, 'cgroup', tid));
+}
+
+/** Where a hierarchy is mounted as a whole, for the reader; undefined when it is not. */
+export function cgroupMount(mounts: readonly MountInfo[], controllers: string): string | undefined {
+  const names = controllers.split(',');
+  return mounts.find(
+    ({ fsType, root, superOptions }) =>
+      root === '/' &&
+      (controllers === ''
+        ? fsType === 'cgroup2'
+        : fsType === 'cgroup' && names.every((name) => superOptions.includes(name))),
+  )?.mountPoint;
 }

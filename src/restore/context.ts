@@ -1,3 +1,4 @@
+import type { CgroupMode } from '../image/cgroup-mode.js';
 import type { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
@@ -16,6 +17,8 @@ export interface RestoreOptions {
   pidfile: string | undefined;
   linkRemap: boolean;
   evasiveDevices: boolean;
+  /** --manage-cgroups */
+  cgroups: CgroupMode;
   /** Program and arguments that crit becomes once the tree runs (--exec-cmd). */
   execCmd: readonly string[] | undefined;
   action: (name: string) => void;

@@ -16,6 +16,7 @@ import { Clocks } from './clocks.js';
 import { registersOf, type Registers } from './core.js';
 import { checkCores } from './check-cores.js';
 import type { Refuse, RestoreContext, RestoreOptions, RestoreTask } from './context.js';
+import { Cgroups } from './cgroups.js';
 import { RestoreFiles } from './files/restore-files.js';
 import { type MemoryImage } from './memory.js';
 import { PagesImages } from './pages-images.js';
@@ -69,6 +70,8 @@ export class Images {
   readonly pages: PagesImages;
   readonly shared: SharedMemory;
   readonly clocks: Clocks;
+  /** undefined when they are to be ignored */
+  readonly cgroups: Cgroups | undefined;
   readonly births;
 
   /** @param refuse takes what the images ask for and cannot be had; what cannot be understood is thrown */
@@ -118,6 +121,7 @@ export class Images {
     this.clocks = new Clocks(dir, this.#timeNamespace(inventory), log, refuse);
     this.ctx = { options, log, tasks: this.tasks, root: this.root, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
+    this.cgroups = options.cgroups === 'ignore' ? undefined : new Cgroups(dir, inventory, this.tasks, log);
     this.files = new RestoreFiles(this.ctx, dir);
     this.shared = new SharedMemory(dir, this.files, this.pages);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);

@@ -90,6 +90,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       options.detached && !options.sibling && images.root.cores.some((core) => core.thread_core?.pdeath_sig);
     rootPuppet = orphan ? spawnOrphan(spawn, { ring: spare, pid: pids.take() }) : spawnPuppet(spawn);
     images.root.puppet = rootPuppet;
+    images.cgroups?.enter(images.root, rootPuppet.tid, true);
     const { shared } = images;
     images.clocks.check(rootPuppet.tid);
     const memory: MemoryContext = {
@@ -114,6 +115,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
         task.puppet = puppet;
         task.threads = [puppet];
         if (!task.memory || birth === rootBirth) return;
+        images.cgroups?.enter(task, puppet.tid, false);
         const from = birthMemory(birth, taskOf);
         const b = puppet.batch();
         const pending = from ? adaptMemory(b, memory, from, task.memory) : buildMemory(b, memory, task.memory);
@@ -132,6 +134,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
         task.threads.push(thread);
       }
     }
+    for (const task of images.tasks) if (task.threads.length > 1) images.cgroups?.enterThreads(task);
     images.files.openLate();
     const alive = images.tasks.filter((task) => !task.tree.zombie);
     stats.checkpoint();

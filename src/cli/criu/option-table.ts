@@ -101,7 +101,9 @@ export const OPTIONS: readonly CriuOption[] = [
   laterFlag('mntns-compat-mode', 'the older way of restoring mounts', no),
   laterTakes('lsm-profile', 'the LSM profile of restored tasks', { value: 'TYPE:NAME' }),
   laterTakes('lsm-mount-context', 'the LSM context of restored mounts', { value: 'CONTEXT' }),
-  laterMayTake('manage-cgroups', 'control groups and their properties', { value: 'MODE' }),
+  mayTake('manage-cgroups', 'soft (the default): back into control groups that are there; ignore: leave them alone', {
+    value: 'MODE',
+  }),
   laterTakes('cgroup-root', 'where the control groups are', { value: '[CONTROLLER:]PATH' }),
   laterTakes('cgroup-props', 'which properties of control groups are kept', { value: 'SPEC' }),
   laterTakes('cgroup-props-file', 'the same, from a file', { value: 'FILE' }),

@@ -25,6 +25,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpOp
     ghostLimitBytes: settings.ghostLimitBytes,
     linkRemap: settings.linkRemap,
     evasiveDevices: settings.evasiveDevices,
+    cgroups: settings.cgroups,
     timeoutSec: settings.timeoutSec,
     action: () => undefined,
   };

@@ -78,6 +78,7 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
       pidfile: settings.pidfile,
       linkRemap: settings.linkRemap,
       evasiveDevices: settings.evasiveDevices,
+      cgroups: settings.cgroups,
       execCmd: settings.execCmd,
       action: (name: string) => {
         runScripts(name);

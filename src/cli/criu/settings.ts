@@ -1,3 +1,4 @@
+import type { CgroupMode } from '../../image/cgroup-mode.js';
 import { UsageError } from '../usage-error.js';
 import { getopt, type Given } from './getopt.js';
 import { optionSources, type Source } from './config-file.js';
@@ -27,6 +28,7 @@ export interface Settings {
   ghostLimitBytes: number;
   linkRemap: boolean;
   evasiveDevices: boolean;
+  cgroups: CgroupMode;
   timeoutSec: number;
   displayStats: boolean;
   /** Action scripts in the order in which they run: the last one given runs first, as for CRIU. */
@@ -60,6 +62,7 @@ const DEFAULTS: Values = {
   ghostLimitBytes: 1 << 20,
   linkRemap: false,
   evasiveDevices: false,
+  cgroups: 'soft',
   timeoutSec: 10,
   displayStats: false,
   scripts: [],
@@ -93,6 +96,7 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   'ghost-limit': (v, text, _, as) => (v.ghostLimitBytes = parseSize(text, as)),
   'link-remap': (v, _text, on) => (v.linkRemap = on),
   'evasive-devices': (v, _text, on) => (v.evasiveDevices = on),
+  'manage-cgroups': (v, text, _, as) => (v.cgroups = parseCgroupMode(text, as)),
   timeout: (v, text, _, as) => (v.timeoutSec = parseCount(text, as)),
   feature: (v, text) => v.features.push(text),
   extra: (v, _text, on) => (v.extra = on),
@@ -109,6 +113,14 @@ export const UNDERSTOOD: readonly string[] = [
   'config',
   'no-default-config',
 ];
+
+/** CRIU's modes but for those that make control groups and set their properties. */
+function parseCgroupMode(text: string, as: string): CgroupMode {
+  if (text === '' || text === 'soft') return 'soft';
+  if (text === 'ignore') return 'ignore';
+  if (['none', 'props', 'full', 'strict'].includes(text)) throw new UsageError(`${as}=${text} is not supported yet`);
+  throw new UsageError(`option ${as}: "${text}" is no mode: soft, ignore`);
+}
 
 function notEmpty(text: string, as: string): string {
   if (text === '') throw new UsageError(`option ${as} needs an argument that is not empty`);

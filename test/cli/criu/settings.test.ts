@@ -29,6 +29,8 @@ const SETS: readonly (readonly [line: string, expected: Partial<Settings>])[] = 
   ['dump -t 7 --ghost-limit=2M', { ghostLimitBytes: 2 << 20 }],
   ['dump -t 7 --ghost-limit 8G', { ghostLimitBytes: 8 * 2 ** 30 }],
   ['dump -t 7 --timeout 0', { timeoutSec: 0 }],
+  ['dump -t 7 --manage-cgroups=ignore', { cgroups: 'ignore' }],
+  ['restore --manage-cgroups', { cgroups: 'soft' }],
   [
     'dump -t 7 --link-remap --evasive-devices --display-stats',
     { linkRemap: true, evasiveDevices: true, displayStats: true },

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { CritError } from '../image/errors.js';
+import type { Messages } from '../image/generated/messages.js';
+import type { Log } from '../image/log.js';
+import { whyFailed } from '../image/system-words.js';
+import { cgroupMount, readCgroups } from '../kernel/cgroup.js';
+import { readMountInfo, type MountInfo } from '../kernel/mountinfo.js';
+import { readImageIfPresent } from './read-image.js';
+import type { RestoreTask } from './context.js';
+
+type Member = Messages['cg_member_entry'];
+
+/**
+ * Puts tasks back into the control groups that they were in, where those are there (--manage-cgroups=soft); limits and other
+ * properties are as they are now. A task that was where its dumper was stays where its restorer is.
+ */
+export class Cgroups {
+  readonly #log: Log;
+  readonly #sets = new Map<number, readonly Member[]>();
+  readonly #own: number | undefined;
+  /** In different sets: then a child is not sure to be born where it belongs. */
+  readonly #several: boolean;
+  readonly #warned = new Set<string>();
+  #mounts: MountInfo[] | undefined;
+
+  constructor(dir: string, inventory: Messages['inventory_entry'], tasks: readonly RestoreTask[], log: Log) {
+    this.#log = log;
+    this.#own = inventory.root_cg_set;
+    const image = readImageIfPresent(dir, 'CGROUP');
+    for (const { message } of image?.entries ?? [])
+      for (const { id, ctls } of message.sets ?? []) this.#sets.set(id, ctls ?? []);
+    const wanted = new Set<number>();
+    for (const task of tasks)
+      for (const [i, core] of task.cores.entries()) {
+        const id = setOf(task, i);
+        if (core.thread_core && id !== undefined) wanted.add(id);
+        if (id === undefined || id === this.#own || id === 0) continue;
+        const members = this.#sets.get(id);
+        if (!members)
+          throw new CritError(`task ${task.pid} is in the set ${id} of control groups, which cgroup.img has not`, {
+            code: 'BAD_IMAGE',
+          });
+        for (const { name, path } of members)
+          if (!path.startsWith('/') || path.split('/').includes('..') || path.includes('\0'))
+            throw new CritError(`cgroup.img: ${JSON.stringify(path)} of ${name || 'cgroup2'} is no control group`, {
+              code: 'BAD_IMAGE',
+            });
+      }
+    this.#several = wanted.size > 1;
+  }
+
+  /** Moves a process that has just been born, alone. */
+  enter(task: RestoreTask, pid: number, root: boolean): void {
+    if (root || this.#several) this.#move(setOf(task, 0), pid, undefined);
+  }
+
+  /** Moves the threads that are elsewhere than their leader (cgroups of version 1; "threaded" ones of version 2). */
+  enterThreads(task: RestoreTask): void {
+    const leader = setOf(task, 0);
+    task.cores.forEach((_, i) => {
+      const set = setOf(task, i);
+      if (i > 0 && set !== undefined && set !== leader) this.#move(set, task.pid, task.entry.threads![i]);
+    });
+  }
+
+  #move(set: number | undefined, pid: number, tid: number | undefined): void {
+    if (set === undefined || set === 0 || set === this.#own) return;
+    const now = new Map(readCgroups(pid, tid).map(({ controllers, path }) => [controllers, path]));
+    for (const { name, path: wanted } of this.#sets.get(set)!) {
+      if (now.get(name) === wanted) continue;
+      this.#mounts ??= readMountInfo(process.pid);
+      const mount = cgroupMount(this.#mounts, name);
+      const dir = mount === undefined ? undefined : path.join(mount, wanted);
+      const who = tid === undefined ? `process ${pid}` : `thread ${tid} of process ${pid}`;
+      const stays = (why: string) => {
+        const text = `the control group ${wanted} (${name || 'version 2'}) ${why}`;
+        const key = `${name} ${wanted}`;
+        if (!this.#warned.has(key))
+          this.#log.warn(`${who} stays in ${now.get(name) ?? 'none'}: ${text}; its limits do not hold for it`);
+        this.#warned.add(key);
+      };
+      if (dir === undefined) stays('is in a hierarchy that is not mounted');
+      else if (!existsSync(dir)) stays('does not exist any more');
+      else {
+        if (isFrozen(dir))
+          throw new CritError(`the control group ${dir} is frozen: thaw it, or use --manage-cgroups=ignore`, {
+            code: 'CGROUP',
+          });
+        const file = tid === undefined ? 'cgroup.procs' : name === '' ? 'cgroup.threads' : 'tasks';
+        try {
+          writeFileSync(path.join(dir, file), String(tid ?? pid));
+        } catch (error) {
+          throw new CritError(
+            `${who} cannot be put into the control group ${dir}: ${whyFailed(error)} (--manage-cgroups=ignore leaves it in that of crit)`,
+            { code: 'CGROUP', cause: error },
+          );
+        }
+      }
+    }
+  }
+}
+
+function setOf(task: RestoreTask, thread: number): number | undefined {
+  const core = task.cores[thread];
+  return core?.thread_core?.cg_set ?? task.cores[0]?.tc?.cg_set;
+}
+
+/** A task in it would stand still before it is restored. */
+function isFrozen(dir: string): boolean {
+  const says = (file: string, pattern: RegExp) =>
+    existsSync(path.join(dir, file)) && pattern.test(readFileSync(path.join(dir, file), 'utf8'));
+  return says('freezer.state', /FROZEN|FREEZING/) || says('cgroup.events', /^frozen 1$/m);
+}
