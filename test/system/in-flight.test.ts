@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/socket.js';
@@ -89,6 +89,49 @@ test(`descriptors in flight stay where they are when crit is killed, at ${INSTAN
     assert.deepEqual(descriptorsOf(subject.pid), before, `killed ${at.toFixed(2)} ms into the stop`);
   }
   assert.ok(hits > INSTANTS / 4, `only ${hits} of ${INSTANTS} dumps were killed in the stop`);
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+test("an epoll in flight comes back by the numbers of one table, as CRIU's images have it", async () => {
+  await using subject = new Subject('python3', [
+    '-u',
+    '-c',
+    `
+import os, select, signal, socket
+a, b = socket.socketpair()
+r, w = os.pipe()
+epoll = select.epoll()
+epoll.register(r, select.EPOLLIN)
+socket.send_fds(a, [b'x'], [epoll.fileno()])
+epoll.close()
+def verdict(*_):
+    _, (fd,), _, _ = socket.recv_fds(b, 1, 1)
+    epoll = select.epoll.fromfd(fd)
+    before = epoll.poll(0)
+    os.write(w, b'y')
+    after = epoll.poll(0)
+    print('ok' if (before, after) == ([], [(r, select.EPOLLIN)]) else f'FAIL {before} {after}')
+    os._exit(0)
+signal.signal(signal.SIGUSR1, verdict)
+# a table in which the number is another file's
+if os.fork() == 0:
+    os.dup2(os.open('/dev/null', os.O_RDONLY), r)
+    while True: signal.pause()
+print('ready')
+while True: signal.pause()
+`,
+  ]);
+  await subject.says('ready');
+  await sleep(200);
+  await subject.dump();
+  const files = path.join(subject.images, 'files.img');
+  const bare = crit('show', files).stdout.replace(/,\s*"target_id": \d+/g, '');
+  assert.match(bare, /"tfd"/);
+  writeFileSync(path.join(subject.dir, 'files.json'), bare);
+  const { status, stderr } = crit('encode', '-i', path.join(subject.dir, 'files.json'), '-o', files);
+  assert.equal(status, 0, stderr);
+  subject.restore();
   assert.equal(await verdict(subject), 'ok\n');
   subject.passed();
 });

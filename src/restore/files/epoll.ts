@@ -1,5 +1,5 @@
 import { CritError } from '../../image/errors.js';
-import type { EventpollTfdEntry } from '../../image/generated/messages.js';
+import type { EventpollTfdEntry, FileEntry } from '../../image/generated/messages.js';
 import { readImageIfPresent } from '../read-image.js';
 import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLL_EVENT_BYTES } from '../../kernel/epoll.js';
 import { FD_CLOEXEC, O_CLOEXEC } from '../../kernel/open-flags.js';
@@ -57,16 +57,47 @@ function holderOf(files: Files, id: number, targets: readonly EventpollTfdEntry[
     if (entry && targets.every((t) => t.target_id !== undefined || table.byFd.has(t.tfd)))
       return { table, fd: entry.fd };
   }
+  const holder = files.images.holder(id);
+  if (holder) return holder;
   // one that is only in flight is at its slot, in every task
-  return files.images.holder(id) ?? { table: files.images.tables[0]!, fd: files.slot(id) };
+  return { table: tableInFlight(files, id, targets), fd: files.slot(id) };
+}
+
+/**
+ * The table in which the numbers of an epoll's targets mean the targets: who sent an epoll added them by its own numbers.
+ * CRIU's images do not tell who that was; where the tables that fit mean the same files, it need not be known.
+ */
+function tableInFlight({ images }: Files, id: number, targets: readonly EventpollTfdEntry[]): Table {
+  const unknown = targets.filter(({ target_id }) => target_id === undefined);
+  const byTarget = (table: Table, { tfd }: EventpollTfdEntry) => table.byFd.get(tfd)?.id ?? -1;
+  const meant = (table: Table) => unknown.map((target) => byTarget(table, target));
+  const inodes = (table: Table) => unknown.map((target) => sameInode(images.byId.get(byTarget(table, target)), target));
+  const fitting = images.tables.filter(
+    (table) => unknown.every(({ tfd }) => table.byFd.has(tfd)) && !inodes(table).includes(false),
+  );
+  // of pipes and sockets it is known
+  const sure = fitting.filter((table) => inodes(table).every((same) => same === true));
+  const [first, ...others] = sure.length > 0 ? sure : fitting;
+  if (!first)
+    throw new CritError(
+      `files.img: file ${id}: an epoll in the queue of a socket watches descriptor ${unknown.map(({ tfd }) => tfd).join(', ')}, which no table of the images has so`,
+      { code: 'UNSUPPORTED' },
+    );
+  if (others.some((table) => String(meant(table)) !== String(meant(first))))
+    throw new CritError(
+      `files.img: file ${id}: an epoll in the queue of a socket, the images do not tell whose descriptors it watches: not supported`,
+      { code: 'UNSUPPORTED' },
+    );
+  return first;
+}
+
+/** Whether a file is the target, as far as inode numbers tell. */
+function sameInode(file: FileEntry | undefined, { inode }: EventpollTfdEntry): boolean | undefined {
+  const own = file?.pipe?.pipe_id ?? file?.usk?.ino;
+  return own === undefined || inode === undefined ? undefined : (inode & 0xffffffffn) === BigInt(own);
 }
 
 function check(files: Files, table: Table, id: number, target: EventpollTfdEntry): void {
-  if (target.target_id === undefined && !files.images.holder(id))
-    throw new CritError(
-      `files.img: file ${id}: an epoll in the queue of a socket, the images do not tell what it watches: not supported`,
-      { code: 'UNSUPPORTED' },
-    );
   if (target.target_id === undefined ? table.byFd.has(target.tfd) : files.images.used.has(target.target_id)) return;
   throw new CritError(
     `files.img: file ${id}: its epoll watches descriptor ${target.tfd}, which is in no table of the images`,
