@@ -27,3 +27,5 @@ export function test(name: string, optionsOrFn: TestOptions | TestFn, fn?: TestF
 export function describe(name: string, fn: SuiteFn): Promise<void> {
   return nodeDescribe(name, { skip: NEEDS_ROOT }, fn);
 }
+
+export { after } from 'node:test';

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <napi.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 
 #include "../puppet/layout.h"
 
-extern "C" long crit_run_ops(void* ops, unsigned n);
+extern "C" unsigned crit_run_ops(const void* ops, void* results, unsigned n);
 extern "C" long crit_pair_as(int pid, int type, uint32_t uid, uint32_t gid, const uint32_t* groups, size_t nr_groups, int* pair);
 
 namespace {
@@ -61,77 +62,161 @@ Napi::Value Syscall(const Napi::CallbackInfo& info) {
 // addressOf(buffer) -> bigint, for structures that hold pointers
 Napi::Value AddressOf(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), Word(info[0])); }
 
-// mapShared(fd, length) -> ArrayBuffer over mmap(MAP_SHARED) or -errno; unmapped when collected
+// What stands in front of crit's mapping of an area, in memory of crit's own: an entry of a robust list. The word that it
+// names lies at the same distance from every entry (struct robust_list_head.futex_offset).
+struct Holder;
+struct Front {
+  robust_list entry;
+  Holder* holder;  // null: the word is not held
+};
+
+// mapShared(fd, length, fd2, length2) -> ArrayBuffer over mmap(MAP_SHARED) of one file, and of a second one behind it, or
+// -errno; unmapped when collected, unless its death word is held.
 Napi::Value MapShared(const Napi::CallbackInfo& info) {
-  size_t length = info[1].As<Napi::Number>().Int64Value();
-  void* at = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, info[0].As<Napi::Number>().Int32Value(), 0);
-  if (at == MAP_FAILED) return Napi::Number::New(info.Env(), -errno);
+  struct {
+    int fd;
+    size_t length;
+  } part[2] = {};
+  for (size_t i = 0; i < 2 && 2 * i < info.Length(); i++)
+    part[i] = {info[2 * i].As<Napi::Number>().Int32Value(), static_cast<size_t>(info[2 * i + 1].As<Napi::Number>().Int64Value())};
+  const size_t length = part[0].length + part[1].length;
+  void* room = mmap(nullptr, AREA_FRONT_SIZE + length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) return Napi::Number::New(info.Env(), -errno);
+  char* at = static_cast<char*>(room) + AREA_FRONT_SIZE;
+  for (auto [fd, size] : part) {
+    if (size && mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+      int error = errno;
+      munmap(room, AREA_FRONT_SIZE + length);
+      return Napi::Number::New(info.Env(), -error);
+    }
+    at += size;
+  }
   // V8 collects garbage by what it thinks that buffers take of memory. This one takes next to nothing.
   Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -static_cast<int64_t>(length));
-  return Napi::ArrayBuffer::New(info.Env(), at, length, [length](Napi::Env env, void* p) {
+  return Napi::ArrayBuffer::New(info.Env(), static_cast<char*>(room) + AREA_FRONT_SIZE, length, [length](Napi::Env env, void* p) {
     Napi::MemoryManagement::AdjustExternalMemory(env, static_cast<int64_t>(length));
-    munmap(p, length);
+    char* front = static_cast<char*>(p) - AREA_FRONT_SIZE;
+    if (!reinterpret_cast<Front*>(front)->holder) munmap(front, AREA_FRONT_SIZE + length);
   });
 }
 
-// holdDeathWord(buffer, offset): takes a robust process-shared mutex there. When this thread dies, however it
-// dies, the kernel marks the word and wakes who waits on it (set_robust_list(2)); the waiters bit makes it wake
-// although no waiter came through pthread_mutex_lock.
+// A thread that holds death words. When it dies, however it dies, the kernel walks its list, marks each word that has its
+// thread id and wakes who waits there (get_robust_list(2)). The list and its entries are crit's private memory: a puppet
+// can neither read nor change what the kernel, or crit, follows. libc is not asked: its own list entries lie beside the word.
+struct Holder {
+  robust_list_head head;
+  uint32_t tid;
+  unsigned held;
+
+  void Begin() {
+    head.list.next = &head.list;
+    head.futex_offset = AREA_FRONT_SIZE + AREA_DEATH;
+    head.list_op_pending = nullptr;
+    syscall(SYS_set_robust_list, &head, sizeof head);
+    __atomic_store_n(&tid, static_cast<uint32_t>(syscall(SYS_gettid)), __ATOMIC_SEQ_CST);
+  }
+};
+
+// The kernel looks at no more entries of a list (linux/futex.h).
+constexpr unsigned kHeldByOne = ROBUST_LIST_LIMIT - 48;
+
+void* HoldOn(void* holder) {
+  static_cast<Holder*>(holder)->Begin();
+  for (;;) pause();
+}
+
+// The thread that asks holds the first ones; for more, threads are made that do nothing else.
+Holder* FreeHolder() {
+  static thread_local Holder own;
+  static thread_local Holder* last = nullptr;
+  if (!last) {
+    own.Begin();
+    last = &own;
+  }
+  if (own.held < kHeldByOne) return &own;
+  if (last != &own && last->held < kHeldByOne) return last;
+  auto* next = new Holder();
+  pthread_t thread;
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  int error = pthread_create(&thread, nullptr, HoldOn, next);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  if (error) {
+    delete next;
+    return nullptr;
+  }
+  pthread_detach(thread);
+  while (!__atomic_load_n(&next->tid, __ATOMIC_SEQ_CST)) sched_yield();
+  return last = next;
+}
+
+// holdDeathWord(buffer) -> 0 or -errno: from now on the kernel marks the area's death word when crit dies. The waiters bit
+// makes it wake as well.
 Napi::Value HoldDeathWord(const Napi::CallbackInfo& info) {
-  auto* mutex = reinterpret_cast<pthread_mutex_t*>(Word(info[0]) + info[1].As<Napi::Number>().Int64Value());
-  pthread_mutexattr_t attr;
-  pthread_mutexattr_init(&attr);
-  pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-  pthread_mutex_init(mutex, &attr);
-  pthread_mutexattr_destroy(&attr);
-  int r = pthread_mutex_lock(mutex);
-  if (r == 0) __atomic_or_fetch(reinterpret_cast<uint32_t*>(mutex), FUTEX_WAITERS, __ATOMIC_SEQ_CST);
-  return Napi::Number::New(info.Env(), -r);
+  char* area = reinterpret_cast<char*>(Word(info[0]));
+  auto* front = reinterpret_cast<Front*>(area - AREA_FRONT_SIZE);
+  Holder* holder = FreeHolder();
+  if (!holder) return Napi::Number::New(info.Env(), -EAGAIN);
+  front->holder = holder;
+  front->entry.next = holder->head.list.next;
+  __atomic_store_n(&holder->head.list.next, &front->entry, __ATOMIC_SEQ_CST);
+  holder->held++;
+  __atomic_store_n(reinterpret_cast<uint32_t*>(area + AREA_DEATH), holder->tid | FUTEX_WAITERS, __ATOMIC_SEQ_CST);
+  return Napi::Number::New(info.Env(), 0);
 }
 
-// dropDeathWord(buffer, offset)
+// dropDeathWord(buffer)
 Napi::Value DropDeathWord(const Napi::CallbackInfo& info) {
-  auto* mutex = reinterpret_cast<pthread_mutex_t*>(Word(info[0]) + info[1].As<Napi::Number>().Int64Value());
-  return Napi::Number::New(info.Env(), -pthread_mutex_unlock(mutex));
+  auto* front = reinterpret_cast<Front*>(reinterpret_cast<char*>(Word(info[0])) - AREA_FRONT_SIZE);
+  if (!front->holder) return info.Env().Undefined();
+  robust_list* before = &front->holder->head.list;
+  while (before->next != &front->entry) before = before->next;
+  __atomic_store_n(&before->next, front->entry.next, __ATOMIC_SEQ_CST);
+  front->holder->held--;
+  front->holder = nullptr;
+  return info.Env().Undefined();
 }
 
-uint32_t* RingWord(const Napi::CallbackInfo& info, int field) {
-  return reinterpret_cast<uint32_t*>(Word(info[0]) + info[1].As<Napi::Number>().Int64Value() + field);
+uint32_t* RingWord(const Napi::CallbackInfo& info, int index, int field) {
+  return reinterpret_cast<uint32_t*>(Word(info[0]) + info[index].As<Napi::Number>().Int64Value() + field);
 }
 
-// ringSubmit(buffer, ring offset): hands the operations over; wakes the puppet if it sleeps
+// ringSubmit(buffer, orders, answers, command): hands the operations over; wakes the puppet if it sleeps
 Napi::Value RingSubmit(const Napi::CallbackInfo& info) {
-  uint32_t* cmd = RingWord(info, RING_CMD);
-  __atomic_add_fetch(cmd, 1, __ATOMIC_SEQ_CST);
-  if (__atomic_load_n(RingWord(info, RING_PUPPET_SLEEPS), __ATOMIC_SEQ_CST))
+  uint32_t* cmd = RingWord(info, 1, RING_CMD);
+  __atomic_store_n(cmd, info[3].As<Napi::Number>().Uint32Value(), __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(RingWord(info, 2, ANSWER_PUPPET_SLEEPS), __ATOMIC_SEQ_CST))
     syscall(SYS_futex, cmd, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
   return info.Env().Undefined();
 }
 
-// ringWait(buffer, ring offset, spins, timeout in ms) -> true when the last command is done
+// ringWait(buffer, orders, answers, command, spins, timeout in ms) -> true when the command is done. After a timeout the
+// puppet is woken once more: what it says of its sleep is not to be relied on.
 Napi::Value RingWait(const Napi::CallbackInfo& info) {
-  uint32_t* done = RingWord(info, RING_DONE);
-  uint32_t* sleeps = RingWord(info, RING_CRIT_SLEEPS);
-  uint32_t want = *RingWord(info, RING_CMD);
-  for (int64_t i = info[2].As<Napi::Number>().Int64Value(); i > 0; i--) {
+  uint32_t* done = RingWord(info, 2, ANSWER_DONE);
+  uint32_t* sleeps = RingWord(info, 1, RING_CRIT_SLEEPS);
+  uint32_t want = info[3].As<Napi::Number>().Uint32Value();
+  for (int64_t i = info[4].As<Napi::Number>().Int64Value(); i > 0; i--) {
     if (__atomic_load_n(done, __ATOMIC_ACQUIRE) == want) return Napi::Boolean::New(info.Env(), true);
     __builtin_ia32_pause();
   }
-  int64_t ms = info[3].As<Napi::Number>().Int64Value();
+  int64_t ms = info[5].As<Napi::Number>().Int64Value();
   timespec timeout = {ms / 1000, ms % 1000 * 1000000};
   __atomic_store_n(sleeps, 1, __ATOMIC_SEQ_CST);
   uint32_t seen = __atomic_load_n(done, __ATOMIC_SEQ_CST);
   if (seen != want) syscall(SYS_futex, done, FUTEX_WAIT, seen, &timeout, nullptr, 0);
   __atomic_store_n(sleeps, 0, __ATOMIC_SEQ_CST);
-  return Napi::Boolean::New(info.Env(), __atomic_load_n(done, __ATOMIC_ACQUIRE) == want);
+  bool ready = __atomic_load_n(done, __ATOMIC_ACQUIRE) == want;
+  if (!ready) syscall(SYS_futex, RingWord(info, 1, RING_CMD), FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
+  return Napi::Boolean::New(info.Env(), ready);
 }
 
-// ringRun(buffer, ring offset): crit itself runs the ring's operations, on this thread; ptrace needs the attaching one
-Napi::Value RingRun(const Napi::CallbackInfo& info) {
-  auto* ops = *reinterpret_cast<void**>(RingWord(info, RING_OPS_PTR));
-  *RingWord(info, RING_FAILED) = crit_run_ops(ops, *RingWord(info, RING_NR_OPS));
-  return info.Env().Undefined();
+// runOps(buffer, operations, results, how many) -> how many succeeded: crit runs them itself, on this thread (ptrace needs
+// the attaching one). For memory that is crit's alone.
+Napi::Value RunOps(const Napi::CallbackInfo& info) {
+  unsigned ran = crit_run_ops(RingWord(info, 1, 0), RingWord(info, 2, 0), info[3].As<Napi::Number>().Uint32Value());
+  return Napi::Number::New(info.Env(), ran);
 }
 
 struct Child {
@@ -328,7 +413,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("dropDeathWord", Napi::Function::New<DropDeathWord>(env));
   exports.Set("ringSubmit", Napi::Function::New<RingSubmit>(env));
   exports.Set("ringWait", Napi::Function::New<RingWait>(env));
-  exports.Set("ringRun", Napi::Function::New<RingRun>(env));
+  exports.Set("runOps", Napi::Function::New<RunOps>(env));
   exports.Set("setV8Flag", Napi::Function::New<SetV8Flag>(env));
   exports.Set("catchSignal", Napi::Function::New<CatchSignal>(env));
   exports.Set("cpuid", Napi::Function::New<Cpuid>(env));

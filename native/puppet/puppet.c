@@ -4,7 +4,7 @@
  *
  * It is freestanding and position independent, has no data of its own, and never
  * touches floating point state. Its stack and all its variables are in the ring
- * (layout.h) that its caller passes. What a resource needs is composed of
+ * (layout.h) that its caller passes: what it is told lies where it cannot write. What a resource needs is composed of
  * operations by TypeScript; operations beyond system calls exist only where a
  * round trip for each step would be needed instead, and say so below.
  */
@@ -23,18 +23,23 @@ struct op {
 	u32 nr;
 	u32 ctl;
 	u64 arg[6];
-	s64 result;
 };
 
+/* What crit reads. Whoever can write to the task's memory can write here. */
+struct answer {
+	volatile u32 done, puppet_sleeps, failed, inside;
+};
+
+/* What crit tells: read-only here. */
 struct ring {
-	volatile u32 cmd, done, puppet_sleeps, crit_sleeps;
-	volatile u32 nr_ops, failed, spin, on_death;
+	volatile u32 cmd, crit_sleeps, nr_ops, spin;
+	volatile u32 on_death, nr_cure;
 	volatile u64 leave_sp, leave_ip;
 	volatile u32 *death;
-	struct op *ops;
-	struct op *cure;
-	volatile u64 nr_cure;
-	volatile u64 stop_ip;
+	const struct op *ops;
+	const struct op *cure;
+	struct answer *answer;
+	s64 *results;
 	volatile u32 *inside;
 };
 
@@ -46,40 +51,48 @@ struct op_iovec {
 #define AT(type, field, offset) _Static_assert(__builtin_offsetof(type, field) == offset, #field)
 AT(struct op, ctl, OP_CTL);
 AT(struct op, arg, OP_ARGS);
-AT(struct op, result, OP_RESULT);
 _Static_assert(sizeof(struct op) == OP_SIZE, "op");
-AT(struct ring, done, RING_DONE);
-AT(struct ring, puppet_sleeps, RING_PUPPET_SLEEPS);
 AT(struct ring, crit_sleeps, RING_CRIT_SLEEPS);
 AT(struct ring, nr_ops, RING_NR_OPS);
-AT(struct ring, failed, RING_FAILED);
 AT(struct ring, spin, RING_SPIN);
 AT(struct ring, on_death, RING_ON_DEATH);
+AT(struct ring, nr_cure, RING_NR_CURE);
 AT(struct ring, leave_sp, RING_LEAVE_SP);
 AT(struct ring, leave_ip, RING_LEAVE_IP);
 AT(struct ring, death, RING_DEATH_PTR);
 AT(struct ring, ops, RING_OPS_PTR);
 AT(struct ring, cure, RING_CURE_PTR);
-AT(struct ring, nr_cure, RING_NR_CURE);
-AT(struct ring, stop_ip, RING_STOP_IP);
+AT(struct ring, answer, RING_ANSWER_PTR);
+AT(struct ring, results, RING_RESULTS_PTR);
 AT(struct ring, inside, RING_INSIDE_PTR);
+AT(struct answer, done, ANSWER_DONE);
+AT(struct answer, puppet_sleeps, ANSWER_PUPPET_SLEEPS);
+AT(struct answer, failed, ANSWER_FAILED);
+AT(struct answer, inside, ANSWER_INSIDE);
 
 #define OP_FAILED(r) ((u64)(r) >= (u64)-4095l)
 
 /*
- * Moves a whole iovec list through preadv or pwritev: a short transfer advances
- * the list and goes on. One batch entry instead of one round trip per short read.
+ * Moves a whole iovec list through preadv or pwritev: after a short transfer it goes on where that ended, first with the
+ * rest of the range alone (the list is read-only). One batch entry instead of one round trip per short read.
  * arg: syscall number, descriptor, iovecs, how many, file offset
  */
 static s64 vector(u64 *a)
 {
-	struct op_iovec *iov = (struct op_iovec *)a[2];
-	u64 left = a[3], offset = a[4];
+	const struct op_iovec *iov = (const struct op_iovec *)a[2];
+	u64 left = a[3], offset = a[4], skip = 0;
 	s64 total = 0;
 
 	while (left) {
-		s64 r = arch_syscall(a[0], a[1], (u64)iov, left > 1024 ? 1024 : left, offset, 0, 0);
+		struct op_iovec rest;
+		s64 r;
 
+		rest.base = iov->base + skip;
+		rest.len = iov->len - skip;
+		if (skip)
+			r = arch_syscall(a[0], a[1], (u64)&rest, 1, offset, 0, 0);
+		else
+			r = arch_syscall(a[0], a[1], (u64)iov, left > 1024 ? 1024 : left, offset, 0, 0);
 		if (r == -4 /* EINTR */)
 			continue;
 		if (OP_FAILED(r))
@@ -88,14 +101,11 @@ static s64 vector(u64 *a)
 			return -61; /* ENODATA: the file ends before the list does */
 		total += r;
 		offset += r;
-		while (left && (u64)r >= iov->len) {
-			r -= iov->len;
+		skip += r;
+		while (left && skip >= iov->len) {
+			skip -= iov->len;
 			iov++;
 			left--;
-		}
-		if (left) {
-			iov->base += r;
-			iov->len -= r;
 		}
 	}
 	return total;
@@ -154,7 +164,7 @@ static s64 cow_fill(u64 *a)
 	return written;
 }
 
-static s64 special(struct op *op, u64 *a)
+static s64 special(const struct op *op, u64 *a)
 {
 	switch (op->nr) {
 	case OP_COPY: /* to, from, bytes: results into structures, structures onto stacks */
@@ -172,12 +182,13 @@ static s64 special(struct op *op, u64 *a)
 	return -38;
 }
 
-static s64 run_ops(struct op *ops, u32 n)
+/* Runs operations until one fails that must not. @returns how many succeeded */
+static u32 run_ops(const struct op *ops, s64 *results, u32 n)
 {
 	u32 i, k;
 
 	for (i = 0; i < n; i++) {
-		struct op *op = &ops[i];
+		const struct op *op = &ops[i];
 		u64 a[6];
 		s64 r;
 
@@ -186,7 +197,7 @@ static s64 run_ops(struct op *ops, u32 n)
 
 			switch (op->ctl >> (2 * k) & 3) {
 			case ARG_RESULT:
-				v = ops[v].result;
+				v = results[v];
 				break;
 			case ARG_LOAD32:
 				v = *(int *)v;
@@ -199,11 +210,9 @@ static s64 run_ops(struct op *ops, u32 n)
 		}
 		if (op->nr < OP_FIRST_SPECIAL)
 			r = arch_syscall(op->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-		else if (op->nr == OP_LEAVE)
-			return -1;
 		else
 			r = special(op, a);
-		op->result = r;
+		results[i] = r;
 		if (OP_FAILED(r) && !(op->ctl & CTL_CONTINUE))
 			break;
 	}
@@ -215,10 +224,14 @@ struct futex_waitv {
 	u32 flags, pad;
 };
 
-/* Sleeps until the command word moves or the controller dies. */
+/*
+ * Sleeps until the command word moves or the controller dies. Of all who sleep on the death word the kernel wakes one
+ * (handle_futex_death), and that one may be killed before it wakes the others: so nobody sleeps for long.
+ */
 static void sleep_on(struct ring *r, u32 seen)
 {
 	struct futex_waitv w[2];
+	s64 until[2];
 	u32 death = *r->death;
 
 	if (death & FUTEX_OWNER_DIED)
@@ -231,52 +244,60 @@ static void sleep_on(struct ring *r, u32 seen)
 	w[1].addr = (u64)r->death;
 	w[1].flags = 2;
 	w[1].pad = 0;
-	arch_syscall(NR_futex_waitv, (u64)w, 2, 0, 0, 0, 0);
+	arch_syscall(NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, (u64)until, 0, 0, 0, 0);
+	until[0] += 1;
+	arch_syscall(NR_futex_waitv, (u64)w, 2, 0, (u64)until, 1, 0);
 }
 
 /*
  * Who leads the way out unmaps the area: the others must be out. Each counts itself out by FUTEX_WAKE_OP, which wakes
- * us. Not for ever: the controller may have died between counting a thread in and sending it here.
+ * us. Not for ever: the controller may have died between counting a thread in and sending it here, and the word is one
+ * that the task can write.
  */
 static void wait_for_others(struct ring *r)
 {
 	s64 second[2] = {1, 0};
-	u32 n;
+	u32 n, tries;
 
-	while (r->inside && (n = *r->inside) != 0)
+	for (tries = 0; tries < 10000 && r->inside && (n = *r->inside) != 0; tries++)
 		if (arch_syscall(NR_futex, (u64)r->inside, 0 /* FUTEX_WAIT */, n, (u64)second, 0, 0) == -110)
 			break;
 }
 
+static void controller_died(struct ring *r)
+{
+	u32 go = r->death[(AREA_GO - AREA_DEATH) / sizeof(u32)];
+
+	arch_syscall(NR_futex, (u64)r->death, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
+	run_ops(r->cure, r->results, r->nr_cure);
+	if (r->on_death == DEATH_EXIT || (r->on_death == DEATH_ASK && !go))
+		arch_syscall(NR_exit_group, 1, 0, 0, 0, 0, 0);
+	wait_for_others(r);
+	arch_leave(r->leave_sp, r->leave_ip);
+}
+
 __attribute__((noreturn, used)) void puppet_loop(struct ring *r)
 {
+	struct answer *answer = r->answer;
+	u32 seen = 0;
+
 	for (;;) {
-		u32 seen = r->done, spin = r->spin;
-		s64 ran;
+		u32 spin = r->spin;
 
 		while (r->cmd == seen && spin--)
 			arch_pause();
 		if (r->cmd == seen) {
-			__atomic_store_n(&r->puppet_sleeps, 1, __ATOMIC_SEQ_CST);
+			__atomic_store_n(&answer->puppet_sleeps, 1, __ATOMIC_SEQ_CST);
 			while (r->cmd == seen && !(*r->death & FUTEX_OWNER_DIED))
 				sleep_on(r, seen);
-			r->puppet_sleeps = 0;
+			answer->puppet_sleeps = 0;
 		}
-		if (r->cmd == seen) { /* the controller is gone and left no command */
-			/* of all who sleep on the death word the kernel wakes one (handle_futex_death) */
-			arch_syscall(NR_futex, (u64)r->death, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
-			run_ops(r->cure, r->nr_cure);
-			if (r->on_death == DEATH_EXIT)
-				arch_syscall(NR_exit_group, 1, 0, 0, 0, 0, 0);
-			wait_for_others(r);
-			arch_leave(r->leave_sp, r->leave_ip);
-		}
-		ran = run_ops(r->ops, r->nr_ops);
-		if (ran < 0)
-			arch_leave(r->leave_sp, r->leave_ip);
-		r->failed = ran;
-		__atomic_store_n(&r->done, r->cmd, __ATOMIC_SEQ_CST);
+		if (r->cmd == seen)
+			controller_died(r); /* and left no command */
+		seen = r->cmd;
+		answer->failed = run_ops(r->ops, r->results, r->nr_ops);
+		__atomic_store_n(&answer->done, seen, __ATOMIC_SEQ_CST);
 		if (r->crit_sleeps)
-			arch_syscall(NR_futex, (u64)&r->done, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
+			arch_syscall(NR_futex, (u64)&answer->done, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
 	}
 }

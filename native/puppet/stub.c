@@ -8,19 +8,27 @@
 #include "stub-arch.h"
 
 #define NR_mmap 9
+#define MAP_AREA 0x100001 /* MAP_SHARED|MAP_FIXED_NOREPLACE */
+
+struct params {
+	unsigned long base, order_size, answer_size, answer_fd, ring, stack;
+};
+
+_Static_assert(__builtin_offsetof(struct params, stack) == STUB_PARAM_STACK - STUB_PARAMS, "params");
+
+static int map(unsigned long at, unsigned long size, unsigned long prot, unsigned long fd)
+{
+	return arch_syscall(NR_mmap, at, size, prot, MAP_AREA, fd, 0) == (long)at;
+}
 
 __attribute__((noreturn, used)) void stub_main(void)
 {
-	unsigned long param[3];
-	long r;
+	struct params p;
 
-	r = arch_syscall(NR_pread64, STUB_CONTROL_FD, (unsigned long)param, sizeof(param), STUB_PARAMS, 0, 0);
-	if (r == sizeof(param)) {
-		/* PROT_READ|WRITE|EXEC, MAP_SHARED|MAP_FIXED_NOREPLACE */
-		r = arch_syscall(NR_mmap, param[0], param[1], 7, 0x100001, STUB_CONTROL_FD, 0);
-		if (r == (long)param[0])
-			stub_enter(param[0], param[2], param[2] + RING_HEADER_SIZE + PUPPET_STACK_SIZE);
-	}
+	if (arch_syscall(NR_pread64, STUB_CONTROL_FD, (unsigned long)&p, sizeof(p), STUB_PARAMS, 0, 0) == sizeof(p) &&
+	    map(p.base, p.order_size, 5 /* PROT_READ|EXEC */, STUB_CONTROL_FD) &&
+	    map(p.base + p.order_size, p.answer_size, 3 /* PROT_READ|WRITE */, p.answer_fd))
+		stub_enter(p.base, p.ring, p.stack);
 	arch_syscall(NR_exit_group, 127, 0, 0, 0, 0, 0);
 	__builtin_unreachable();
 }

@@ -3,6 +3,7 @@ import { Stats } from '../image/stats.js';
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { randomUuid } from '../kernel/system-files.js';
+import { giveBackAll } from '../task/borrow.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
 import { checkSessions, checkTree, refuseOwnTree } from './check-tree.js';
@@ -90,9 +91,10 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   const failures: Error[] = [];
   const release = () => {
     if (released) return;
+    for (const error of giveBackAll(tasks.map((task) => task.borrowed))) failures.push(whoDied(tree, error) ?? error);
     for (const task of tasks)
       try {
-        task.giveBack();
+        if (task.borrowed.isHome) task.waitRest();
       } catch (error) {
         failures.push(whoDied(tree, error) ?? (error as Error));
       }

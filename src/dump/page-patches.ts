@@ -1,5 +1,5 @@
 import { PAGE_SIZE } from '../image/vma-status.js';
-import type { BorrowedThread } from '../task/borrow.js';
+import type { BorrowedThread } from '../task/borrowed-thread.js';
 import type { PageRun } from './pages.js';
 
 /** Bytes of a pages image that the task's memory does not have at the moment. */

@@ -5,7 +5,7 @@ import { SIGINFO_BYTES } from '../kernel/signal.js';
 import { readStatus, type ProcStatus } from '../kernel/status.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
 import { hasTiles } from '../task/arch/x86_64/xstate.js';
-import type { BorrowedThread, BorrowMapping } from '../task/borrow.js';
+import type { BorrowedThread, BorrowMapping } from '../task/borrowed-thread.js';
 import { hideStop } from '../task/restart.js';
 import { REG } from '../task/tracee.js';
 import { refusedByStatus, refusedThread } from './refuse-thread.js';

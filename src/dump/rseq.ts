@@ -3,7 +3,7 @@ import { ERRNO } from '../kernel/errno.js';
 import * as P from '../kernel/ptrace.js';
 import { RSEQ, RSEQ_CS, RSEQ_CS_BYTES } from '../kernel/rseq.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
-import type { BorrowedThread } from '../task/borrow.js';
+import type { BorrowedThread } from '../task/borrowed-thread.js';
 import { readMemory } from '../task/remote-memory.js';
 import { REG } from '../task/tracee.js';
 

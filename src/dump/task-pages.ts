@@ -1,7 +1,5 @@
-import { closeSync, existsSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { PAGE_SIZE } from '../image/vma-status.js';
-import { readStat } from '../kernel/stat-file.js';
-import { sysRaw } from '../native/sys.js';
 import { giveFd } from '../task/descriptors.js';
 import { snapshot } from '../task/snapshot.js';
 import type { DumpContext } from './context.js';
@@ -78,6 +76,7 @@ export class TaskPages implements Disposable {
     try {
       const remote = this.#give(task, fd);
       if (remote === undefined) return;
+      task.puppet.patience.grant(bytesOf(task.runs));
       const wait = startWriting(task.puppet, remote, task.runs);
       copyFromOutside(task.pid, task.runs, toFile(task, fd, file), { want: (run) => !run.readable });
       task.written = () => {
@@ -126,13 +125,14 @@ export class TaskPages implements Disposable {
         return;
       }
       try {
-        if (this.#ctx.options.leaveRunning && !this.#adopted(task)) task.copy = snapshot(task.borrowed, [remote]);
+        if (this.#ctx.options.leaveRunning && !this.#adopted(task)) task.copy = snapshot(task.borrowed, size, [remote]);
         if (task.copy) {
           copyFromOutside(task.pid, task.runs, put, { want: (run) => !byCopy(run), shared });
           task.copyFd = remote;
         } else {
           copyFromOutside(task.pid, task.runs, put, { want: (run) => !run.readable });
           writing(file, () => {
+            task.puppet.patience.grant(size);
             writeFromInside(task.puppet, remote, task.runs, undefined, this.#report(task, size));
           });
         }
@@ -204,16 +204,17 @@ export class TaskPages implements Disposable {
         task.bytes = undefined;
       }
       if (!copy) continue;
+      copy.puppet.patience.grant(bytesOf(task.runs));
       writing(task.pagesFile, () => {
-        writeFromInside(copy, task.copyFd, task.runs, byCopy, this.#report(task, bytesOf(task.runs)));
+        writeFromInside(copy.puppet, task.copyFd, task.runs, byCopy, this.#report(task, bytesOf(task.runs)));
       });
-      endCopy(task);
+      copy[Symbol.dispose]();
     }
   }
 
   /** No copy stays. */
   [Symbol.dispose](): void {
-    for (const task of this.#tasks) endCopy(task);
+    for (const task of this.#tasks) task.copy?.[Symbol.dispose]();
   }
 }
 
@@ -239,24 +240,4 @@ function isSubreaper(task: Task): boolean {
   b.call('prctl', PR_GET_CHILD_SUBREAPER, out, 0, 0, 0);
   b.run();
   return out.view.getInt32(0, true) !== 0;
-}
-
-/** A copy ends, and its end is waited for. */
-function endCopy(task: Task): void {
-  const { copy } = task;
-  if (!copy) return;
-  task.copy = undefined;
-  sysRaw('kill', copy.tid, 9);
-  for (let i = 0; i < 5000 && existsSync(`/proc/${copy.tid}`); i++) {
-    if (stateOf(copy.tid) === 'Z') break;
-    sysRaw('nanosleep', new BigInt64Array([0n, 200_000n]), null);
-  }
-}
-
-function stateOf(pid: number): string {
-  try {
-    return readStat(pid).state;
-  } catch {
-    return 'X';
-  }
 }

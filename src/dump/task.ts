@@ -1,9 +1,10 @@
 import { readMaps, type MapEntry, type MapRange } from '../kernel/maps.js';
 import type { ProcStatus } from '../kernel/status.js';
-import { Borrowed, BorrowedThread, type BorrowMapping } from '../task/borrow.js';
+import { Borrowed } from '../task/borrow.js';
+import { BorrowedThread, type BorrowMapping } from '../task/borrowed-thread.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
-import { SNAPSHOT_RINGS } from '../task/snapshot.js';
+import { SNAPSHOT_RINGS, type Snapshot } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
 import type { Patch } from './page-patches.js';
@@ -34,7 +35,7 @@ export class Task implements DumpTask {
   held = false;
   bytes: Buffer | undefined;
   /** A copy of a large task that its pages are written from while it runs on, and its descriptor of the pages image. */
-  copy: Puppet | undefined;
+  copy: Snapshot | undefined;
   copyFd = -1;
   /** Waits until the task has written its pages, and takes the image's descriptor from it again. */
   written: (() => void) | undefined;
@@ -59,9 +60,8 @@ export class Task implements DumpTask {
     return this.borrowed.puppet;
   }
 
-  /** Puts all threads back into the state they were found in, stopped, with what is left of their time. */
-  giveBack(): void {
-    this.borrowed.giveBack();
+  /** Its threads, which are given back and stand, wait for what is left of their time. */
+  waitRest(): void {
     this.#timed.forEach((timed, i) => {
       if (timed) waitRest(this.threads[i]!, timed);
     });

@@ -1,5 +1,5 @@
 import type { ProcStatus } from '../kernel/status.js';
-import type { BorrowedThread, BorrowMapping } from '../task/borrow.js';
+import type { BorrowedThread, BorrowMapping } from '../task/borrowed-thread.js';
 import { writeMemory } from '../task/remote-memory.js';
 import { interruptedLimit, RESTART, restartError, sayEintr, waitOn, writtenRest } from '../task/restart.js';
 import { argumentsOf, belowStack, limitTo, readLimitNs, timespecOf, type TimeLimit } from '../task/time-limit.js';

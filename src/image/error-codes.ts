@@ -52,6 +52,7 @@ export const ERROR_CODES = [
   'SHELL_JOB',
   'SOCKET_DATA',
   'TASK_DIED',
+  'TASK_FAULT',
   'TIMEOUT',
   'TIMER_ID',
   'TRACED',

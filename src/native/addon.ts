@@ -9,13 +9,22 @@ export type Word = number | bigint | NodeJS.TypedArray | ArrayBuffer | null;
 export interface Addon {
   syscall(nr: number, ...args: Word[]): number;
   addressOf(buffer: NodeJS.TypedArray | ArrayBuffer): bigint;
-  mapShared(fd: number, length: number): ArrayBuffer | number;
-  holdDeathWord(buffer: ArrayBuffer, offset: number): number;
-  dropDeathWord(buffer: ArrayBuffer, offset: number): number;
-  ringSubmit(buffer: ArrayBuffer, offset: number): void;
-  ringWait(buffer: ArrayBuffer, offset: number, spins: number, timeoutMs: number): boolean;
-  /** Runs a ring's operations in crit itself. */
-  ringRun(buffer: ArrayBuffer, offset: number): void;
+  /** Memory shared through one file, and a second one behind it. */
+  mapShared(fd: number, length: number, fd2?: number, length2?: number): ArrayBuffer | number;
+  /** The kernel marks the word at AREA_DEATH of an area when the calling thread dies. */
+  holdDeathWord(area: ArrayBuffer): number;
+  dropDeathWord(area: ArrayBuffer): void;
+  ringSubmit(buffer: ArrayBuffer, orders: number, answers: number, command: number): void;
+  ringWait(
+    buffer: ArrayBuffer,
+    orders: number,
+    answers: number,
+    command: number,
+    spins: number,
+    timeoutMs: number,
+  ): boolean;
+  /** Runs operations in crit itself. @returns how many succeeded */
+  runOps(buffer: ArrayBuffer, operations: number, results: number, count: number): number;
   /** The instruction: eax, ebx, ecx, edx. */
   cpuid(leaf: number, subleaf: number): Uint32Array;
   catchSignal(signal: number, word: Int32Array | null): number;

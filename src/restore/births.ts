@@ -32,6 +32,8 @@ const CLONE_ARGS_BYTES = 88;
 const PID_WAIT_MS = 3000;
 /** PTRACE_O_EXITKILL: should crit die, nothing half restored stays. */
 export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
+/** The same for a tree that is whole. */
+export const AFTER_COMMIT = P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
 
 /** Makes one puppet fork another (or a thread of its own) with a chosen pid. 1 batch and 1 ptrace call. */
 export function fork(from: Puppet, ring: Ring, pid: number, flags: number, exitSignal: number = SIGCHLD): Puppet {
@@ -51,8 +53,7 @@ export function fork(from: Puppet, ring: Ring, pid: number, flags: number, exitS
 /** Adds a clone with a number of our choice, whose child begins in a ring of its own. */
 function addClone(b: Batch, ring: Ring, pid: number, flags: number, exitSignal: number): Ref {
   // a ring may have had a puppet before, which left without an answer
-  ring.set(L.RING_CMD, 0);
-  ring.set(L.RING_DONE, 0);
+  ring.reset();
   ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
   b.reserve(1, CLONE_ARGS_BYTES + 64);
   const tid = b.bytes(new Uint8Array(Int32Array.of(pid).buffer));
@@ -74,7 +75,7 @@ function cloned(result: number, from: Puppet, ring: Ring, pid: number, flags: nu
   if (result < 0)
     throw new RemoteError(from.tid, 'clone3', [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`], -result, 'forking');
   try {
-    return new Puppet(ring, pid, Tracee.seize(pid, TRACE_OPTIONS));
+    return new Puppet(ring, pid, from.patience, Tracee.seize(pid, TRACE_OPTIONS));
   } catch (error) {
     throw isDead(pid) ? new TaskDied(pid, 'was killed while it was being restored', error) : error;
   }

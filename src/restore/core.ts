@@ -12,14 +12,7 @@ import { restoreThreadPolicy } from './mempolicy.js';
 import { restoreItimers } from './itimers.js';
 import { restorePending, signalsOfQueue } from './pending-signals.js';
 import { createPosixTimers, PosixTimerStarter, posixTimersOf } from './posix-timers.js';
-import {
-  restoreDumpable,
-  restorePersonality,
-  restoreProcFiles,
-  restoreSettings,
-  procNow,
-  type ProcNow,
-} from './process-settings.js';
+import { restorePersonality, restoreProcFiles, restoreSettings, procNow, type ProcNow } from './process-settings.js';
 import { restoreRlimits } from './rlimits.js';
 import { restoreSched } from './sched.js';
 import { actsByDefault, restoreSigactions } from './sigactions.js';
@@ -104,7 +97,8 @@ export function restoreTaskAttributes(task: RestoreTask, b: Batch): void {
  * What belongs to a thread, in its own batch: the leader (index 0) last, for it also starts what runs by itself (timers),
  * gives the process its limits, and loses the privileges that the others' restoring may need.
  *
- * Order: names and registrations; scheduling; timers and pending signals; limits; credentials; what credentials clear.
+ * Order: names and registrations; scheduling; timers and pending signals; limits; credentials; what credentials clear
+ * (but for the dumpable flag, which comes last of all: restore.ts).
  */
 export function restoreThreadAttributes(task: RestoreTask, index: number, b: Batch): void {
   const { tc } = coreOf(task);
@@ -138,5 +132,4 @@ export function restoreThreadAttributes(task: RestoreTask, index: number, b: Bat
   }
   if (thread.creds) restoreCreds(b, thread.creds, beginningOf(task).creds);
   if (thread.pdeath_sig) b.call('prctl', PR.PR_SET_PDEATHSIG, thread.pdeath_sig, 0, 0, 0);
-  if (leader) restoreDumpable(b, task.memory?.mm.dumpable);
 }

@@ -1,17 +1,17 @@
-import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
-import * as P from '../kernel/ptrace.js';
-import { CritError } from '../image/errors.js';
-import { signalBit } from '../kernel/signal.js';
+import { SIGSTOP, signalBit } from '../kernel/signal.js';
+import { NT_X86_XSTATE, PTRACE_EVENT_STOP } from '../kernel/ptrace.js';
 import { sys } from '../native/sys.js';
-import { findGadgets, type ExecMapping } from '../task/arch/x86_64/gadgets.js';
-import { RemoteError } from '../task/remote-error.js';
+import type { Area } from '../task/area.js';
+import { Borrowed, framesBytes, giveBackAll } from '../task/borrow.js';
+import { BorrowedThread, type BorrowMapping } from '../task/borrowed-thread.js';
+import type { Puppet } from '../task/puppet.js';
 import type { WakeUp } from '../task/restart.js';
-import { wakeUp } from './wake-up.js';
-import { REG, type Tracee } from '../task/tracee.js';
+import { limitAgain, resumeWait } from './wake-up.js';
+import { AFTER_COMMIT } from './births.js';
 
 /** What a thread is to wake up with. */
 export interface FinalState extends WakeUp {
-  tracee: Tracee;
+  puppet: Puppet;
   /** Makes the thread's XSAVE image out of the one it has now. */
   xstate: (template: Uint8Array) => Uint8Array;
   sigmask: bigint;
@@ -22,59 +22,80 @@ export interface Settling {
   pid: number;
   /** Leader first. */
   threads: readonly FinalState[];
-  /** Where to look for a system call instruction of the process's own. */
-  code: readonly ExecMapping[];
+  mappings: readonly BorrowMapping[];
   /** Where private writable mappings start. */
   rooms: readonly number[];
   /** The signal that it is to stand stopped by, or 0. */
   stopSignal: number;
 }
 
+/** Bytes of the orders that the frames of a thread can take: what the largest FP state needs. */
+export const FRAME_ROOM_BYTES = 20 << 10;
+
 /**
- * Takes processes out of the blob: stops their threads, unmaps the control area by a system call that each leader
- * makes through code of its own, and sets every thread's registers, FP state and signal mask. The threads stay
- * stopped: letting all tasks of the tree go is one short loop at the very end. Every step is begun for all before the
- * first is waited for.
+ * Makes a restored tree independent of crit. All threads stand in the blob from here on; each has its way home, to what it
+ * was when it was dumped. Until the commit the death of crit ends them (they see the death word), after it they go home.
+ *
+ * 1. Everybody stops, gets its FP state (which the blob leaves alone), and its way home.
+ * 2. PTRACE_O_EXITKILL is taken away: from here on the blob alone decides.
+ *
+ * @param framesOffset where the orders have FRAME_ROOM_BYTES for each thread
  */
-export function settle(tasks: readonly Settling[], area: { base: number; sizeBytes: number }): void {
-  for (const { threads } of tasks) for (const { tracee } of threads) tracee.interrupt();
-  for (const { threads } of tasks) for (const { tracee } of threads) tracee.waitTrap();
-  const instructions = new Map<number, number>();
-  for (const { pid, threads, code } of tasks) {
-    const gadgets = findGadgets(pid, code);
-    if (!gadgets)
-      throw new CritError(
-        `task ${pid} has no system call instruction mapped to leave crit's code through (no vDSO, no libc)`,
-        { code: 'NO_GADGET' },
-      );
-    instructions.set(pid, gadgets.syscall);
-    const { tracee } = threads[0]!;
-    const regs = tracee.getRegs().slice();
-    regs[REG.ax] = BigInt(SYSCALLS.munmap);
-    regs[REG.di] = BigInt(area.base);
-    regs[REG.si] = BigInt(area.sizeBytes);
-    regs[REG.ip] = BigInt(gadgets.syscall);
-    regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
-    tracee.setRegs(regs);
+export function prepareLeaving(tasks: readonly Settling[], area: Area, framesOffset: number): Leaving {
+  const all = tasks.flatMap(({ threads }) => threads.map(({ puppet }) => puppet.tracee!));
+  for (const tracee of all) tracee.halt();
+  for (const tracee of all) tracee.waitTrap();
+  let room = framesOffset;
+  const built = tasks.map(({ pid, threads, mappings, rooms, stopSignal }) => {
+    const borrowed = threads.map((final) => {
+      const { regs, sigmask } = final;
+      const tracee = final.puppet.tracee!;
+      const xstate = final.xstate(tracee.getXstate());
+      tracee.setRegset(NT_X86_XSTATE, xstate);
+      const thread = new BorrowedThread(tracee, { regs, xstate, sigmask });
+      thread.beforeHome = (instruction, home) => resumeWait(tracee, final, instruction, home, rooms);
+      thread.whenHome = () => limitAgain(tracee, final);
+      return thread;
+    });
+    const puppets = threads.map(({ puppet }) => puppet);
+    const stop = stopSignal ? () => stopJob(pid, borrowed, stopSignal) : undefined;
+    const process = Borrowed.built(area, borrowed, puppets, mappings, room, stop);
+    room += framesBytes(borrowed);
+    return process;
+  });
+  for (const tracee of all) tracee.setOptions(AFTER_COMMIT);
+  return new Leaving(area, built);
+}
+
+/** A tree that is ready to live by itself. */
+export class Leaving {
+  readonly #area: Area;
+  readonly #processes: readonly Borrowed[];
+
+  constructor(area: Area, processes: readonly Borrowed[]) {
+    this.#area = area;
+    this.#processes = processes;
   }
-  // to the entry of the call, then to its exit
-  for (let stop = 0; stop < 2; stop++) {
-    for (const { threads } of tasks) sys('ptrace', P.PTRACE_SYSCALL, threads[0]!.tracee.tid, 0, 0);
-    for (const { threads } of tasks) {
-      const { tracee } = threads[0]!;
-      while (!tracee.wait().syscall) sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
-    }
+
+  /** The one step that cannot be undone, for all tasks at once: a store that each of them would see. */
+  commit(): void {
+    this.#area.go();
   }
-  for (const { pid, threads, rooms, stopSignal } of tasks) {
-    const result = Number(BigInt.asIntN(64, threads[0]!.tracee.getRegs()[REG.ax]!));
-    if (result < 0) throw new RemoteError(pid, 'munmap', ['the control area'], -result);
-    for (const thread of threads) {
-      wakeUp(thread.tracee, thread, instructions.get(pid)!, rooms);
-      thread.tracee.setRegset(P.NT_X86_XSTATE, thread.xstate(thread.tracee.getXstate()));
-      thread.tracee.setRegs(thread.regs);
-    }
-    if (stopSignal) stopJob(pid, threads, stopSignal);
-    for (const thread of threads) thread.tracee.setSigmask(thread.sigmask);
+
+  /**
+   * Takes the tasks out of the blob and lets them run. What fails here fails for crit: the task concerned goes home by
+   * itself. @returns what failed
+   */
+  leave(): Error[] {
+    const failures = giveBackAll(this.#processes);
+    for (const { threads } of this.#processes)
+      for (const { tracee } of threads)
+        try {
+          tracee.detach();
+        } catch (error) {
+          failures.push(error as Error);
+        }
+    return failures;
   }
 }
 
@@ -86,13 +107,13 @@ export function settle(tasks: readonly Settling[], area: { base: number; sizeByt
  * 2. The other threads run into it before any instruction of their own.
  * 3. Whoever is let go by its tracer in a job-control stop stays in it (ptrace(2), PTRACE_DETACH).
  */
-function stopJob(pid: number, threads: readonly FinalState[], signal: number): void {
+function stopJob(pid: number, threads: readonly BorrowedThread[], signal: number): void {
   const leader = threads[0]!.tracee;
-  leader.setSigmask(BigInt.asUintN(64, ~signalBit(signal)));
+  if (signal !== SIGSTOP) leader.setSigmask(BigInt.asUintN(64, ~signalBit(signal)));
   sys('tgkill', pid, leader.tid, signal);
   for (const { tracee } of threads) {
     tracee.cont();
-    for (let stop = tracee.wait(); stop.event !== P.PTRACE_EVENT_STOP; stop = tracee.wait())
+    for (let stop = tracee.wait(); stop.event !== PTRACE_EVENT_STOP; stop = tracee.wait())
       tracee.cont(stop.event === 0 && stop.signal === signal ? signal : 0);
   }
 }

@@ -6,11 +6,12 @@ import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { VMA } from '../image/vma-status.js';
 import { readImage, readImageIfPresent } from './read-image.js';
-import { areaBytes, NARROW, WIDE, type Area, type RingShape } from '../task/area.js';
+import { areaSize, NARROW, WIDE, type RingShape } from '../task/area.js';
 import { findHole } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
-import { createArea } from '../task/stub.js';
+import { createArea, type SharedArea } from '../task/stub.js';
+import { FRAME_ROOM_BYTES } from './finish.js';
 import { readGuards, readRuns, readVmas } from './address-space.js';
 import { Clocks } from './clocks.js';
 import { registersOf, type Registers } from './core.js';
@@ -186,16 +187,23 @@ export class Images {
     return first === undefined || first === root_ids?.time_ns_id ? 0 : first;
   }
 
-  /** The rings that the tree needs, and a hole for them that every task's mappings leave free. */
-  area(): { area: Area; fd: number } {
+  /** The rings that the tree needs, room for frames behind them, and a hole that every task's mappings leave free. */
+  area(): SharedArea & { framesOffset: number } {
     const shapes: RingShape[] = [];
     for (const birth of this.births.order) shapes.push(birth.helper || birth.task.zombie ? NARROW : WIDE);
-    for (const task of this.tasks) for (let i = 1; i < task.tree.tids.length; i++) shapes.push(NARROW);
+    let nrThreads = 0;
+    for (const task of this.tasks) {
+      nrThreads += task.tree.tids.length;
+      for (let i = 1; i < task.tree.tids.length; i++) shapes.push(NARROW);
+    }
     for (let i = 0; i < this.births.groupHelpers.length; i++) shapes.push(NARROW);
     shapes.push(WIDE); // an assistant that fills pages
     const ranges = this.tasks.flatMap((task) => [...(task.memory?.vmas ?? [])]).sort((a, b) => a.start - b.start);
-    const size = areaBytes(shapes);
-    return createArea(findHole(ranges, size), size);
+    const rings = areaSize(shapes);
+    const size = { orders: rings.orders + nrThreads * FRAME_ROOM_BYTES, answers: rings.answers };
+    return Object.assign(createArea(findHole(ranges, size.orders + size.answers), size), {
+      framesOffset: rings.orders,
+    });
   }
 }
 

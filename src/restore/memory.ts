@@ -305,7 +305,9 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
  */
 export function fillMemory(puppet: Puppet, image: MemoryImage, pending: Pending, assistant: () => Assistant): void {
   const b = puppet.batch();
-  const total = pending.read.reduce((sum, run) => sum + run.end - run.start, 0);
+  const bytes = (runs: readonly PageRun[]) => runs.reduce((sum, run) => sum + run.end - run.start, 0);
+  const total = bytes(pending.read);
+  puppet.patience.grant(total + bytes(pending.compare));
   b.doing('reading pages');
   if (total < ASSISTED_BYTES) fill(b, 'read', image.pagesFd, pending.read);
   else {

@@ -6,21 +6,25 @@ import { VMA } from '../image/vma-status.js';
 import { SIGCHLD } from '../kernel/signal.js';
 import { readStat } from '../kernel/stat-file.js';
 import { formatTimeOffsets } from '../kernel/time-namespace.js';
-import type { ExecMapping } from '../task/arch/x86_64/gadgets.js';
-import { NARROW, WIDE } from '../task/area.js';
+import { MAP_GROWSDOWN, MAP_SHARED, PROT_EXEC, PROT_WRITE } from '../kernel/mman.js';
+import { answerBytes, NARROW, WIDE } from '../task/area.js';
 import type { Batch } from '../task/batch.js';
+import type { BorrowMapping } from '../task/borrowed-thread.js';
+import { Patience } from '../task/patience.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Ring } from '../task/ring.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
-import { spawnPuppet } from '../task/stub.js';
+import { spawnPuppet, STUB_FDS, type SpawnOptions } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
 import { CLONE, Family, fork, FreePids } from './births.js';
 import type { RestoreOptions } from './context.js';
 import { restoreIds } from './creds.js';
 import { restoreTaskAttributes, restoreThreadAttributes, stopSignal, wasStopped } from './core.js';
 import { spawnOrphan } from './orphan.js';
-import { settle, type FinalState } from './finish.js';
+import { prepareLeaving, type FinalState } from './finish.js';
+import type { Vma } from './address-space.js';
+import { restoreDumpable } from './process-settings.js';
 import {
   adaptMemory,
   buildMemory,
@@ -64,7 +68,8 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
   options.action('pre-restore');
   const forking = stats.phase('forking_time');
   const restoring = stats.phase('restore_time');
-  const { area, fd: areaFd } = images.area();
+  using shared = images.area();
+  const { area } = shared;
   const dirFd = openSync(images.dir, 'r');
   let family: Family | undefined;
   let rootPuppet: Puppet | undefined;
@@ -72,14 +77,14 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
   let done = false;
   try {
     images.files.prepareOutside();
-    const io = options.shellJob ? [0, 1, 2] : [-1, -1, -1];
+    const io = options.shellJob ? ([0, 1, 2] as const) : ([-1, -1, -1] as const);
     const rootBirth = images.births.root;
     const pids = new FreePids(wantedNumbers(images.tasks));
     const spare = area.ring(WIDE);
-    const spawn = {
-      area,
-      areaFd,
+    const spawn: SpawnOptions = {
+      area: shared,
       ring: area.ring(WIDE),
+      patience: Patience.ofRestore(),
       setTid: [images.root.pid],
       keep: [...io, dirFd],
       sibling: options.sibling,
@@ -91,14 +96,14 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     rootPuppet = orphan ? spawnOrphan(spawn, { ring: spare, pid: pids.take() }) : spawnPuppet(spawn);
     images.root.puppet = rootPuppet;
     images.cgroups?.enter(images.root, rootPuppet.tid, true);
-    const { shared } = images;
+    const sharedMemory = images.shared;
     images.clocks.check(rootPuppet.tid);
     const memory: MemoryContext = {
       area,
       fileFd: (vma) => images.files.addMapping(images.root.pid, vma),
-      sharedFd: (vma) => shared.slotOf(vma),
+      sharedFd: (vma) => sharedMemory.slotOf(vma),
     };
-    openEverything(images, rootPuppet, memory, shared);
+    openEverything(images, rootPuppet, memory, sharedMemory);
     const pending = buildMemory(rootPuppet.batch(), memory, images.root.memory!);
     rootPuppet.batch().run();
     fillMemory(rootPuppet, images.root.memory!, pending, () => assist(images.root.puppet!, spare, pids));
@@ -147,6 +152,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       for (const task of alive) task.batch().run();
     };
     all((task, b) => {
+      keepOwnAnswers(task, b);
       setMm(b, task.memory!.mm, images.files.addProgram(task.pid, task.memory!.mm.exe_file_id));
       finishMemory(b, task.memory!);
       images.files.layout(task, b);
@@ -167,24 +173,27 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     all((task, b) => {
       if (task.threads.length > 1) restoreThreadAttributes(task, 0, b);
       images.files.closeSlots(task, b);
+      // last: what may look into the task from now on finds nothing of crit's but its own answers and its own way home
+      restoreDumpable(b, task.memory?.mm.dumpable);
     });
     options.action('post-restore');
-    const finals = alive.map(finalStates);
-    settle(
-      alive.map((task, i) => ({
+    const leaving = prepareLeaving(
+      alive.map((task) => ({
         pid: task.pid,
-        threads: finals[i]!,
-        code: vdsoOf(task),
+        threads: task.threads.map((puppet, i): FinalState => ({ puppet, ...task.registers[i]! })),
+        mappings: task.memory!.vmas.map(borrowMapping),
         rooms: roomsOf(task.memory!.vmas),
         stopSignal: options.leaveStopped || wasStopped(task) ? stopSignal(task, alive) : 0,
       })),
       area,
+      shared.framesOffset,
     );
     images.files.cleanupOutside();
     if (options.pidfile) pidfile = writePidfile(options.pidfile, images.root.pid);
     options.action('pre-resume');
-    release(finals);
+    leaving.commit();
     done = true;
+    for (const failure of leaving.leave()) log.warn(`a task left crit's code by itself: ${failure.message}`);
     images.files.removeLinks();
     restoring.end();
     options.action('post-resume');
@@ -202,7 +211,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     }
     // After a failure the death word stays held: whatever should still be there ends with crit.
     if (done) area[Symbol.dispose]();
-    closeSync(areaFd);
     closeSync(dirFd);
   }
 }
@@ -247,8 +255,8 @@ function openEverything(images: Images, root: Puppet, memory: MemoryContext, sha
   b.call('umask', 0);
   defaultSigactions(b);
   b.run();
-  // The images' directory is descriptor 4 (see spawnPuppet); the area's own, 3, is no longer needed.
-  b.call('close', 3);
+  // The images' directory is descriptor 4 (see spawnPuppet); the area's own are no longer needed.
+  for (const fd of STUB_FDS) b.call('close', fd);
   images.files.openPaths(b, images.pages);
   b.call('close', 4);
   b.run();
@@ -329,23 +337,33 @@ function flushSigchld(b: Batch): void {
   b.call('rt_sigaction', SIGCHLD, new Uint8Array(ignore.buffer), null, 8);
 }
 
-function finalStates(task: Task): FinalState[] {
-  return task.threads.map((thread, i): FinalState => {
-    return { tracee: thread.tracee!, ...task.registers[i]! };
-  });
+/**
+ * Takes everybody else's answers out of a task's memory: from here on a task can be led astray by what is written to its
+ * memory, others cannot.
+ */
+function keepOwnAnswers(task: Task, b: Batch): void {
+  const rings = task.threads.map(({ ring }) => ring).sort((x, y) => x.answers - y.answers);
+  const { area } = rings[0]!;
+  let at = area.answersAddress;
+  const end = area.base + area.sizeBytes;
+  for (const ring of [...rings, undefined]) {
+    const next = ring?.answersAddress ?? end;
+    if (next > at) b.call('munmap', at, next - at);
+    if (ring) at = next + answerBytes(ring.shape);
+  }
 }
 
-/** Where a system call instruction is sure to be: the vDSO, or without one all the task's code. */
-function vdsoOf(task: Task): ExecMapping[] {
-  const code = task
-    .memory!.vmas.filter((vma) => vma.entry.prot & 4)
-    .map((vma) => ({ start: vma.start, end: vma.end, key: '', vdso: (vma.entry.status & VMA.VDSO) !== 0 }));
-  return code.some((mapping) => mapping.vdso) ? code.filter((mapping) => mapping.vdso) : code;
-}
-
-/** The one step that cannot be undone: everybody runs. */
-function release(finals: readonly FinalState[][]): void {
-  for (const threads of finals) for (const thread of threads) thread.tracee.detach();
+/** What finding a way home needs to know of a mapping: instructions are sure to be in the vDSO, or without one in all code. */
+function borrowMapping({ start, end, entry }: Vma): BorrowMapping {
+  return {
+    start,
+    end,
+    writable: (entry.prot & PROT_WRITE) !== 0,
+    executable: (entry.prot & PROT_EXEC) !== 0,
+    shared: (entry.flags & MAP_SHARED) !== 0,
+    key: '',
+    name: entry.status & VMA.VDSO ? '[vdso]' : entry.status & VMA.STACK || entry.flags & MAP_GROWSDOWN ? '[stack]' : '',
+  };
 }
 
 /** Ends everything that was started, and waits until the pids are free again. */

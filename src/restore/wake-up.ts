@@ -19,18 +19,40 @@ export function roomsOf(vmas: readonly Vma[]): number[] {
     .map(({ start }) => start);
 }
 
+/** What a thread on its way home has below its stack ends there; farther away it is elsewhere. */
+const NEAR_BYTES = 64 << 10;
+/** Room that is lent. */
+const LENT_BYTES = 64;
+
 /**
- * Brings a stopped thread's side of the kernel, and the arguments of the call that it makes again, to what `state` says.
+ * Brings a stopped thread's side of the kernel to what `state` says; its registers are set afterwards.
  * @param instruction address of a `syscall` that the thread has mapped
+ * @param home where that returns to
  * @param rooms private memory of the process, no other thread of which may run
  */
-export function wakeUp(tracee: Tracee, state: WakeUp, instruction: number, rooms: readonly number[]): void {
-  const { regs, resume, left } = state;
-  if (left)
-    try {
-      limitTo(tracee.tid, regs, left.limit, left.leftNs);
-    } catch {
-      sayEintr(regs);
-    }
-  if (resume) regs[REG.ax] = resumeCall(tracee, resume, instruction, [belowStack(regs), ...rooms]);
+export function resumeWait(
+  tracee: Tracee,
+  { regs, resume }: WakeUp,
+  instruction: number,
+  home: number | undefined,
+  rooms: readonly number[],
+): void {
+  if (!resume) return;
+  const sp = Number(regs[REG.sp]);
+  const onStack = home !== undefined && home < sp && sp - home < NEAR_BYTES;
+  regs[REG.ax] = resumeCall(tracee, resume, instruction, home, [
+    onStack ? home - LENT_BYTES : belowStack(regs),
+    ...rooms,
+  ]);
+}
+
+/** Gives the call that a stopped thread makes again the time that it has left. The thread has its registers already. */
+export function limitAgain(tracee: Tracee, { regs, left }: WakeUp): void {
+  if (!left) return;
+  try {
+    limitTo(tracee.tid, regs, left.limit, left.leftNs);
+  } catch {
+    sayEintr(regs);
+  }
+  tracee.setRegs(regs);
 }

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { FUTEX_OWNER_DIED, FUTEX_WAKE } from '../kernel/futex.js';
 import { addon, nativeFile } from '../native/addon.js';
-import { SysError } from '../native/sys.js';
+import { SysError, sysRaw } from '../native/sys.js';
 import * as L from './generated/layout.js';
 import { Ring } from './ring.js';
 
 let blob: Buffer | undefined;
 
-/** Shape of a ring: how many operations and how many bytes of arena it holds. */
+const INT_MAX = 0x7fffffff;
+const PAGE = 4096;
+
+/** Shape of a ring: how many operations, and how many bytes of arena its orders hold, and its answers as well. */
 export interface RingShape {
   nrOps: number;
   arenaBytes: number;
@@ -16,74 +20,125 @@ export interface RingShape {
 export const WIDE: RingShape = { nrOps: 1008, arenaBytes: 192 * 1024 };
 /** For a thread's own few questions. */
 export const NARROW: RingShape = { nrOps: 64, arenaBytes: 16 * 1024 };
-/** For what only a thread can tell of itself; there may be thousands. */
-export const SLIM: RingShape = { nrOps: 16, arenaBytes: 2048 };
+/** For what only a thread can tell of itself; there may be thousands. Its answers fit a page. */
+export const SLIM: RingShape = { nrOps: 16, arenaBytes: 1792 };
 
 const roundUp = (n: number, to: number) => Math.ceil(n / to) * to;
 
-/** Bytes that a ring of a shape takes in its area. */
-export function ringBytes(shape: RingShape): number {
-  return roundUp(
-    L.RING_HEADER_SIZE + L.PUPPET_STACK_SIZE + (L.NR_CURE_OPS + shape.nrOps) * L.OP_SIZE + shape.arenaBytes,
-    4096,
-  );
+/** Bytes that a ring takes of the orders. */
+export function orderBytes(shape: RingShape): number {
+  return roundUp(L.RING_HEADER_SIZE + (L.NR_CURE_OPS + shape.nrOps) * L.OP_SIZE + shape.arenaBytes, 64);
 }
 
-/** Bytes of an area that holds rings of these shapes. */
-export function areaBytes(shapes: readonly RingShape[]): number {
-  return shapes.reduce((sum, shape) => sum + ringBytes(shape), L.AREA_RINGS);
+/** Bytes that a ring takes of the answers: whole pages, so that each task can keep its own alone. */
+export function answerBytes(shape: RingShape): number {
+  return roundUp(L.ANSWER_HEADER_SIZE + shape.nrOps * 8 + L.PUPPET_STACK_SIZE + shape.arenaBytes, PAGE);
+}
+
+/** What an area needs of both parts, bytes, in whole pages. */
+export interface AreaSize {
+  readonly orders: number;
+  readonly answers: number;
+}
+
+/** Size of an area that holds rings of these shapes. */
+export function areaSize(shapes: readonly RingShape[]): AreaSize {
+  return {
+    orders: roundUp(
+      shapes.reduce((sum, shape) => sum + orderBytes(shape), L.AREA_RINGS),
+      PAGE,
+    ),
+    answers: shapes.reduce((sum, shape) => sum + answerBytes(shape), 0),
+  };
 }
 
 /**
- * A control area (native/puppet/layout.h): memory shared between crit and one or more puppets, which see it at
- * `base`. Holds the blob, the death word and the rings.
+ * A control area (native/puppet/layout.h): memory shared between crit and one or more puppets, which see it at `base`.
+ * Its orders (the blob, the death word, operations) only crit writes; its answers are a task's memory: nothing that
+ * stands there is followed, and each word is read once.
  */
 export class Area implements Disposable {
   readonly buffer: ArrayBuffer;
   /** Address in the puppets. */
   readonly base: number;
-  readonly sizeBytes: number;
+  readonly size: AreaSize;
   readonly u32: Uint32Array;
   readonly bytes: Uint8Array;
-  #used = L.AREA_RINGS;
+  #orders = L.AREA_RINGS;
+  #answers: number;
   #held = false;
 
   /**
-   * Maps `fd` (a memfd, or a map_files link of a puppet) and lays the area out. Without a base, the area is for crit's
-   * own use where it is mapped.
+   * Maps one file that holds both parts (a memfd, or a map_files link of a puppet), or one for each, and writes the blob.
+   * Without a base, the area is for crit's own use where it is mapped, and has no death word.
    */
-  constructor(fd: number, base: number | undefined, sizeBytes: number) {
-    const buffer = addon().mapShared(fd, sizeBytes);
+  constructor(files: readonly [fd: number, answersFd?: number], base: number | undefined, size: AreaSize) {
+    const [fd, answersFd] = files;
+    const buffer =
+      answersFd === undefined
+        ? addon().mapShared(fd, size.orders + size.answers)
+        : addon().mapShared(fd, size.orders, answersFd, size.answers);
     if (typeof buffer === 'number') throw new SysError('mmap', -buffer, 'the control area');
     this.buffer = buffer;
     this.base = base ?? Number(addon().addressOf(buffer));
-    this.sizeBytes = sizeBytes;
+    this.size = size;
+    this.#answers = size.orders;
     this.u32 = new Uint32Array(buffer);
     this.bytes = new Uint8Array(buffer);
+    if (base === undefined) return;
     blob ??= readFileSync(nativeFile('puppet/puppet.bin'));
     this.bytes.set(blob, 0);
-    const held = addon().holdDeathWord(buffer, L.AREA_DEATH);
+    const held = addon().holdDeathWord(buffer);
     if (held < 0) throw new SysError('futex', -held, 'the death word');
     this.#held = true;
   }
 
-  /** Where the blob begins, in the puppets. */
+  /** Bytes of both parts. */
+  get sizeBytes(): number {
+    return this.size.orders + this.size.answers;
+  }
+
+  /** Where the answers begin, in the puppets. */
+  get answersAddress(): number {
+    return this.base + this.size.orders;
+  }
+
+  /** The blob's first instruction, in the puppets. */
   get entry(): number {
     return this.base;
   }
 
-  /** Carves a ring out of what is left of the area. */
-  ring(shape: RingShape): Ring {
-    const offset = this.#used;
-    if (offset + ringBytes(shape) > this.sizeBytes) throw new RangeError('the control area is full');
-    this.#used += ringBytes(shape);
-    return new Ring(this, offset, shape);
+  /** The blob's other way in: a system call first (native/puppet/arch/x86_64/entry.S). */
+  get entryWithCall(): number {
+    return this.base + 16;
   }
 
-  /** Lets go of the death word: puppets that are left no longer notice crit's death. */
+  /** Carves a ring out of what is left of the area. */
+  ring(shape: RingShape): Ring {
+    const [orders, answers] = [this.#orders, this.#answers];
+    if (orders + orderBytes(shape) > this.size.orders || answers + answerBytes(shape) > this.sizeBytes)
+      throw new RangeError('the control area is full');
+    this.#orders += orderBytes(shape);
+    this.#answers += answerBytes(shape);
+    return new Ring(this, orders, answers, shape);
+  }
+
+  /** From now on a task that sees crit die goes on by itself (native/puppet/layout.h, DEATH_ASK). One store. */
+  go(): void {
+    Atomics.store(this.u32, L.AREA_GO >>> 2, 1);
+  }
+
+  /** Says that crit is dead, as the kernel would: the puppets do what they are to do then. */
+  die(): void {
+    Atomics.store(this.u32, L.AREA_DEATH >>> 2, FUTEX_OWNER_DIED);
+    sysRaw('futex', addon().addressOf(this.buffer) + BigInt(L.AREA_DEATH), FUTEX_WAKE, INT_MAX, null, null, 0);
+  }
+
+  /** Gives the area up: a puppet that should still be there (a copy that crit does not know of) leaves or ends. */
   [Symbol.dispose](): void {
     if (!this.#held) return;
     this.#held = false;
-    addon().dropDeathWord(this.buffer, L.AREA_DEATH);
+    this.die();
+    addon().dropDeathWord(this.buffer);
   }
 }

@@ -23,12 +23,15 @@ export class Ref {
   readonly name: OperationName;
   readonly args: readonly Arg[];
   readonly doing: string | undefined;
+  /** It may fail. */
+  readonly tried: boolean;
   #value = NaN;
-  constructor(index: number, name: OperationName, args: readonly Arg[], doing: string | undefined) {
+  constructor(index: number, name: OperationName, args: readonly Arg[], doing: string | undefined, tried: boolean) {
     this.index = index;
     this.name = name;
     this.args = args;
     this.doing = doing;
+    this.tried = tried;
   }
   /** The result; -errno of a `tryCall` that failed. @throws when the batch has not run */
   get value(): number {
@@ -44,7 +47,10 @@ export class Ref {
   }
 }
 
-/** Bytes in the puppet's arena: an address for operations, their contents after the run. What the puppet wrote there is not trusted. */
+/**
+ * Bytes in the arena of the answers: an address for operations, their contents after the run. Whoever can write to the
+ * task's memory can write there: what comes back is bounded before it is used.
+ */
 export class Out {
   readonly address: number;
   readonly sizeBytes: number;
@@ -99,13 +105,15 @@ export class Load {
   }
 }
 
-/** Strings and byte arrays are copied into the arena and passed by address. */
+/** Strings and byte arrays are copied into the arena of the orders, where the task can only read, and passed by address. */
 export type Arg = number | bigint | Ref | Out | Load | string | Uint8Array | null;
 
 const NUMBERS: ReadonlyMap<OperationName, number> = new Map(
   Object.entries({ ...SYSCALLS, ...SPECIAL }) as [OperationName, number][],
 );
 const WORD = 2 ** 32;
+/** linux/err.h */
+const MAX_ERRNO = 4095;
 const encoder = new TextEncoder();
 
 /** Space an argument takes in the arena, bytes. */
@@ -129,7 +137,9 @@ export class Batch {
   readonly #pid: () => number;
   #count = 0;
   #submitted = false;
-  #arena = 0;
+  /** Bytes taken of the arena of the orders, and of that of the answers. */
+  #orderArena = 0;
+  #answerArena = 0;
   #refs: Ref[] = [];
   #outs: Out[] = [];
   #doing: string | undefined;
@@ -156,16 +166,22 @@ export class Batch {
     return this.#push(name, L.CTL_CONTINUE, args);
   }
 
-  /** Makes sure that the next `ops` calls and `bytes` of arena fall into one piece. */
+  /** Makes sure that the next `ops` calls and `bytes` of arguments and of buffers fall into one piece. */
   reserve(ops: number, bytes: number): this {
-    if (ops > this.ring.shape.nrOps || bytes > this.ring.shape.arenaBytes)
+    const { nrOps, arenaBytes } = this.ring.shape;
+    if (ops > nrOps || bytes > arenaBytes)
       throw new RangeError(`a batch of ${ops} operations and ${bytes} bytes does not fit the ring`);
     if (this.#submitted) this.run();
-    if (this.#count + ops > this.ring.shape.nrOps || this.#arena + bytes > this.ring.shape.arenaBytes) this.run();
+    if (this.#count + ops > nrOps || Math.max(this.#orderArena, this.#answerArena) + bytes > arenaBytes) this.run();
     return this;
   }
 
-  /** Largest number of arena bytes that one piece can hold. */
+  /** How many operations are collected. */
+  get size(): number {
+    return this.#count;
+  }
+
+  /** Largest number of arena bytes that one piece can hold, of either kind. */
   get arenaBytes(): number {
     return this.ring.shape.arenaBytes;
   }
@@ -173,9 +189,7 @@ export class Batch {
   /** Bytes of the arena, zeroed or copied from `init`; readable after the run. */
   out(sizeBytes: number, init?: Uint8Array): Out {
     const need = (sizeBytes + 15) & ~15;
-    this.reserve(0, need);
-    const at = this.ring.arenaOffset + this.#arena;
-    this.#arena += need;
+    const at = this.#room(need);
     const bytes = this.ring.area.bytes;
     bytes.fill(0, at, at + need);
     if (init) bytes.set(init, at);
@@ -186,14 +200,17 @@ export class Batch {
 
   /** Address of bytes of the arena that operations of this piece may use among themselves; nothing comes back. */
   scratch(sizeBytes: number): number {
-    const need = (sizeBytes + 15) & ~15;
-    this.reserve(0, need);
-    const at = this.ring.arenaOffset + this.#arena;
-    this.#arena += need;
-    return this.ring.area.base + at;
+    return this.ring.area.base + this.#room((sizeBytes + 15) & ~15);
   }
 
-  /** A copy of `bytes` in the arena. */
+  #room(need: number): number {
+    this.reserve(0, need);
+    const at = this.ring.answerArena + this.#answerArena;
+    this.#answerArena += need;
+    return at;
+  }
+
+  /** A copy of `bytes` that operations may write to. */
   bytes(bytes: Uint8Array): Out {
     return this.out(bytes.length, bytes);
   }
@@ -237,7 +254,7 @@ export class Batch {
     }
     u32[at] = NUMBERS.get(name)!;
     u32[at + 1] = kinds;
-    const ref = new Ref(this.#count++, name, args, this.#doing);
+    const ref = new Ref(this.#count++, name, args, this.#doing, ctl !== 0);
     this.#refs.push(ref);
     return ref;
   }
@@ -249,7 +266,7 @@ export class Batch {
   }
 
   #copy(arg: string | Uint8Array): number {
-    const at = this.ring.arenaOffset + this.#arena;
+    const at = this.ring.orderArena + this.#orderArena;
     const bytes = this.ring.area.bytes;
     if (typeof arg === 'string') {
       let i = 0;
@@ -257,15 +274,14 @@ export class Batch {
       if (i < arg.length) i = encoder.encodeInto(arg, bytes.subarray(at)).written;
       bytes[at + i] = 0;
     } else bytes.set(arg, at);
-    this.#arena += arenaNeed(arg);
+    this.#orderArena += arenaNeed(arg);
     return this.ring.area.base + at;
   }
 
   /** Hands the collected calls to the puppet without waiting: `run()` waits and checks. */
   submit(): void {
     if (this.#submitted || this.#count === 0) return;
-    this.ring.set(L.RING_NR_OPS, this.#count);
-    this.ring.submit();
+    this.ring.submit(this.#count);
     this.#submitted = true;
   }
 
@@ -274,26 +290,30 @@ export class Batch {
     if (this.#count === 0) return;
     this.submit();
     this.#submitted = false;
-    this.#run();
-    const { area, opsOffset } = this.ring;
-    const failed = this.ring.get(L.RING_FAILED);
-    const u32 = area.u32;
     const refs = this.#refs;
-    for (let i = 0; i < refs.length && i <= failed; i++) {
-      const at = (opsOffset + i * L.OP_SIZE + L.OP_RESULT) >>> 2;
-      refs[i]!.resolve((u32[at + 1]! | 0) * WORD + u32[at]!);
-    }
-    if (this.#outs.length > 0) {
-      // one copy for all: a buffer of its own for each costs more than the calls
-      const from = this.#outs[0]!.address - area.base;
-      const last = this.#outs.at(-1)!;
-      const arena = Buffer.from(area.buffer.slice(from, last.address - area.base + last.sizeBytes));
-      for (const out of this.#outs) out.resolve(arena, out.address - area.base - from);
-    }
+    const outs = this.#outs;
     this.#count = 0;
-    this.#arena = 0;
+    this.#orderArena = 0;
+    this.#answerArena = 0;
     this.#refs = [];
     this.#outs = [];
+    this.#run();
+    const { area } = this.ring;
+    let failed = this.ring.ran(refs.length);
+    for (let i = 0; i < refs.length && i <= failed; i++) {
+      const ref = refs[i]!;
+      const value = this.ring.result(i);
+      ref.resolve(value);
+      // whatever the puppet says of the whole
+      if (value < 0 && value >= -MAX_ERRNO && !ref.tried) failed = i;
+    }
+    if (outs.length > 0) {
+      // one copy for all: a buffer of its own for each costs more than the calls
+      const from = outs[0]!.address - area.base;
+      const last = outs.at(-1)!;
+      const arena = Buffer.from(area.buffer.slice(from, last.address - area.base + last.sizeBytes));
+      for (const out of outs) out.resolve(arena, out.address - area.base - from);
+    }
     if (failed < refs.length) {
       const { value, name, args, doing } = refs[failed]!;
       throw new RemoteError(this.#pid(), name, args.map(show), -value, doing);

@@ -1,72 +1,40 @@
 import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { Area, areaBytes, SLIM, WIDE, type RingShape } from './area.js';
-import { buildFrame, frameBytes } from './arch/x86_64/sigframe.js';
-import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
-import * as L from './generated/layout.js';
-import type { Batch, Load } from './batch.js';
-import { Puppet } from './puppet.js';
-import { readMemory, writeMemory } from './remote-memory.js';
-import { RemoteError } from './remote-error.js';
-import { restarted } from './restart.js';
-import type { Ring } from './ring.js';
-import { REG, type Regs, type Tracee } from './tracee.js';
-import * as P from '../kernel/ptrace.js';
 import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
-import { sys } from '../native/sys.js';
+import { Area, areaSize, SLIM, WIDE, type AreaSize, type RingShape } from './area.js';
+import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
+import type { Batch, Load } from './batch.js';
+import { BorrowedThread, type BorrowMapping, type PlainCall } from './borrowed-thread.js';
+import * as L from './generated/layout.js';
+import { Patience } from './patience.js';
+import { Puppet } from './puppet.js';
+import { RemoteError } from './remote-error.js';
+import type { Ring } from './ring.js';
+import { REG, type Regs } from './tracee.js';
 
-/** The area that System V asks callees to leave alone below the stack pointer, bytes. */
-const REDZONE = 128;
 const PAGE = 4096;
+/** Bytes of the answers that no batch uses. */
 const STABLE_BYTES = 512;
-const ALL_SIGNALS = 0xffffffffffffffffn;
-const PROT_RWX = 7;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const PROT_EXEC = 4;
 /** MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE */
 const MAP_AREA = 0x104021;
 const EACCES = 13;
 const EEXIST = 17;
 const ENOMEM = 12;
-const ARGUMENTS = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9];
 /** linux/futex.h: wakes the first word's waiters after adding -1 to the second; FUTEX_OP(ADD, -1, EQ, 0) */
 const FUTEX_WAKE_OP = 5;
 const MINUS_ONE = 0x10fff000;
 const INT_MAX = 0x7fffffff;
 /** What a place without a cure calls. */
 const NOTHING = SYSCALLS.getpid;
+/** mov $15,%eax; syscall: rt_sigreturn(2), for a process that has no code of its own for it. */
+const RESTORER = [0xb8, 15, 0, 0, 0, 0x0f, 0x05];
+const RESTORER_BYTES = 64;
 
 /** Places of what a puppet does before it leaves because crit died, in this order. */
 export const CURE = { peekOffset: 0, given: 1, oneEnd: 2, otherEnd: 3 } as const;
-
-/** A mapping of the task, as much as borrowing needs to know. */
-export interface BorrowMapping {
-  start: number;
-  end: number;
-  writable: boolean;
-  executable: boolean;
-  shared: boolean;
-  key: string;
-  name: string;
-}
-
-/** One thread of a borrowed process: what it was, so that it becomes that again. */
-export class BorrowedThread {
-  readonly tracee: Tracee;
-  readonly regs: Regs;
-  readonly xstate: Uint8Array;
-  readonly sigmask: bigint;
-  /** Where its way home is: rsp of a `ret` that leads through rt_sigreturn. Undefined while nothing is changed. */
-  home: number | undefined;
-  /** What stood where frames were written on its stack. */
-  saved: { address: number; bytes: Buffer } | undefined;
-
-  /** Reads the state of a stopped thread. */
-  constructor(tracee: Tracee) {
-    this.tracee = tracee;
-    this.regs = tracee.getRegs();
-    this.xstate = tracee.getXstate();
-    this.sigmask = tracee.getSigmask();
-  }
-}
 
 /** A gap of `sizeBytes` between mappings, away from the heap (which grows up) and stacks (which grow down). */
 export function findHole(ranges: readonly { start: number; end: number }[], sizeBytes: number): number {
@@ -83,10 +51,39 @@ export function findHole(ranges: readonly { start: number; end: number }[], size
   return Math.floor((best.start + best.size / 2) / PAGE) * PAGE;
 }
 
+/** Bytes of the orders that hold the frames of threads which have no room for them. */
+export function framesBytes(threads: readonly BorrowedThread[]): number {
+  return threads.reduce((sum, thread) => sum + thread.frameBytes, RESTORER_BYTES);
+}
+
+/** Where a process's ways home are: on the stacks of its threads, or in the area. */
+interface Homes {
+  readonly gadgets: Gadgets;
+  /** Every thread has room on its stack, and there is code that calls rt_sigreturn. */
+  readonly roomy: boolean;
+  /** Offset in the area of the room for frames, if they are there. */
+  readonly framesOffset: number;
+}
+
+/** Finds what leads a process home. @throws CritError NO_GADGET */
+export function findHomes(
+  pid: number,
+  threads: readonly BorrowedThread[],
+  mappings: readonly BorrowMapping[],
+): Omit<Homes, 'framesOffset'> {
+  const gadgets = findGadgets(pid, executableMappings(mappings));
+  if (!gadgets)
+    throw new CritError(
+      `task ${pid} has no usable system call instruction mapped (no vDSO, no libc): crit cannot take itself out of it`,
+      { code: 'NO_GADGET' },
+    );
+  return { gadgets, roomy: gadgets.restorer !== undefined && threads.every((thread) => thread.hasRoom(mappings)) };
+}
+
 /**
- * A stopped process under crit's control: the control area is mapped into it and its leader runs the blob; its other
- * threads may run it too. Everything is put back by `[Symbol.dispose]`; should crit die at any instant, every thread
- * heals by itself, in this order (a trial of other orders lost tasks):
+ * A process under crit's control: the control area is mapped into it and its leader runs the blob; its other threads may
+ * run it too. Everything is put back by `giveBack`; should crit die at any instant, every thread heals by itself, in this
+ * order (a trial of other orders lost tasks):
  *
  * 1. Two signal frames are written below the red zone before anything else is changed: one that unmaps the area and
  *    returns into the other, which holds the thread's registers, FP state and signal mask.
@@ -102,6 +99,9 @@ export function findHole(ranges: readonly { start: number; end: number }[], size
  * A process with a thread whose stack pointer is not in a real stack (a goroutine, a coroutine), or without a
  * restorer, gets its frames in the area itself as soon as that is there: then a death of crit leaves the area mapped.
  *
+ * The area is mapped readable and executable; its answers are made writable, and no more executable, by the blob's
+ * first call. The task cannot write to its orders, nor can anybody through its memory (docs/trust.md).
+ *
  * Cost: 5 ptrace stops a process and 1 batch; 1 stop and 1 batch for each other thread that is used.
  */
 export class Borrowed implements Disposable {
@@ -109,34 +109,30 @@ export class Borrowed implements Disposable {
   readonly area: Area;
   readonly threads: readonly BorrowedThread[];
   readonly puppet: Puppet;
-  readonly #gadgets: Gadgets;
+  readonly #homes: Homes;
   readonly #ring: Ring;
-  /** Address and size of room for thread calls' results. */
-  readonly #scratch: number;
-  readonly #frameRoom: number;
-  readonly #roomy: boolean;
   /** Those that run the blob beside the leader. */
   readonly #others = new Set<BorrowedThread>();
+  readonly #cures = new Map<number, PlainCall | readonly [SyscallName, Load]>();
+  readonly #whenParked: (() => void) | undefined;
   #released = false;
+  #healing = false;
 
   private constructor(
-    pid: number,
     area: Area,
     threads: readonly BorrowedThread[],
-    gadgets: Gadgets,
-    roomy: boolean,
-    ring: Ring,
-    scratch: number,
+    homes: Homes,
+    puppet: Puppet,
+    whenParked?: () => void,
   ) {
-    this.pid = pid;
+    this.#whenParked = whenParked;
+    this.pid = puppet.tid;
     this.area = area;
     this.threads = threads;
-    this.#gadgets = gadgets;
-    this.#roomy = roomy;
-    this.#ring = ring;
-    this.#scratch = scratch;
-    this.#frameRoom = this.#scratch + PAGE;
-    this.puppet = new Puppet(ring, pid, threads[0]!.tracee);
+    this.#homes = homes;
+    this.puppet = puppet;
+    this.#ring = puppet.ring;
+    if (!homes.roomy) this.area.bytes.set(RESTORER, homes.framesOffset);
   }
 
   /** Borrows a process all of whose threads are stopped; the leader comes first. */
@@ -146,40 +142,79 @@ export class Borrowed implements Disposable {
     mappings: readonly BorrowMapping[],
     rings: readonly RingShape[] = [],
   ): Borrowed {
-    const shapes = [WIDE, ...rings, ...threads.slice(1).map(() => SLIM)];
-    const gadgets = findGadgets(pid, executableMappings(mappings));
-    if (!gadgets)
-      throw new CritError(
-        `task ${pid} has no usable system call instruction mapped (no vDSO, no libc): it cannot be dumped`,
-        { code: 'NO_GADGET' },
-      );
-    const roomy = gadgets.restorer !== undefined && threads.every((t) => hasRoom(t, mappings));
-    const framesInArea = roomy ? 0 : threads.reduce((sum, t) => sum + roundPage(frameBytes(t.xstate) + 64), 0);
-    const size = areaBytes(shapes) + PAGE + framesInArea;
-    const base = findHole(mappings, size);
+    const homes = findHomes(pid, threads, mappings);
+    const { gadgets } = homes;
+    const shapes = areaSize([WIDE, ...rings, ...threads.slice(1).map(() => SLIM)]);
     const main = threads[0]!;
+    const base = findHole(mappings, shapes.orders + roundPage(framesBytes(threads)) + shapes.answers + PAGE);
+    let roomy = homes.roomy;
+    let size = sizeOf(shapes, roomy ? [] : threads);
     // 1, 2
-    if (gadgets.restorer !== undefined) writeFrames(main, gadgets, ['munmap', base, size]);
-    park(main, gadgets);
-    let area: Area;
+    const unmap = (): PlainCall => ['munmap', base, size.orders + size.answers];
+    if (gadgets.restorer !== undefined && !main.writeFrames(gadgets, unmap()) && roomy) {
+      roomy = false;
+      size = sizeOf(shapes, threads);
+    }
+    main.park(gadgets.restorer);
+    let area: Area | undefined;
     try {
       // 3
-      const mapped = steppedCall(main, gadgets, 'mmap', [base, size, PROT_RWX, MAP_AREA, -1, 0]);
-      if (mapped !== base) throw refusedRoom(pid, base, size, -mapped);
-      const fd = openSync(`/proc/${pid}/map_files/${base.toString(16)}-${(base + size).toString(16)}`, 'r+');
+      const bytes = size.orders + size.answers;
+      const mapped = main.call(gadgets, ['mmap', base, bytes, PROT_READ | PROT_EXEC, MAP_AREA, -1, 0]);
+      if (mapped !== base) throw refusedRoom(pid, base, bytes, -mapped);
+      const fd = openSync(`/proc/${pid}/map_files/${base.toString(16)}-${(base + bytes).toString(16)}`, 'r+');
       try {
-        area = new Area(fd, base, size);
+        area = new Area([fd], base, size);
       } finally {
         closeSync(fd);
       }
+      const puppet = new Puppet(area.ring(WIDE), pid, Patience.ofDump(), main.tracee);
+      const borrowed = new Borrowed(area, threads, { gadgets, roomy, framesOffset: shapes.orders }, puppet);
+      borrowed.#start();
+      return borrowed;
     } catch (error) {
-      steppedCall(main, gadgets, 'munmap', [base, size]);
-      restoreThread(main);
+      try {
+        main.call(gadgets, unmap());
+        main.restore(gadgets);
+      } catch {
+        // let go, it goes home by itself
+      }
+      area?.[Symbol.dispose]();
       throw error;
     }
-    const ring = area.ring(WIDE);
-    const borrowed = new Borrowed(pid, area, threads, gadgets, roomy, ring, areaBytes(shapes));
-    borrowed.#start();
+  }
+
+  /**
+   * A process that crit has built and whose threads all run the blob: what they are to become is told by `threads`, which
+   * stand. Should crit die after `area.go()`, they become that by themselves.
+   * @param puppets of the threads, leader first
+   * @param framesOffset where the area has room for `framesBytes(threads)`, in the orders
+   * @param whenParked called while it is given back, when all its threads stand outside the blob with all signals blocked
+   */
+  static built(
+    area: Area,
+    threads: readonly BorrowedThread[],
+    puppets: readonly Puppet[],
+    mappings: readonly BorrowMapping[],
+    framesOffset: number,
+    whenParked?: () => void,
+  ): Borrowed {
+    const leader = puppets[0]!;
+    const homes = findHomes(leader.tid, threads, mappings);
+    const inside = leader.ring.insideAddress;
+    const callOf = (i: number): PlainCall => (i > 0 ? countOut(inside) : ['munmap', area.base, area.sizeBytes]);
+    const roomy = homes.roomy && threads.every((thread, i) => thread.writeFrames(homes.gadgets, callOf(i)));
+    const borrowed = new Borrowed(area, threads, { ...homes, roomy, framesOffset }, leader, whenParked);
+    borrowed.#countInside(threads.length - 1);
+    threads.forEach((thread, i) => {
+      if (i > 0) borrowed.#others.add(thread);
+      if (!roomy) {
+        thread.putBack();
+        borrowed.#areaFrame(i);
+      }
+      borrowed.#pointHome(puppets[i]!.ring, thread, L.DEATH_ASK);
+    });
+    leader.ring.set64(L.RING_INSIDE_PTR, inside);
     return borrowed;
   }
 
@@ -187,46 +222,49 @@ export class Borrowed implements Disposable {
     const main = this.threads[0]!;
     for (let place = 0; place < L.NR_CURE_OPS; place++) this.clearCure(place);
     this.#ring.set(L.RING_NR_CURE, L.NR_CURE_OPS);
-    const stackHome = main.home;
-    if (!this.#roomy) this.#areaFrame(main, 0);
-    this.#ring.set64(L.RING_INSIDE_PTR, this.area.base + L.AREA_INSIDE);
-    this.#enter(main, this.#ring);
-    if (!this.#roomy && stackHome !== undefined) putBack(main);
+    const onStack = main.home !== undefined;
+    if (!this.#homes.roomy) this.#areaFrame(0);
+    this.#ring.set64(L.RING_INSIDE_PTR, this.#ring.insideAddress);
+    this.#pointHome(this.#ring, main, L.DEATH_LEAVE);
+    main.tracee.setRegs(this.#entry(main, this.#ring));
+    main.tracee.cont();
+    if (!this.#homes.roomy && onStack) main.putBack();
   }
 
-  /** Lets a parked thread run the blob. */
-  #enter(thread: BorrowedThread, ring: Ring): void {
-    ring.set(L.RING_ON_DEATH, L.DEATH_LEAVE);
+  /** Tells a puppet where it goes when crit is dead. */
+  #pointHome(ring: Ring, thread: BorrowedThread, onDeath: number): void {
     ring.set64(L.RING_LEAVE_SP, thread.home! + 8);
     ring.set64(L.RING_LEAVE_IP, this.#restorer);
+    ring.set(L.RING_ON_DEATH, onDeath);
+  }
+
+  /**
+   * Registers with which a parked thread enters the blob, by way of a system call that makes the answers writable: each
+   * makes it, for none knows whether another has been scheduled yet.
+   */
+  #entry(thread: BorrowedThread, ring: Ring): Regs {
     const regs = thread.regs.slice();
-    regs[REG.ip] = BigInt(this.area.entry);
+    regs[REG.ip] = BigInt(this.area.entryWithCall);
     regs[REG.sp] = BigInt(ring.stackTop);
-    regs[REG.di] = BigInt(ring.address);
+    regs[REG.r12] = BigInt(ring.address);
+    regs[REG.ax] = BigInt(SYSCALLS.mprotect);
+    regs[REG.di] = BigInt(this.area.answersAddress);
+    regs[REG.si] = BigInt(this.area.size.answers);
+    regs[REG.dx] = BigInt(PROT_READ | PROT_WRITE);
     regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
     regs[REG.flags] = regs[REG.flags]! & ~0x500n; // direction and trap flag
-    thread.tracee.setRegs(regs);
-    thread.tracee.cont();
+    return regs;
   }
 
   get #restorer(): number {
-    return this.#roomy ? this.#gadgets.restorer! : this.area.base + this.#scratch + PAGE - 16;
+    return this.#homes.roomy ? this.#homes.gadgets.restorer! : this.area.base + this.#homes.framesOffset;
   }
 
   /** A frame in the area for a thread that must not have one on its stack. */
-  #areaFrame(thread: BorrowedThread, index: number): void {
-    const code = this.#scratch + PAGE - 16;
-    this.area.bytes.set([0xb8, 15, 0, 0, 0, 0x0f, 0x05], code); // mov $15,%eax; syscall
-    let top = this.#frameRoom;
-    for (const t of this.threads.slice(0, index + 1)) top += roundPage(frameBytes(t.xstate) + 64);
-    const frame = buildFrame(this.area.base + top, {
-      regs: restarted(thread.regs, 'eintr'),
-      xstate: thread.xstate,
-      mask: thread.sigmask,
-      restorer: this.area.base + code,
-    });
+  #areaFrame(index: number): void {
+    const top = this.#homes.framesOffset + framesBytes(this.threads.slice(0, index + 1));
+    const frame = this.threads[index]!.frameAt(this.area.base + top, this.#restorer);
     this.area.bytes.set(frame.bytes, frame.address - this.area.base);
-    thread.home = frame.address;
   }
 
   /**
@@ -239,20 +277,18 @@ export class Borrowed implements Disposable {
     if (index === 0 || this.#others.has(thread)) throw new RangeError(`thread ${index} runs the blob already`);
     const ring = this.area.ring(SLIM);
     ring.set(L.RING_SPIN, 0); // there is no next batch
-    const batch = new Puppet(ring, thread.tracee.tid, thread.tracee).batch();
+    const batch = new Puppet(ring, thread.tracee.tid, this.puppet.patience, thread.tracee).batch();
     const answer = ask(batch);
     batch.submit();
-    if (this.#roomy) {
-      const inside = this.area.base + L.AREA_INSIDE;
-      writeFrames(thread, this.#gadgets, ['futex', inside, FUTEX_WAKE_OP, INT_MAX, 0, inside, MINUS_ONE]);
-      this.#countInside(1);
-      park(thread, this.#gadgets);
-    } else {
-      this.#areaFrame(thread, index);
-      park(thread, { ...this.#gadgets, restorer: this.#restorer });
-    }
+    if (!this.#homes.roomy) this.#areaFrame(index);
+    else if (!thread.writeFrames(this.#homes.gadgets, countOut(this.#ring.insideAddress)))
+      throw new CritError(`task ${thread.tracee.tid}: its stack cannot be written`, { code: 'TASK_FAULT' });
+    this.#countInside(1);
+    thread.park(this.#restorer);
     this.#others.add(thread);
-    this.#enter(thread, ring);
+    this.#pointHome(ring, thread, L.DEATH_LEAVE);
+    thread.tracee.setRegs(this.#entry(thread, ring));
+    thread.tracee.cont();
     return () => {
       batch.run();
       return answer();
@@ -261,13 +297,13 @@ export class Borrowed implements Disposable {
 
   /** Without room on the stacks nobody unmaps the area, and nobody has to be waited for. */
   #countInside(by: number): void {
-    if (this.#roomy) this.area.u32[L.AREA_INSIDE >>> 2]! += by;
+    if (this.#homes.roomy) Atomics.add(this.area.u32, (this.#ring.answers + L.ANSWER_INSIDE) >>> 2, by);
   }
 
-  /** Bytes of the area that no batch reuses, for what a cure must find: 512 in all. */
+  /** Bytes of the answers that no batch uses, for what a cure must find: 512 in all. The task can write them. */
   stable(sizeBytes: number, offset = 0): { address: number; view: DataView } {
     if (offset + sizeBytes > STABLE_BYTES) throw new RangeError(`${sizeBytes} stable bytes do not fit`);
-    const at = this.#scratch + PAGE / 2 + offset;
+    const at = this.area.sizeBytes - PAGE + offset;
     return { address: this.area.base + at, view: new DataView(this.area.buffer, at, sizeBytes) };
   }
 
@@ -277,10 +313,11 @@ export class Borrowed implements Disposable {
   }
 
   /**
-   * Has the puppet make a call before it leaves because crit died.
+   * Has the puppet make a call before it leaves because crit died; should it not answer any more, crit has it make the
+   * call when it is given back.
    * @param place of CURE; what stood there is replaced
    */
-  setCure(place: number, name: SyscallName, ...args: (number | Load)[]): void {
+  setCure(place: number, name: SyscallName, ...args: number[] | [Load]): void {
     this.clearCure(place);
     const at = this.#cureAt(place);
     let kinds: number = L.CTL_CONTINUE;
@@ -291,11 +328,13 @@ export class Borrowed implements Disposable {
       this.area.u32[at + (L.OP_ARGS >>> 2) + 2 * i + 1] = Math.floor(value / 2 ** 32);
     });
     this.area.u32[at + 1] = kinds;
+    this.#cures.set(place, [name, ...args] as PlainCall);
     // crit may die between any two stores: this one makes it a call
     Atomics.store(this.area.u32, at, SYSCALLS[name]);
   }
 
   clearCure(place: number): void {
+    this.#cures.delete(place);
     Atomics.store(this.area.u32, this.#cureAt(place), NOTHING);
   }
 
@@ -303,34 +342,97 @@ export class Borrowed implements Disposable {
     return (this.#ring.cureOffset + place * L.OP_SIZE) >>> 2;
   }
 
-  /**
-   * Puts every thread back into the state it was found in, stopped; the area is unmapped. Detaching, and thereby
-   * letting them run, is the caller's. Copies of the process still see crit's death.
-   */
-  giveBack(): void {
-    if (this.#released) return;
-    this.#released = true;
-    const main = this.threads[0]!;
-    for (const thread of this.#others) thread.tracee.interrupt();
-    main.tracee.interrupt();
-    for (const thread of this.#others) {
-      thread.tracee.waitTrap();
-      restoreThread(thread);
-      this.#countInside(-1);
+  /** Cures of a puppet that does not answer. */
+  #runCures(): void {
+    for (const place of [...this.#cures.keys()].sort((a, b) => a - b)) {
+      const [name, ...args] = this.#cures.get(place)!;
+      const plain = args.map((arg) =>
+        typeof arg === 'number' ? arg : new DataView(this.area.buffer).getInt32(arg.address - this.area.base, true),
+      );
+      this.threads[0]!.call(this.#homes.gadgets, [name, ...plain]);
     }
-    main.tracee.waitTrap();
-    if (!this.#roomy && this.#gadgets.restorer !== undefined)
-      writeFrames(main, this.#gadgets, ['munmap', this.area.base, this.area.sizeBytes]);
-    park(main, this.#gadgets);
-    steppedCall(main, this.#gadgets, 'munmap', [this.area.base, this.area.sizeBytes]);
-    restoreThread(main);
+    this.#cures.clear();
   }
 
-  /** Gives the process back, if that has not happened, and lets go of the death word. */
-  [Symbol.dispose](): void {
-    this.giveBack();
-    this.area[Symbol.dispose]();
+  /** The steps of giving back, for giveBackAll. */
+  get givingBack(): readonly (() => void)[] {
+    const main = this.threads[0]!;
+    const { gadgets } = this.#homes;
+    const unmap: PlainCall = ['munmap', this.area.base, this.area.sizeBytes];
+    return [
+      () => {
+        for (const thread of [...this.#others, main]) thread.tracee.halt();
+      },
+      () => {
+        for (const thread of this.#others) {
+          thread.tracee.waitTrap();
+          thread.park(this.#restorer);
+        }
+        main.tracee.waitTrap();
+        main.park(this.#restorer);
+        this.#whenParked?.();
+        for (const thread of this.#others) thread.restore(gadgets);
+        if (this.puppet.lost) this.#runCures();
+        // only now: this way home takes the area with it
+        if (!this.#homes.roomy && gadgets.restorer !== undefined && main.writeFrames(gadgets, unmap))
+          main.park(gadgets.restorer);
+        main.beginCall(gadgets, unmap);
+        main.tracee.toSyscall();
+      },
+      () => {
+        const result = main.endCall();
+        if (result < 0) throw new RemoteError(this.pid, 'munmap', ['the control area'], -result);
+        main.restore(gadgets);
+        this.#released = true;
+      },
+    ];
   }
+
+  /** What has not worked by ptrace, the process does itself as if crit had died, as soon as it is let go. */
+  heal(): void {
+    this.#released = true;
+    this.#healing = true;
+    this.area.die();
+  }
+
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** Its threads stand and are what they were. */
+  get isHome(): boolean {
+    return this.#released && !this.#healing;
+  }
+
+  /** Gives the process back, if that has not happened, and lets go of the death word. @throws CritError */
+  [Symbol.dispose](): void {
+    const [failure] = giveBackAll([this]);
+    this.area[Symbol.dispose]();
+    if (failure) throw failure;
+  }
+}
+
+/**
+ * Puts every thread of these processes back into the state that it was found in, or is to have, standing; the areas are
+ * unmapped. Detaching, and thereby letting them run, is the caller's. A process with which that fails heals by itself
+ * when it is let go: no failure keeps crit from the others. Copies of a process still see crit's death.
+ * @returns what failed, one error a process
+ */
+export function giveBackAll(all: readonly Borrowed[]): Error[] {
+  const failures: Error[] = [];
+  let left = all.filter((borrowed) => !borrowed.released).map((borrowed) => ({ borrowed, steps: borrowed.givingBack }));
+  for (let step = 0; left.length > 0 && step < left[0]!.steps.length; step++)
+    left = left.filter(({ borrowed, steps }) => {
+      try {
+        steps[step]!();
+        return true;
+      } catch (error) {
+        failures.push(error as Error);
+        borrowed.heal();
+        return false;
+      }
+    });
+  return failures;
 }
 
 /** Where instructions can be looked for. */
@@ -343,103 +445,15 @@ export function executableMappings(mappings: readonly BorrowMapping[]): ExecMapp
 const hex = (n: number) => `0x${n.toString(16)}`;
 const roundPage = (n: number) => Math.ceil(n / PAGE) * PAGE;
 
-/**
- * True when frames may stand below the stack pointer: the main stack, or a mapping that also holds the thread's control
- * block (as thread libraries lay stacks out).
- */
-function hasRoom(thread: BorrowedThread, mappings: readonly BorrowMapping[]): boolean {
-  const sp = Number(thread.regs[REG.sp]);
-  const low = sp - REDZONE - frameBytes(thread.xstate) - frameBytes() - 64;
-  const mapping = mappings.find((m) => m.start < sp && sp <= m.end);
-  if (!mapping?.writable || mapping.shared) return false;
-  if (mapping.name === '[stack]') return true; // grows as needed
-  const tls = Number(thread.regs[REG.fs_base]);
-  return low >= mapping.start && tls >= mapping.start && tls < mapping.end;
-}
+/** What a thread beside the leader calls on its way home. */
+const countOut = (inside: number): PlainCall => ['futex', inside, FUTEX_WAKE_OP, INT_MAX, 0, inside, MINUS_ONE];
 
-/** Writes the way home below the stack (step 1): first a system call, then the thread's own state. */
-function writeFrames(
-  thread: BorrowedThread,
-  gadgets: Gadgets,
-  [name, ...args]: readonly [SyscallName, ...number[]],
-): void {
-  const restorer = gadgets.restorer!;
-  const top = Number(thread.regs[REG.sp]) - REDZONE;
-  const back = buildFrame(top, {
-    regs: restarted(thread.regs, 'eintr'),
-    xstate: thread.xstate,
-    mask: thread.sigmask,
-    restorer,
-  });
-  const regs = callRegs(thread, gadgets, name, args);
-  regs[REG.sp] = BigInt(back.address);
-  const first = buildFrame(back.address - 8, { regs, mask: ALL_SIGNALS, restorer });
-  const { address } = first;
-  const bytes = new Uint8Array(top - address);
-  bytes.set(first.bytes, 0);
-  bytes.set(back.bytes, back.address - address);
-  try {
-    thread.saved = { address, bytes: readMemory(thread.tracee.tid, address, bytes.length) };
-    writeMemory(thread.tracee.tid, address, bytes);
-    thread.home = address;
-  } catch {
-    thread.saved = undefined; // no room at all: the thread has no way home until the area is there
-    thread.home = undefined;
-  }
-}
-
-/** Step 2. */
-function park(thread: BorrowedThread, gadgets: Gadgets): void {
-  if (thread.home !== undefined && gadgets.restorer !== undefined) {
-    const regs = thread.regs.slice();
-    regs[REG.ip] = BigInt(gadgets.restorer);
-    regs[REG.sp] = BigInt(thread.home + 8);
-    regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
-    thread.tracee.setRegs(regs);
-  }
-  thread.tracee.setSigmask(ALL_SIGNALS);
-}
-
-/** Registers with which a thread makes a system call through code that it has mapped anyway. */
-function callRegs(thread: BorrowedThread, gadgets: Gadgets, name: SyscallName, args: readonly number[]): Regs {
-  const regs = thread.regs.slice();
-  ARGUMENTS.forEach((reg, i) => {
-    regs[reg] = BigInt.asUintN(64, BigInt(args[i] ?? 0));
-  });
-  regs[REG.ax] = BigInt(SYSCALLS[name]);
-  regs[REG.ip] = BigInt(gadgets.syscall);
-  regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
-  return regs;
-}
-
-/**
- * One system call in a parked thread, through code that the thread has mapped anyway; it returns onto the thread's way
- * home. Not PTRACE_SINGLESTEP: the trap flag would outlive the tracer. 2 stops.
- * @returns the result or -errno
- */
-function steppedCall(thread: BorrowedThread, gadgets: Gadgets, name: SyscallName, args: readonly number[]): number {
-  const { tracee } = thread;
-  const regs = callRegs(thread, gadgets, name, args);
-  if (thread.home !== undefined) regs[REG.sp] = BigInt(thread.home);
-  tracee.setRegs(regs);
-  for (let stops = 0; stops < 2;) {
-    sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
-    if (tracee.wait().syscall) stops++;
-  }
-  return Number(BigInt.asIntN(64, tracee.getRegs()[REG.ax]!));
-}
-
-function putBack(thread: BorrowedThread): void {
-  if (thread.saved) writeMemory(thread.tracee.tid, thread.saved.address, thread.saved.bytes);
-  thread.saved = undefined;
-}
-
-/** Mask, then registers, then the bytes below the stack: until the registers are set, the way home is still there. */
-function restoreThread(thread: BorrowedThread): void {
-  thread.tracee.setSigmask(thread.sigmask);
-  thread.tracee.setRegs(thread.regs);
-  putBack(thread);
-  thread.home = undefined;
+/** The area: rings, frames of those that have no room for them, and the stable bytes. */
+function sizeOf(rings: AreaSize, framed: readonly BorrowedThread[]): AreaSize {
+  return {
+    orders: rings.orders + (framed.length > 0 ? roundPage(framesBytes(framed)) : 0),
+    answers: rings.answers + PAGE,
+  };
 }
 
 /** Why a process has no room for the control area, where it is known. */
@@ -453,7 +467,7 @@ function refusedRoom(pid: number, base: number, size: number, errno: number): Cr
     );
   if (errno === EACCES)
     return new CritError(
-      `${needs}for code too, but it may map nothing that is both writable and executable (PR_SET_MDWE, or a security module): not supported`,
+      `${needs}for code too, but it may map no code of its own making (a security module): not supported`,
       { code: 'UNSUPPORTED', cause },
     );
   return cause;

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { addon } from '../native/addon.js';
 import { cString, sys } from '../native/sys.js';
-import { Area, areaBytes, type RingShape } from './area.js';
+import { Area, areaSize, type RingShape } from './area.js';
 import { Batch } from './batch.js';
 import * as L from './generated/layout.js';
 import { Ring } from './ring.js';
@@ -12,11 +12,12 @@ const SHAPE: RingShape = { nrOps: 1024, arenaBytes: 128 << 10 };
 
 /** A ring that crit works off itself when it is submitted. */
 class OwnRing extends Ring {
-  override submit(): void {
-    addon().ringRun(this.area.buffer, this.offset);
+  #ran = 0;
+  override submit(count: number): void {
+    this.#ran = addon().runOps(this.area.buffer, this.opsOffset, this.resultsOffset, count);
   }
-  override wait(): boolean {
-    return true;
+  override ran(): number {
+    return this.#ran;
   }
 }
 
@@ -30,11 +31,12 @@ let batch: Batch | undefined;
  */
 export function ownBatch(): Batch {
   if (!batch) {
-    const size = areaBytes([SHAPE]);
+    const size = areaSize([SHAPE]);
     const fd = sys('memfd_create', cString('crit-own'), MFD_CLOEXEC);
     try {
-      sys('ftruncate', fd, size);
-      const ring = new OwnRing(new Area(fd, undefined, size), L.AREA_RINGS, SHAPE);
+      sys('ftruncate', fd, size.orders + size.answers);
+      const area = new Area([fd], undefined, size);
+      const ring = new OwnRing(area, L.AREA_RINGS, size.orders, SHAPE);
       batch = new Batch(
         ring,
         () => process.pid,

@@ -1,7 +1,13 @@
-import { Batch, type Arg, type OperationName, type Ref } from './batch.js';
+import { CritError } from '../image/errors.js';
+import { PTRACE_EVENT_STOP } from '../kernel/ptrace.js';
+import { nowMs } from '../image/clock.js';
+import { SIGSTOP } from '../kernel/signal.js';
+import { checkInterrupts } from '../native/interrupts.js';
+import { Batch, type Arg, type OperationName } from './batch.js';
+import type { Patience } from './patience.js';
 import { TaskDied } from './remote-error.js';
 import type { Ring } from './ring.js';
-import { isDead, type Tracee } from './tracee.js';
+import { isDead, REG, type Tracee } from './tracee.js';
 
 const SLICE_MS = 20;
 
@@ -19,15 +25,23 @@ const SLICE_MS = 20;
  */
 export class Puppet {
   readonly ring: Ring;
-  /** As crit sees it, in crit's pid namespace. */
+  /** As crit sees it, in crit's pid namespace. What crit chose or the kernel told, never what a puppet said. */
   readonly tid: number;
   readonly tracee: Tracee | undefined;
+  readonly patience: Patience;
   #batch: Batch | undefined;
+  #failure: Error | undefined;
 
-  constructor(ring: Ring, tid: number, tracee?: Tracee) {
+  constructor(ring: Ring, tid: number, patience: Patience, tracee?: Tracee) {
     this.ring = ring;
     this.tid = tid;
+    this.patience = patience;
     this.tracee = tracee;
+  }
+
+  /** It did not answer: nothing more can be asked, it has to be taken out of the blob by other means. */
+  get lost(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** The puppet's batch; one at a time: what is collected in it runs with the next `run()`. */
@@ -51,29 +65,48 @@ export class Puppet {
   /** One call: its result or -errno. 1 batch. */
   syscall(name: OperationName, ...args: Arg[]): number {
     const b = this.batch();
-    const ref: Ref = b.tryCall(name, ...args);
+    const ref = b.tryCall(name, ...args);
     b.run();
     return ref.value;
   }
 
-  /** Waits for the submitted batch; a puppet that faults or dies never answers, so its state is looked at too. */
+  /**
+   * Waits for the submitted batch; a puppet that faults or dies never answers, so its state is looked at too. When the
+   * wait ends without an answer the puppet is lost: it may still be at work.
+   */
   #wait(): void {
-    while (!this.ring.wait(SLICE_MS)) {
-      const stop = this.tracee?.poll();
-      if (!stop) {
-        if (isDead(this.tid)) throw new TaskDied(this.tid, 'was killed');
-        continue;
+    if (this.#failure) throw this.#failure;
+    try {
+      for (let since = nowMs(); !this.ring.wait(SLICE_MS);) {
+        this.#look();
+        checkInterrupts();
+        const now = nowMs();
+        this.patience.spend(now - since, this.tid);
+        since = now;
       }
-      const regs = this.tracee!.getRegs();
-      if (stop.event === 128) {
-        // A group stop or a stray interrupt: the blob goes on.
-        this.tracee!.cont();
-        continue;
-      }
-      throw new TaskDied(
-        this.tid,
-        `stopped with signal ${stop.signal} inside a batch (ip 0x${regs[16]!.toString(16)}, sp 0x${regs[19]!.toString(16)})`,
-      );
+    } catch (error) {
+      this.#failure = error as Error;
+      throw error;
     }
+  }
+
+  /** @throws TaskDied, CritError TASK_FAULT */
+  #look(): void {
+    const stop = this.tracee?.poll();
+    if (!stop) {
+      if (isDead(this.tid)) throw new TaskDied(this.tid, 'was killed');
+      return;
+    }
+    if (stop.event === PTRACE_EVENT_STOP || (stop.event === 0 && stop.signal === SIGSTOP)) {
+      // A job-control stop, or a stray interrupt: the blob goes on; the stop takes place when the task is let go.
+      this.tracee!.cont(stop.event === 0 ? SIGSTOP : 0);
+      return;
+    }
+    const regs = this.tracee!.getRegs();
+    const [ip, sp] = [regs[REG.ip]!.toString(16), regs[REG.sp]!.toString(16)];
+    throw new CritError(
+      `task ${this.tid} got signal ${stop.signal} while it worked for crit (ip 0x${ip}, sp 0x${sp}): its memory was written to, or cannot be used`,
+      { code: 'TASK_FAULT' },
+    );
   }
 }

@@ -1,23 +1,27 @@
-import * as P from '../kernel/ptrace.js';
-import { sys } from '../native/sys.js';
+import { PTRACE_EVENT_STOP } from '../kernel/ptrace.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import type { Resumption } from './restart.js';
 import { ARGUMENTS, millisecondsOf, timespecOf } from './time-limit.js';
 import { REG, type Tracee } from './tracee.js';
 
-const EVENT_STOP = 128;
 const EINTR = 4;
 
 /**
  * Lets a stopped thread make a call and interrupts it before it can wait: a sleep, poll or futex wait then stands in the
  * kernel as if it had been interrupted long ago, and goes on by itself when the thread is let go with the result in its
- * ax and the number of the call in orig_ax. `instruction` is the address of a `syscall` that the thread has mapped. Its
- * registers are spoilt. 2 stops.
+ * ax and the number of the call in orig_ax. `instruction` is the address of a `syscall` that the thread has mapped, which
+ * returns onto `home` should crit die meanwhile. Its registers are spoilt. 2 stops.
  * @param rooms addresses of private memory of the process, none of whose threads may run: the first that can be written lends
  *   a few bytes
  * @returns what to put into ax: -516, or the call's result if there was nothing to wait for
  */
-export function resumeCall(tracee: Tracee, call: Resumption, instruction: number, rooms: readonly number[]): bigint {
+export function resumeCall(
+  tracee: Tracee,
+  call: Resumption,
+  instruction: number,
+  home: number | undefined,
+  rooms: readonly number[],
+): bigint {
   const args = [...call.args];
   const { left } = call;
   if (left?.limit.unit === 'ms') args[left.limit.argument] = millisecondsOf(left.leftNs);
@@ -26,15 +30,21 @@ export function resumeCall(tracee: Tracee, call: Resumption, instruction: number
     if (!lent) return BigInt.asUintN(64, BigInt(-EINTR));
     args[left.limit.argument] = BigInt(lent.address);
     try {
-      return make(tracee, call.nr, args, instruction);
+      return make(tracee, call.nr, args, instruction, home);
     } finally {
       writeMemory(tracee.tid, lent.address, lent.bytes);
     }
   }
-  return make(tracee, call.nr, args, instruction);
+  return make(tracee, call.nr, args, instruction, home);
 }
 
-function make(tracee: Tracee, nr: number, args: readonly bigint[], instruction: number): bigint {
+function make(
+  tracee: Tracee,
+  nr: number,
+  args: readonly bigint[],
+  instruction: number,
+  home: number | undefined,
+): bigint {
   const regs = tracee.getRegs().slice();
   ARGUMENTS.forEach((reg, i) => {
     regs[reg] = args[i]!;
@@ -42,15 +52,16 @@ function make(tracee: Tracee, nr: number, args: readonly bigint[], instruction: 
   regs[REG.ax] = BigInt(nr);
   regs[REG.ip] = BigInt(instruction);
   regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+  if (home !== undefined) regs[REG.sp] = BigInt(home);
   tracee.setRegs(regs);
-  do sys('ptrace', P.PTRACE_SYSCALL, tracee.tid, 0, 0);
+  do tracee.toSyscall();
   while (!tracee.wait().syscall);
   // It stands at the entry of the call: asked to stop again, it finds that out instead of going to sleep.
   tracee.interrupt();
   for (;;) {
     tracee.cont();
     const stop = tracee.wait();
-    if (stop.event === EVENT_STOP) break;
+    if (stop.event === PTRACE_EVENT_STOP) break;
   }
   return tracee.getRegs()[REG.ax]!;
 }

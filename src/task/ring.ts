@@ -5,50 +5,69 @@ import * as L from './generated/layout.js';
 /** Pauses before a side goes to sleep: an awake pair exchanges a batch in 0.3 us, a sleeping one in 50 us. */
 const SPINS = 2000;
 
-/** One ring of an area: the operations, results and arena of one puppet (or one of its threads). */
+/** One ring of an area: the operations, results and arenas of one puppet (or one of its threads). */
 export class Ring {
   readonly area: Area;
-  /** Offset in the area, bytes. */
-  readonly offset: number;
   readonly shape: RingShape;
-  readonly opsOffset: number;
+  /** Offsets in the area, bytes: what crit writes ... */
+  readonly orders: number;
   readonly cureOffset: number;
-  readonly arenaOffset: number;
+  readonly opsOffset: number;
+  readonly orderArena: number;
+  /** ... and what the puppet writes. */
+  readonly answers: number;
+  readonly resultsOffset: number;
+  readonly stackOffset: number;
+  readonly answerArena: number;
+  /** The last command that was given. Counted here: nothing that a puppet could change says what crit waits for. */
+  #command = 0;
 
-  constructor(area: Area, offset: number, shape: RingShape) {
+  constructor(area: Area, orders: number, answers: number, shape: RingShape) {
     this.area = area;
-    this.offset = offset;
     this.shape = shape;
-    this.cureOffset = offset + L.RING_HEADER_SIZE + L.PUPPET_STACK_SIZE;
+    this.orders = orders;
+    this.cureOffset = orders + L.RING_HEADER_SIZE;
     this.opsOffset = this.cureOffset + L.NR_CURE_OPS * L.OP_SIZE;
-    this.arenaOffset = this.opsOffset + shape.nrOps * L.OP_SIZE;
+    this.orderArena = this.opsOffset + shape.nrOps * L.OP_SIZE;
+    this.answers = answers;
+    this.resultsOffset = answers + L.ANSWER_HEADER_SIZE;
+    this.stackOffset = this.resultsOffset + shape.nrOps * 8;
+    this.answerArena = this.stackOffset + L.PUPPET_STACK_SIZE;
     this.set(L.RING_SPIN, SPINS);
     this.set64(L.RING_DEATH_PTR, area.base + L.AREA_DEATH);
     this.set64(L.RING_OPS_PTR, area.base + this.opsOffset);
     this.set64(L.RING_CURE_PTR, area.base + this.cureOffset);
+    this.set64(L.RING_ANSWER_PTR, area.base + answers);
+    this.set64(L.RING_RESULTS_PTR, area.base + this.resultsOffset);
   }
 
   /** Address in the puppet. */
   get address(): number {
-    return this.area.base + this.offset;
+    return this.area.base + this.orders;
   }
 
   /** Top of the ring's stack, in the puppet. */
   get stackTop(): number {
-    return this.address + L.RING_HEADER_SIZE + L.PUPPET_STACK_SIZE;
+    return this.stackBase + L.PUPPET_STACK_SIZE;
   }
 
   /** Bottom of the ring's stack, in the puppet. */
   get stackBase(): number {
-    return this.address + L.RING_HEADER_SIZE;
+    return this.area.base + this.stackOffset;
   }
 
-  get(field: number): number {
-    return this.area.u32[(this.offset + field) >>> 2]!;
+  /** Where its answers are in the puppet, whole pages. */
+  get answersAddress(): number {
+    return this.area.base + this.answers;
+  }
+
+  /** Counts the threads that run the blob beside the owner of this ring. */
+  get insideAddress(): number {
+    return this.area.base + this.answers + L.ANSWER_INSIDE;
   }
 
   set(field: number, value: number): void {
-    this.area.u32[(this.offset + field) >>> 2] = value;
+    this.area.u32[(this.orders + field) >>> 2] = value;
   }
 
   set64(field: number, value: number): void {
@@ -56,12 +75,32 @@ export class Ring {
     this.set(field + 4, Math.floor(value / 2 ** 32));
   }
 
-  submit(): void {
-    addon().ringSubmit(this.area.buffer, this.offset);
+  /** A ring that had a puppet before, which left without an answer, is as new. */
+  reset(): void {
+    this.#command = 0;
+    this.set(L.RING_CMD, 0);
+    this.area.u32[(this.answers + L.ANSWER_DONE) >>> 2] = 0;
+  }
+
+  submit(count: number): void {
+    this.set(L.RING_NR_OPS, count);
+    addon().ringSubmit(this.area.buffer, this.orders, this.answers, ++this.#command);
   }
 
   /** True when the last command is done; waits up to `timeoutMs`. */
   wait(timeoutMs: number): boolean {
-    return addon().ringWait(this.area.buffer, this.offset, SPINS, timeoutMs);
+    return addon().ringWait(this.area.buffer, this.orders, this.answers, this.#command, SPINS, timeoutMs);
+  }
+
+  /** How many of `count` operations succeeded, by the puppet's word. */
+  ran(count: number): number {
+    return Math.min(this.area.u32[(this.answers + L.ANSWER_FAILED) >>> 2]!, count);
+  }
+
+  /** The result of an operation, by the puppet's word: any number of 64 bits. */
+  result(index: number): number {
+    const at = (this.resultsOffset + index * 8) >>> 2;
+    const low = this.area.u32[at]!;
+    return (this.area.u32[at + 1]! | 0) * 2 ** 32 + low;
   }
 }

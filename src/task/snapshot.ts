@@ -1,13 +1,23 @@
+import { closeSync } from 'node:fs';
+import { nowMs } from '../image/clock.js';
+import { checkInterrupts } from '../native/interrupts.js';
+import { readChildren } from '../kernel/tasks.js';
+import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE } from './area.js';
 import type { Borrowed } from './borrow.js';
+import { openPidfd } from './descriptors.js';
 import * as L from './generated/layout.js';
 import { Puppet } from './puppet.js';
-import { Batch, type Ref } from './batch.js';
+import type { Batch, Ref } from './batch.js';
 import type { Ring } from './ring.js';
 
 const CLONE_VM = 0x100;
 const CLONE_ARGS_BYTES = 88;
 const WALL = 0x40000000;
+const SIGKILL = 9;
+const POLLIN = 1;
+/** How long the end of a copy is waited for: its memory is freed first. */
+const END_MS = 10_000;
 
 /** Adds a clone(2) whose child begins in a ring of its own, without a signal at its end. */
 export function cloneInto(b: Batch, ring: Ring, flags: number): Ref {
@@ -21,50 +31,104 @@ export function cloneInto(b: Batch, ring: Ring, flags: number): Ref {
 /** The rings that a snapshot needs besides the leader's own. */
 export const SNAPSHOT_RINGS = [NARROW, WIDE] as const;
 
+/** A copy of a process, at work in a ring of its own. */
+export class Snapshot implements Disposable {
+  readonly puppet: Puppet;
+  #pidfd: number;
+
+  constructor(puppet: Puppet, pidfd: number) {
+    this.puppet = puppet;
+    this.#pidfd = pidfd;
+  }
+
+  /** Ends the copy and waits for that. */
+  [Symbol.dispose](): void {
+    if (this.#pidfd < 0) return;
+    sysRaw('pidfd_send_signal', this.#pidfd, SIGKILL, null, 0);
+    // a pidfd can be read from when its process has ended (pidfd_open(2)): struct pollfd { int fd; short events, revents }
+    sysRaw('poll', Int32Array.of(this.#pidfd, POLLIN), 1, END_MS);
+    closeSync(this.#pidfd);
+    this.#pidfd = -1;
+  }
+}
+
 /**
  * A copy of a borrowed process as it stands, made by fork inside it: the process can go on while crit reads the copy.
  * The copy is forked by a short-lived intermediate that the process reaps in the same batch, so it is no child of the
  * process and leaves no zombie there: init (or a subreaper above) adopts and reaps it. It shares the control area and
  * exits by itself when crit dies.
  *
+ * Who they are, crit learns from the kernel while the intermediate waits for its last command: it is the only child that
+ * the process did not have before, and the copy is the only child of that.
+ *
  * A process that is a subreaper itself would adopt it: do not snapshot such a one.
  *
- * Cost: 1 batch, whose duration is the fork's (about 23 ms for 1 GiB of 4 KiB pages).
+ * Cost: 3 batches, of which one lasts as long as the fork (about 23 ms for 1 GiB of 4 KiB pages).
+ * @param sizeBytes of its memory
  * @returns undefined when the kernel refuses the fork (limits, memory)
  */
-export function snapshot(borrowed: Borrowed, keepFds: readonly number[]): Puppet | undefined {
-  const middle = borrowed.spareRing(NARROW);
-  const copy = borrowed.spareRing(WIDE);
-  middle.set(L.RING_ON_DEATH, L.DEATH_EXIT);
-  copy.set(L.RING_ON_DEATH, L.DEATH_EXIT);
-  // The intermediate finds its command waiting: nobody has to tell it anything.
-  const prepared = new Batch(
-    middle,
-    () => borrowed.pid,
-    () => undefined,
-  );
-  cloneInto(prepared, copy, 0);
-  prepared.call('exit', 0);
-  prepared.submit();
-  const b = borrowed.puppet.batch();
-  const child = cloneInto(b, middle, CLONE_VM);
+export function snapshot(borrowed: Borrowed, sizeBytes: number, keepFds: readonly number[]): Snapshot | undefined {
+  const { pid, puppet } = borrowed;
+  const before = new Set(readChildren(pid));
+  const middleRing = borrowed.spareRing(NARROW);
+  const copyRing = borrowed.spareRing(WIDE);
+  middleRing.set(L.RING_ON_DEATH, L.DEATH_EXIT);
+  copyRing.set(L.RING_ON_DEATH, L.DEATH_EXIT);
+  puppet.patience.grant(sizeBytes);
+  // The intermediate finds its first command waiting, and the process waits for its end.
+  const middle = new Puppet(middleRing, pid, puppet.patience);
+  const forked = cloneInto(middle.batch(), copyRing, 0);
+  middle.batch().submit();
+  const b = puppet.batch();
+  const child = cloneInto(b, middleRing, CLONE_VM);
   b.tryCall('wait4', child, null, WALL, null);
+  b.submit();
+  let known: { pid: number; pidfd: number } | undefined;
+  if (answers(middle, puppet)) {
+    middle.batch().run();
+    if (forked.value > 0) known = copyOf(pid, before);
+    middle.batch().call('exit', 0);
+    middle.batch().submit();
+  }
   b.run();
-  if (child.value < 0) return undefined;
-  // The intermediate never answered in its ring: its results are read where the blob wrote them.
-  const at = (middle.opsOffset + L.OP_RESULT) >>> 2;
-  const pid = (borrowed.area.u32[at + 1]! | 0) * 2 ** 32 + borrowed.area.u32[at]!;
-  if (pid <= 0) return undefined;
-  const puppet = new Puppet(copy, pid);
+  if (!known) return undefined;
+  const copy = new Snapshot(new Puppet(copyRing, known.pid, puppet.patience), known.pidfd);
   // Descriptors of the process must not be held open by its copy.
   const keep = [...keepFds].sort((x, y) => x - y);
   let from = 0;
-  const c = puppet.batch();
+  const c = copy.puppet.batch();
   for (const fd of keep) {
     if (fd > from) c.call('close_range', from, fd - 1, 0);
     from = fd + 1;
   }
   c.call('close_range', from, 0xffffffff, 0);
   c.submit();
-  return puppet;
+  return copy;
+}
+
+/** Waits for the intermediate; false when the process answers instead: it was refused the fork. */
+function answers(middle: Puppet, process: Puppet): boolean {
+  for (let since = nowMs(); !middle.ring.wait(1);) {
+    if (process.ring.wait(0)) return middle.ring.wait(0);
+    checkInterrupts();
+    const now = nowMs();
+    process.patience.spend(now - since, process.tid);
+    since = now;
+  }
+  return true;
+}
+
+/**
+ * The copy, by the kernel's word: the intermediate, its only parent, waits and cannot be waited for, so no number is
+ * anybody else's. Undefined when it is not clear who it is.
+ */
+function copyOf(pid: number, before: ReadonlySet<number>): { pid: number; pidfd: number } | undefined {
+  const [middle, ...others] = readChildren(pid).filter((child) => !before.has(child));
+  if (middle === undefined || others.length > 0) return undefined;
+  const [copy, ...more] = readChildren(middle);
+  if (copy === undefined || more.length > 0) return undefined;
+  const pidfd = openPidfd(copy);
+  if (readChildren(middle)[0] === copy) return { pid: copy, pidfd };
+  closeSync(pidfd);
+  return undefined;
 }

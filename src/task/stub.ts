@@ -2,51 +2,88 @@ import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:f
 import { addon, nativeFile } from '../native/addon.js';
 import { cString, SysError, sys, sysRaw } from '../native/sys.js';
 import { errnoCode, errnoWords } from '../kernel/errno.js';
+import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC } from '../kernel/mman.js';
+import { F_ADD_SEALS, F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK } from '../kernel/open-flags.js';
 import { CritError } from '../image/errors.js';
 import * as P from '../kernel/ptrace.js';
-import { Area } from './area.js';
+import { Area, type AreaSize } from './area.js';
 import * as L from './generated/layout.js';
+import type { Patience } from './patience.js';
 import { Puppet } from './puppet.js';
 import type { Ring } from './ring.js';
 import { isDead, Tracee } from './tracee.js';
 
-const MFD_CLOEXEC = 1;
-const MFD_EXEC = 0x10;
 const CLONE_PARENT = 0x8000;
 const EEXIST = 17;
 const EINVAL = 22;
 const EMFILE = 24;
 
-/** An anonymous file that may be executed; where vm.memfd_noexec forbids it, the caller's file is used instead. */
-function execMemfd(name: string): number {
-  let fd = sysRaw('memfd_create', cString(name), MFD_CLOEXEC | MFD_EXEC);
-  if (fd === -EINVAL) fd = sysRaw('memfd_create', cString(name), MFD_CLOEXEC);
+/** An anonymous file that may be executed; where vm.memfd_noexec forbids it, one that may not. */
+function execMemfd(name: string, flags: number): number {
+  let fd = sysRaw('memfd_create', cString(name), flags | MFD_EXEC);
+  if (fd === -EINVAL) fd = sysRaw('memfd_create', cString(name), flags);
   return fd;
 }
 
-/** Creates the control area of a restore: shared by all its puppets at the same address. */
-export function createArea(base: number, sizeBytes: number): { area: Area; fd: number } {
-  const fd = execMemfd('crit-area');
+/** A memfd of a size that stays. */
+function sized(name: string, sizeBytes: number): number {
+  const fd = execMemfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) throw new SysError('memfd_create', -fd, 'for the control area');
   sys('ftruncate', fd, sizeBytes);
-  return { area: new Area(fd, base, sizeBytes), fd };
+  return fd;
+}
+
+/** The control area of a restore and the files that hold its two parts. */
+export interface SharedArea extends Disposable {
+  readonly area: Area;
+  readonly ordersFd: number;
+  readonly answersFd: number;
+}
+
+/**
+ * Creates the control area of a restore, at the same address in all its puppets. From the moment when crit has mapped
+ * the orders nobody else can: not by the descriptor, and not by changing a mapping that was made without the right to
+ * write (fcntl(2), F_SEAL_FUTURE_WRITE). The answers are narrowed to each task's own before it gets credentials of its own.
+ */
+export function createArea(base: number, size: AreaSize): SharedArea {
+  const fds: number[] = [];
+  const close = () => {
+    for (const fd of fds.splice(0)) closeSync(fd);
+  };
+  try {
+    for (const [name, bytes] of [
+      ['crit-orders', size.orders],
+      ['crit-answers', size.answers],
+    ] as const)
+      // prettier-ignore
+      fds.push(sized(name, bytes));
+    const [ordersFd, answersFd] = fds as [number, number];
+    const area = new Area([ordersFd, answersFd], base, size);
+    sys('fcntl', ordersFd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    sys('fcntl', answersFd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    return { area, ordersFd, answersFd, [Symbol.dispose]: close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 export interface SpawnOptions {
-  area: Area;
-  areaFd: number;
+  area: SharedArea;
   ring: Ring;
+  patience: Patience;
   /** The dumped pid, innermost pid namespace first (clone3(2), set_tid); empty for any. */
   setTid: readonly number[];
-  /** Descriptors of crit that become 0, 1, 2, then 4, 5, ... of the puppet (3 is the area's); -1 for none. */
-  keep: readonly number[];
+  /** Descriptors of crit that become 0, 1 and 2 of the puppet, and 4; -1 for none. (3 and 5 are the area's: STUB_FDS.) */
+  keep: readonly [number, number, number, number];
   /** Make it a sibling of crit, not a child (--restore-sibling). */
   sibling?: boolean;
   /** Offsets of the time namespace that it is to be in, as timens_offsets wants them; in crit's own without. */
   clocks?: string | undefined;
-  /** Leave it to its ring alone; it still ends when crit does. */
-  untraced?: boolean;
 }
+
+/** The area's descriptors in the puppet, for it to close. */
+export const STUB_FDS = [L.STUB_CONTROL_FD, 5] as const;
 
 /** How long a pid that a dying process still holds is waited for, ms. */
 const PID_WAIT_MS = 3000;
@@ -56,14 +93,21 @@ const PID_WAIT_MS = 3000;
  * @throws CritError PID_IN_USE, naming the holder
  */
 export function spawnPuppet(options: SpawnOptions): Puppet {
-  const { area, ring } = options;
+  const { ring } = options;
+  const { area, ordersFd, answersFd } = options.area;
   ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
   const view = new DataView(area.buffer);
-  view.setBigUint64(L.STUB_PARAM_BASE, BigInt(area.base), true);
-  view.setBigUint64(L.STUB_PARAM_SIZE, BigInt(area.sizeBytes), true);
-  view.setBigUint64(L.STUB_PARAM_RING, BigInt(ring.address), true);
+  const params: readonly (readonly [number, number])[] = [
+    [L.STUB_PARAM_BASE, area.base],
+    [L.STUB_PARAM_ORDER_SIZE, area.size.orders],
+    [L.STUB_PARAM_ANSWER_SIZE, area.size.answers],
+    [L.STUB_PARAM_ANSWER_FD, STUB_FDS[1]],
+    [L.STUB_PARAM_RING, ring.address],
+    [L.STUB_PARAM_STACK, ring.stackTop],
+  ];
+  for (const [at, value] of params) view.setBigUint64(at, BigInt(value), true);
   const path = nativeFile('puppet/stub');
-  let stub = execMemfd('crit-stub');
+  let stub = execMemfd('crit-stub', MFD_CLOEXEC);
   if (stub >= 0) writeSync(stub, readFileSync(path));
   else stub = openSync(path, 'r');
   try {
@@ -73,8 +117,8 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
     for (;;) {
       pid = addon().spawnStub(
         stub,
-        options.areaFd,
-        Int32Array.from(options.keep),
+        ordersFd,
+        Int32Array.from([...options.keep, answersFd]),
         Int32Array.from(options.setTid),
         flags,
         options.clocks,
@@ -84,10 +128,10 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
     }
     if (pid === -EEXIST) throw pidInUse(options.setTid[0]!);
     if (pid < 0) throw cannotStart(options.setTid[0], -pid);
-    if (options.untraced) return new Puppet(ring, pid);
     return new Puppet(
       ring,
       pid,
+      options.patience,
       Tracee.seize(pid, P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP),
     );
   } finally {

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { nowMs } from '../image/clock.js';
+import { CritError } from '../image/errors.js';
 import { addon } from '../native/addon.js';
 import { SysError, sys, sysRaw } from '../native/sys.js';
 import * as P from '../kernel/ptrace.js';
@@ -22,6 +24,8 @@ const EVENT_STOP = P.PTRACE_EVENT_STOP;
 
 /** So often a stop is looked for at once, then every 0.1 ms. */
 const YIELDS = 500;
+/** A thread that is told to stop does so at once, unless the kernel keeps it in a call that nothing interrupts. */
+const STOP_MS = 5000;
 /** After so many of those: does the thread live at all? */
 const CHECK_ROUNDS = 256;
 
@@ -49,8 +53,14 @@ export interface Stop {
 /** One thread under ptrace. All calls belong to crit's main thread: ptrace binds to the attaching thread. */
 export class Tracee {
   readonly tid: number;
+  #standing = false;
   constructor(tid: number) {
     this.tid = tid;
+  }
+
+  /** It was seen to stop and has not been told to run since: its registers can be set. */
+  get standing(): boolean {
+    return this.#standing;
   }
 
   /** PTRACE_SEIZE: attaches without stopping. @throws SysError EPERM when another tracer holds it, ESRCH when it is gone */
@@ -63,6 +73,7 @@ export class Tracee {
     return new Tracee(tid);
   }
 
+  /** Asks it to stop: `waitTrap` waits for that. */
   interrupt(): void {
     const r = sysRaw('ptrace', P.PTRACE_INTERRUPT, this.tid, 0, 0);
     if (r < 0 && r !== -3) throw new SysError('ptrace', -r, `INTERRUPT of task ${this.tid}`);
@@ -70,11 +81,12 @@ export class Tracee {
 
   /**
    * Waits for the next stop. Not in wait4 itself: the kernel reports the end of a killed leader only when its threads
-   * have been waited for, and they wait for us. @throws TaskDied
+   * have been waited for, and they wait for us. @throws TaskDied; CritError TIMEOUT
    */
-  wait(): Stop {
+  wait(forMs = STOP_MS): Stop {
     const status = new Int32Array(1);
     let dead = false;
+    const until = nowMs() + forMs;
     for (let round = 1; ; round++) {
       const r = sysRaw('wait4', this.tid, status, WALL | WNOHANG, null);
       if (r > 0) return this.#stop(status[0]!);
@@ -85,6 +97,10 @@ export class Tracee {
       else {
         sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
         dead = round % CHECK_ROUNDS === 0 && isDead(this.tid);
+        if (nowMs() > until)
+          throw new CritError(`task ${this.tid} does not stop: it is in a system call that cannot be interrupted`, {
+            code: 'TIMEOUT',
+          });
       }
     }
   }
@@ -104,15 +120,32 @@ export class Tracee {
       throw new TaskDied(this.tid, signal ? `was killed by signal ${signal}` : `exited with status ${status >> 8}`);
     }
     const signal = (status >> 8) & 0xff;
+    this.#standing = true;
     return { signal: signal & 0x7f, event: status >> 16, syscall: signal === (SIGTRAP | 0x80) };
   }
 
+  /** PTRACE_O_*, of a stopped thread. */
+  setOptions(options: number): void {
+    let r = sysRaw('ptrace', P.PTRACE_SETOPTIONS, this.tid, 0, options);
+    if (r === -1 && options & P.PTRACE_O_SUSPEND_SECCOMP)
+      r = sysRaw('ptrace', P.PTRACE_SETOPTIONS, this.tid, 0, options & ~P.PTRACE_O_SUSPEND_SECCOMP);
+    if (r < 0) throw new SysError('ptrace', -r, `SETOPTIONS of task ${this.tid}`);
+  }
+
+  /** Lets it run to the next entry or exit of a system call. */
+  toSyscall(): void {
+    this.#standing = false;
+    sys('ptrace', P.PTRACE_SYSCALL, this.tid, 0, 0);
+  }
+
   cont(signal = 0): void {
+    this.#standing = false;
     sys('ptrace', P.PTRACE_CONT, this.tid, 0, signal);
   }
 
   /** Lets go. With a signal, the thread gets it. A thread that is gone already is no error. */
   detach(signal = 0): void {
+    this.#standing = false;
     const r = sysRaw('ptrace', P.PTRACE_DETACH, this.tid, 0, signal);
     if (r < 0 && r !== -3) throw new SysError('ptrace', -r, `DETACH of task ${this.tid}`);
   }
@@ -160,17 +193,22 @@ export class Tracee {
     sys('ptrace', P.PTRACE_SETSIGMASK, this.tid, 8, new BigUint64Array([mask]));
   }
 
-  /** Interrupts and waits until the thread stands in a trap; signals that arrive on the way stay for it. */
-  stop(): Stop {
-    this.interrupt();
-    return this.waitTrap();
+  /** Asks it to stop unless it stands already. */
+  halt(): void {
+    if (!this.#standing) this.interrupt();
   }
 
-  /** Waits for the trap of an `interrupt`. */
-  waitTrap(): Stop {
-    for (;;) {
+  /** Stops it and waits until it stands; signals that arrive on the way stay for it. */
+  stop(): void {
+    this.halt();
+    this.waitTrap();
+  }
+
+  /** Waits until a thread that was interrupted stands; one that stands is left as it is. */
+  waitTrap(): void {
+    while (!this.#standing) {
       const stop = this.wait();
-      if (stop.event === EVENT_STOP) return stop;
+      if (stop.event === EVENT_STOP) return;
       // A signal was being delivered before the trap: hand it on, the trap follows.
       this.cont(stop.event === 0 && !stop.syscall ? stop.signal : 0);
     }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { cpSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import test, { after } from 'node:test';
 import { decodeImage, encodeImage } from '../../src/index.js';
+import { after, test } from '../root.js';
 import { crit, Subject } from './round-trip.js';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root: it dumps and restores a process';

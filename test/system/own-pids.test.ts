@@ -114,7 +114,10 @@ test('a thread of crit that cannot get out of the way is named', () => {
     '--mount-proc',
   );
   assert.match(done.stdout, /^restored 1$/m);
-  assert.match(done.stderr, /pid \d+ is that of a thread of crit's.*cannot be written \(the file system is read-only\)/);
+  assert.match(
+    done.stderr,
+    /pid \d+ is that of a thread of crit's.*cannot be written \(the file system is read-only\)/,
+  );
 });
 
 test("the /proc of another pid namespace is not taken for crit's own", () => {

@@ -3,7 +3,7 @@ import { Stats } from '../../image/stats.js';
 import { isTerminal } from '../terminal.js';
 import { ReaderGone } from '../stdout.js';
 import { errorStack, errorText } from './error-text.js';
-import { Interrupts } from './interrupts.js';
+import { checkInterrupts, Interrupts } from '../../native/interrupts.js';
 import { LogFile } from './log-file.js';
 import { Progress } from './progress.js';
 import { failure, printResult } from './result.js';
@@ -30,7 +30,7 @@ export async function runEngine(
   using log = new LogFile(settings.logFile, settings.verbosity, `src/${kind}`);
   try {
     for (const warning of warnings) log.warn(warning);
-    using interrupts = new Interrupts();
+    using _interrupts = new Interrupts();
     using progress = new Progress(onTerminal);
     const stats = new Stats({
       ended: (name, micros) => {
@@ -41,7 +41,7 @@ export async function runEngine(
         progress.show(what, done, total);
       },
       checkpoint: () => {
-        interrupts.check();
+        checkInterrupts();
       },
     });
     body({ log, stats });

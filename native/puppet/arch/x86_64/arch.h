@@ -4,6 +4,7 @@
 
 #define NR_pread64 17
 #define NR_futex 202
+#define NR_clock_gettime 228
 #define NR_exit_group 231
 #define NR_futex_waitv 449
 

@@ -1,7 +1,22 @@
-/* The blob's first instruction. In: rdi = ring, rsp = top of the ring's stack, 16-byte aligned. */
+/*
+ * Two ways in, at fixed places. Both: rsp = top of the ring's stack, 16-byte aligned.
+ *
+ *  0  puppet_entry: rdi = ring
+ * 16  first a system call that crit has laid out in the registers, then r12 = ring: a task whose answers cannot be
+ *     written yet makes them so before it needs a stack. One that the kernel refuses ends in an illegal instruction.
+ */
 	.section .text.entry, "ax"
 	.globl puppet_entry
 puppet_entry:
+	jmp	2f
+	.balign	16, 0x0f
+	syscall
+	test	%rax, %rax
+	jnz	1f
+	mov	%r12, %rdi
+	jmp	2f
+1:	ud2
+2:
 	xor	%ebp, %ebp
 	cld
 	call	puppet_loop

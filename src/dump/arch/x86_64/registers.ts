@@ -3,7 +3,7 @@ import { USER_REGS } from '../../../kernel/arch/x86_64/registers.js';
 import { addon } from '../../../native/addon.js';
 import { fpregsOf } from '../../../task/arch/x86_64/xstate.js';
 import { xsaveLayout } from '../../../task/arch/x86_64/xsave-layout.js';
-import type { BorrowedThread } from '../../../task/borrow.js';
+import type { BorrowedThread } from '../../../task/borrowed-thread.js';
 import { regsForImage } from '../../../task/restart.js';
 import { REG } from '../../../task/tracee.js';
 import type { TimedCall } from '../../timed-call.js';
