@@ -20,6 +20,8 @@ export function crit(args: readonly string[], options: RunOptions = {}): Run {
     input: options.input ?? '',
     env: options.env ?? { PATH: process.env['PATH'] },
     maxBuffer: 1 << 30,
+    timeout: 300_000,
+    killSignal: 'SIGKILL',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   if (result.error) throw result.error;

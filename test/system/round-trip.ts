@@ -12,9 +12,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { guard, unguard } from '../guard.js';
 import { CRIT } from '../programs.js';
 
 export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A run of crit that takes longer hangs; a busy machine is slow. */
+const LONGEST_MS = 300_000;
 
 /** What a crit command did. */
 export interface Done {
@@ -25,7 +29,12 @@ export interface Done {
 
 /** Runs crit with nothing but PATH in its environment. */
 export function crit(...args: string[]): Done {
-  const { status, stdout, stderr } = spawnSync(CRIT, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] } });
+  const { status, stdout, stderr } = spawnSync(CRIT, args, {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] },
+    timeout: LONGEST_MS,
+    killSignal: 'SIGKILL',
+  });
   return { status, stdout, stderr };
 }
 
@@ -55,6 +64,7 @@ export class Subject implements AsyncDisposable {
     closeSync(input);
     closeSync(output);
     this.#exit = new Promise((resolve) => this.#child.once('exit', resolve));
+    guard(this.pid, this.dir);
   }
 
   get pid(): number {
@@ -141,6 +151,7 @@ export class Subject implements AsyncDisposable {
         // it ended
       }
     for (let i = 0; i < 500 && existsSync(`/proc/${this.pid}/exe`); i++) await sleep(10);
+    unguard(this.pid);
     if (this.#passed) rmSync(this.dir, { recursive: true, force: true });
     else console.log(`kept for a look: ${this.dir} (images, dump.log, restore.log, out)`);
   }
