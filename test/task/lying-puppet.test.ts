@@ -69,7 +69,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             linkRemap: false,
             evasiveDevices: false,
             timeoutSec: 10,
-            cgroups: false,
+            cgroups: 'ignore',
             action: () => undefined,
           },
           quiet,
