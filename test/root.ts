@@ -29,5 +29,3 @@ export function test(name: string, optionsOrFn: TestOptions | TestFn, fn?: TestF
 export function describe(name: string, fn: SuiteFn): Promise<void> {
   return nodeDescribe(name, { skip: NEEDS_ROOT }, fn);
 }
-
-export { after } from 'node:test';
