@@ -1,3 +1,4 @@
+import { finishCommit } from '../dump/set/finish-commit.js';
 import { listImages, type ListedImage } from '../inspect/listing.js';
 import { CritError } from '../image/errors.js';
 import { jsonView } from './json-view.js';
@@ -25,6 +26,7 @@ function plain(images: readonly ListedImage[]): string {
 
 /** `crit show DIR`. @returns 1 if an image is damaged; each has a line on standard error */
 export async function listDirectory(dir: string, json: boolean): Promise<number> {
+  finishCommit(dir);
   const images = await listImages(dir);
   if (images.length === 0) throw new CritError(`${dir}: there is no image in this directory`, { code: 'NO_IMAGE' });
   const sink = openSink(undefined);

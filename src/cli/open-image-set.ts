@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { openImageReader } from '../decode/image-reader.js';
 import { typeOfFileName } from '../image/catalogue.js';
+import { finishCommit } from '../dump/set/finish-commit.js';
 import { CritError, ImageError } from '../image/errors.js';
 import { ImageSet } from '../inspect/image-set.js';
 
@@ -25,6 +26,7 @@ export function openImageSet(dir: string): ImageSet {
     throw new CritError(`${dir}: is not a directory, and crit x explores a directory of images`, {
       code: 'NOT_A_DIRECTORY',
     });
+  finishCommit(dir);
   return new ImageSet({
     entries: (file) => Promise.resolve(entries(dir, file)),
     names: () => Promise.resolve(readdirSync(dir)),

@@ -1,3 +1,4 @@
+import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import { Stats } from '../image/stats.js';
 import type { Messages } from '../image/generated/messages.js';
@@ -15,12 +16,13 @@ import { DumpFiles } from './files/dump-files.js';
 import { FdRanks } from './files/fd-ranks.js';
 import { FrozenTree } from './freeze.js';
 import { checkNamespaces, checkUnshared, isInOwnTime, rootIds } from './ids.js';
-import { ImagesOnDisk, Nowhere, type ImageSink } from './image-sink.js';
+import { Nowhere, type ImageSink } from './image-sink.js';
 import { endStandIns } from './landlock.js';
 import { askMm } from './mm.js';
 import { pagemapOf } from './pages.js';
 import { lookAhead, rehearse } from './rehearse.js';
 import { Sleepers } from './sleepers.js';
+import { ImagesOnDisk } from './set/images-on-disk.js';
 import { Task } from './task.js';
 import { bytesOf, TaskPages } from './task-pages.js';
 import { describeVmas } from './vmas.js';
@@ -31,6 +33,7 @@ import { describeVmas } from './vmas.js';
  */
 export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   refuseOwnTree(options.pid);
+  using images = new ImagesOnDisk(options.imagesDir, options);
   options.action('pre-dump');
   try {
     rehearse((pid) => {
@@ -55,7 +58,7 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   }
   const ranks = lookAhead(options.pid);
   try {
-    perform(options, new ImagesOnDisk(options.imagesDir), log, stats, ranks);
+    perform(options, images, log, stats, ranks);
   } finally {
     endStandIns();
   }
@@ -88,20 +91,24 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   using files = new DumpFiles(ctx, ranks);
   let done = false;
   let released = false;
+  const toKill = () => done && !options.leaveRunning && !options.leaveStopped;
   const failures: Error[] = [];
   const release = () => {
     if (released) return;
-    for (const error of giveBackAll(tasks.map((task) => task.borrowed))) failures.push(whoDied(tree, error) ?? error);
-    for (const task of tasks)
-      try {
-        if (task.borrowed.isHome) task.waitRest();
-      } catch (error) {
-        failures.push(whoDied(tree, error) ?? (error as Error));
-      }
-    if (options.leaveStopped && done) tree.leaveStopped();
-    else tree.release(done && !options.leaveRunning);
-    frozen.end();
     released = true;
+    // What is to be killed is not put back first: nothing of that may fail once the images are complete.
+    if (!toKill()) {
+      for (const error of giveBackAll(tasks.map((task) => task.borrowed))) failures.push(whoDied(tree, error) ?? error);
+      for (const task of tasks)
+        try {
+          if (task.borrowed.isHome) task.waitRest();
+        } catch (error) {
+          failures.push(whoDied(tree, error) ?? (error as Error));
+        }
+    }
+    if (options.leaveStopped && done) tree.leaveStopped();
+    else tree.release(toKill());
+    frozen.end();
   };
   using pages = new TaskPages(ctx, images);
   try {
@@ -123,8 +130,9 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     pages.finish();
     write();
     for (const image of held.splice(0)) image();
-    options.action('post-dump');
     writeInventory(images, ctx);
+    options.action('post-dump');
+    images.commit();
     done = true;
     if (!options.leaveRunning) files.keepLinks();
   } catch (error) {
@@ -135,10 +143,13 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
       images.discard();
     }
     release();
-    for (const task of tasks) task.borrowed[Symbol.dispose]();
+    for (const task of tasks) (toKill() ? task.borrowed.area : task.borrowed)[Symbol.dispose]();
   }
-  // The images are whole: that a process was killed that was to be killed is no failure.
-  for (const failure of failures) if (options.leaveStopped || !(failure instanceof TaskDied)) throw failure;
+  for (const failure of failures)
+    throw new CritError(`the images are complete, but ${failure.message}`, {
+      code: 'NOT_ENDED',
+      cause: failure,
+    });
 }
 
 /** What so many processes answer is in memory at a time. */
@@ -255,7 +266,7 @@ function whoDied(tree: FrozenTree, cause: unknown): TaskDied | undefined {
   return dead && new TaskDied(dead.pid, 'was killed while it was being dumped', cause);
 }
 
-/** inventory.img makes the set complete: it is written last. */
+/** inventory.img makes the set complete: it is written last, and names all others. */
 function writeInventory(images: ImageSink, { cgroups }: DumpContext): void {
   const entry: Messages['inventory_entry'] = {
     img_version: 2,
@@ -266,6 +277,7 @@ function writeInventory(images: ImageSink, { cgroups }: DumpContext): void {
     network_lock_method: 0,
     dump_criu_run_id: randomUuid(),
     ...cgroups.own,
+    images: images.record(),
   };
   images.write('INVENTORY', undefined, [{ message: entry }]);
 }

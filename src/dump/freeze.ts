@@ -13,6 +13,7 @@ import { cannotStop, deadLeader, tracedThread } from './refuse-thread.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead, Tracee, type Stop } from '../task/tracee.js';
 import { systemWords } from '../image/system-words.js';
+import { endTasks } from './end-tasks.js';
 
 const EVENT_STOP = 128;
 const SIGTRAP = 5;
@@ -210,42 +211,29 @@ export class FrozenTree {
     }
   }
 
-  /**
-   * Detaches from every thread; stopped jobs stay stopped. With `kill`, the processes are killed and their end is
-   * waited for instead.
-   */
+  /** Detaches from every thread; stopped jobs stay stopped. With `kill`, the processes are ended instead. */
   release(kill = false): void {
-    for (const task of this.tasks) {
-      if (kill && !task.zombie) sysRaw('kill', task.pid, 9);
-    }
+    const pids = this.tasks.flatMap(({ zombie, pid }) => (zombie ? [] : [pid]));
     // leaders last: one that has been killed is reported only when its threads have been waited for
-    for (const tid of [...this.#seized].reverse()) {
-      try {
-        if (kill) drain(new Tracee(tid));
-        else new Tracee(tid).detach();
-      } catch (error) {
-        if (!kill) this.#log.warn(`task ${tid} was not released: ${(error as Error).message}`);
-      }
-    }
+    const tids = [...this.#seized].reverse();
     this.#seized.clear();
     this.#released = true;
+    if (kill) {
+      endTasks(pids, tids);
+      return;
+    }
+    for (const tid of tids)
+      try {
+        new Tracee(tid).detach();
+      } catch (error) {
+        this.#log.warn(`task ${tid} was not released: ${(error as Error).message}`);
+      }
   }
 
   /** Detaches and leaves every process stopped (--leave-stopped). */
   leaveStopped(): void {
     for (const task of this.tasks) if (!task.zombie) sysRaw('kill', task.pid, 19);
     this.release();
-  }
-}
-
-function drain(tracee: Tracee): void {
-  try {
-    for (;;) {
-      tracee.wait();
-      tracee.cont();
-    }
-  } catch {
-    // it is gone
   }
 }
 

@@ -13,11 +13,18 @@ export class ImageWriter {
   readonly file: string;
   readonly #encoder: ImageEncoder;
   #fd: number;
+  #flushed = 0;
 
-  constructor(file: string, type: ImageType, header?: Header) {
-    this.file = file;
-    this.#encoder = new ImageEncoder(type, { header, file });
-    this.#fd = createImageFile(file);
+  /** @param shownAs the file's name in errors, where the path is none that a user knows */
+  constructor(file: string, type: ImageType, header?: Header, shownAs = file) {
+    this.file = shownAs;
+    this.#encoder = new ImageEncoder(type, { header, file: shownAs });
+    this.#fd = createImageFile(file, shownAs);
+  }
+
+  /** Bytes of the image so far. */
+  get sizeBytes(): number {
+    return this.#flushed + this.#encoder.writer.length;
   }
 
   /** Appends an entry. @throws ImageError BAD_JSON with the path of what does not fit the type; CritError CANNOT_WRITE */
@@ -33,6 +40,7 @@ export class ImageWriter {
     } catch (error) {
       throw cannotWrite(this.file, error);
     }
+    this.#flushed += writer.length;
     writer.length = 0;
   }
 
@@ -61,18 +69,18 @@ function writeAll(fd: number, bytes: Uint8Array): void {
  * that is there is replaced, so that its mode or a link to elsewhere does not matter.
  * @returns its descriptor @throws CritError CANNOT_WRITE
  */
-export function createImageFile(file: string): number {
+export function createImageFile(file: string, shownAs = file): number {
   const create = () => openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     return create();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotWrite(file, error);
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotWrite(shownAs, error);
   }
   try {
     unlinkSync(file);
     return create();
   } catch (error) {
-    throw cannotWrite(file, error);
+    throw cannotWrite(shownAs, error);
   }
 }
 

@@ -22,6 +22,7 @@ import { RestoreFiles } from './files/restore-files.js';
 import { type MemoryImage } from './memory.js';
 import { PagesImages } from './pages-images.js';
 import { SharedMemory } from './shared-memory.js';
+import { checkWhole, SameSet } from './whole-set.js';
 import { planBirths, readTree, TASK, type TreeTask } from '../image/process-tree.js';
 
 /** The images of one task. */
@@ -74,11 +75,14 @@ export class Images {
   /** undefined when they are to be ignored */
   readonly cgroups: Cgroups | undefined;
   readonly births;
+  /** To be checked when all images have been read, pages too. */
+  readonly sameSet: SameSet;
 
   /** @param refuse takes what the images ask for and cannot be had; what cannot be understood is thrown */
   constructor(options: RestoreOptions, log: Log, refuse: Refuse = throwIt) {
     const dir = options.imagesDir;
     this.dir = dir;
+    this.sameSet = new SameSet(dir);
     if (!existsSync(path.join(dir, 'inventory.img')))
       throw new CritError(
         `${dir} has no inventory.img: ${existsSync(path.join(dir, 'pstree.img')) ? 'the dump that wrote it did not finish, the set is torn' : 'it is not an image directory'}`,
@@ -88,6 +92,7 @@ export class Images {
     if (!inventory) throw new CritError(`${path.join(dir, 'inventory.img')} has no entry`, { code: 'BAD_IMAGE' });
     checkVersion(inventory);
     this.pages = new PagesImages(dir);
+    checkWhole(dir, inventory);
     const entries = readImage(dir, 'PSTREE').entries.map((e) => e.message);
     const zombies = new Set<number>();
     const cores: Messages['core_entry'][] = [];

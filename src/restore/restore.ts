@@ -1,4 +1,4 @@
-import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import type { Stats } from '../image/stats.js';
@@ -38,10 +38,10 @@ import {
 import { defaultSigactions } from './sigactions.js';
 import { jobGroup } from './job-group.js';
 import { setName } from './thread-settings.js';
+import { writePidfile } from './pidfile.js';
 import type { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
-import { whyFailed } from '../image/system-words.js';
 import { roomsOf } from './wake-up.js';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
@@ -73,7 +73,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
   const dirFd = openSync(images.dir, 'r');
   let family: Family | undefined;
   let rootPuppet: Puppet | undefined;
-  let pidfile: string | undefined;
+  let removePidfile: (() => void) | undefined;
   let done = false;
   try {
     images.files.prepareOutside();
@@ -177,6 +177,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       restoreDumpable(b, task.memory?.mm.dumpable);
     });
     options.action('post-restore');
+    images.sameSet.check();
     const leaving = prepareLeaving(
       alive.map((task) => ({
         pid: task.pid,
@@ -189,7 +190,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       shared.framesOffset,
     );
     images.files.cleanupOutside();
-    if (options.pidfile) pidfile = writePidfile(options.pidfile, images.root.pid);
+    if (options.pidfile) removePidfile = writePidfile(options.pidfile, images.root.pid);
     options.action('pre-resume');
     leaving.commit();
     done = true;
@@ -207,22 +208,12 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     if (!done) {
       undo(rootPuppet, family);
       images.files.cleanupOutside();
-      if (pidfile !== undefined) unlinkSync(pidfile);
+      removePidfile?.();
     }
     // After a failure the death word stays held: whatever should still be there ends with crit.
     if (done) area[Symbol.dispose]();
     closeSync(dirFd);
   }
-}
-
-/** The file is made, never written over: it may be another's. @returns its name */
-function writePidfile(file: string, pid: number): string {
-  try {
-    writeFileSync(file, String(pid), { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    throw new CritError(`the pidfile ${file} cannot be made: ${whyFailed(error)}`, { code: 'PIDFILE', cause: error });
-  }
-  return file;
 }
 
 /** A second thread in a puppet, for filling pages; its number is one that nobody wants. */

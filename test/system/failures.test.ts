@@ -228,6 +228,8 @@ function mountFailing(dir: string, backing: string): Disposable {
     'truncate -s 64m "$2/disk"',
     'mkfs.ext2 -q -m 0 "$2/disk"',
     'mount -o loop,sync "$2/disk" "$1"',
+    // the directory that a dump makes its images in, as one that was killed leaves it: no block is needed for it any more
+    'mkdir -m 700 "$1/.crit-dump"',
     'if dd if=/dev/zero of="$2/fill" bs=1M count=16 2>/dev/null; then exit 1; fi',
   ];
   const done = spawnSync('bash', ['-ec', script.join('\n'), 'mount', dir, backing], { encoding: 'utf8' });

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { CritError } from '../../image/errors.js';
+import { openTrustedFile } from '../../kernel/trusted-path.js';
 import { UsageError } from '../usage-error.js';
 import { getopt } from './getopt.js';
 import { whyFailed } from '../../image/system-words.js';
@@ -35,18 +37,41 @@ export function parseConfigLine(line: string): string | undefined {
   return `${name}=${bare[1]!}`;
 }
 
+/** One of crit's own descriptors, such as the shell's <(...): nobody else can have put it there. */
+const DESCRIPTOR = /^\/(dev\/(stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
+
+/**
+ * The text of a configuration file, which says what root runs.
+ * @param named by the command line itself: whoever gives it answers for it
+ * @throws CritError FOREIGN_FILE, FOREIGN_LINK, NOT_A_FILE; ErrnoException
+ */
+function readText(file: string, named: boolean): string {
+  if (DESCRIPTOR.test(file)) return readFileSync(file, 'utf8');
+  const fd = named ? openSync(file, constants.O_RDONLY | constants.O_NONBLOCK) : openTrustedFile(file);
+  try {
+    if (!fstatSync(fd).isFile()) throw new CritError(`${file} is not a regular file`, { code: 'NOT_A_FILE' });
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Not what it says is wrong, but what it is. */
+class UnusableConfig extends UsageError {}
+
 /**
  * The words of a configuration file. @throws UsageError with file and line
  * @returns undefined when there is no such file
  */
-export function readConfigFile(file: string): string[] | undefined {
+export function readConfigFile(file: string, { named = false } = {}): string[] | undefined {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readText(file, named);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new UsageError(`${file}: the configuration cannot be read: ${whyFailed(error)}`);
+    if (error instanceof CritError) throw new UnusableConfig(`the configuration file ${error.message}`);
+    throw new UnusableConfig(`${file}: the configuration cannot be read: ${whyFailed(error)}`);
   }
   return text.split('\n').flatMap((line, i) => {
     try {
@@ -86,16 +111,26 @@ export function optionSources(
 ): Source[] {
   const { file, defaults } = findConfig(argv);
   const sources: Source[] = [];
-  const add = (name: string, asked: boolean): void => {
-    const words = readConfigFile(name);
+  const asked = (name: string, named: boolean): void => {
+    const words = readConfigFile(name, { named });
     if (words) sources.push({ file: name, argv: words });
-    else if (asked) warn(`the configuration file ${name} does not exist`);
+    else warn(`the configuration file ${name} does not exist`);
+  };
+  // HOME may be another user's, as sudo may leave it.
+  const ifUsable = (name: string): void => {
+    try {
+      const words = readConfigFile(name);
+      if (words) sources.push({ file: name, argv: words });
+    } catch (error) {
+      if (!(error instanceof UnusableConfig)) throw error;
+      warn(`${error.message}: it is left out`);
+    }
   };
   if (defaults) {
-    add(GLOBAL, false);
-    if (env['HOME']) add(path.join(env['HOME'], '.criu/default.conf'), false);
+    ifUsable(GLOBAL);
+    if (env['HOME']) ifUsable(path.join(env['HOME'], '.criu/default.conf'));
   }
-  if (env['CRIU_CONFIG_FILE']) add(env['CRIU_CONFIG_FILE'], true);
-  if (file !== undefined) add(file, true);
+  if (env['CRIU_CONFIG_FILE']) asked(env['CRIU_CONFIG_FILE'], false);
+  if (file !== undefined) asked(file, true);
   return [...sources, { argv }];
 }

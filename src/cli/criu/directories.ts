@@ -1,7 +1,8 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, closeSync, constants } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import { whyFailed } from '../../image/system-words.js';
+import { openTrustedDirectory } from '../../kernel/trusted-path.js';
 
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
@@ -12,6 +13,7 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 function problem(what: string, dir: string, error: unknown): CritError {
+  if (error instanceof CritError) return error;
   const { code } = error as NodeJS.ErrnoException;
   return new CritError(`the ${what} ${dir} ${WHY[code ?? ''] ?? `cannot be used: ${whyFailed(error)}`}`, {
     code: 'BAD_DIRECTORY',
@@ -25,20 +27,22 @@ function problem(what: string, dir: string, error: unknown): CritError {
  * @throws CritError BAD_DIRECTORY
  */
 export function imagesDirectory(dir: string, use: 'read' | 'write', what = 'images directory'): string {
-  const absolute = path.resolve(dir);
   try {
-    if (!statSync(absolute).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
-    accessSync(absolute, constants.X_OK | (use === 'write' ? constants.W_OK : constants.R_OK));
+    // a link that it leads through may be another user's
+    closeSync(openTrustedDirectory(dir));
+    accessSync(dir, constants.X_OK | (use === 'write' ? constants.W_OK : constants.R_OK));
   } catch (error) {
     throw problem(what, dir, error);
   }
-  return absolute;
+  return path.resolve(dir);
 }
 
 /** Makes the work directory the current one, as CRIU does: log, pidfile, statistics and scripts are relative to it. */
 export function enterWorkDirectory(dir: string): void {
   try {
-    process.chdir(dir);
+    const fd = openTrustedDirectory(dir);
+    process.chdir(`/proc/self/fd/${fd}`);
+    closeSync(fd);
   } catch (error) {
     throw problem('work directory', dir, error);
   }

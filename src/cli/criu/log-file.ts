@@ -1,8 +1,9 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import os from 'node:os';
 import { nowMs } from '../../image/clock.js';
 import { CritError } from '../../image/errors.js';
 import type { Log } from '../../image/log.js';
+import { openOutput } from '../../kernel/trusted-path.js';
 import { CRIU_VERSION, packageVersion } from '../package-version.js';
 import { warn as toStderr } from '../stdout.js';
 import { whyFailed } from '../../image/system-words.js';
@@ -119,8 +120,9 @@ export class LogFile implements Log, Disposable {
 
 function openLog(file: string): number {
   try {
-    return openSync(file, 'w', 0o600);
+    return openOutput(file);
   } catch (error) {
+    if (error instanceof CritError) throw error;
     throw new CritError(`the log ${file} cannot be made: ${whyFailed(error)}`, { code: 'CANNOT_WRITE', cause: error });
   }
 }

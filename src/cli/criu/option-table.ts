@@ -73,6 +73,7 @@ export const OPTIONS: readonly CriuOption[] = [
   flag('link-remap', 'deleted files that have other names may be linked back', no),
   flag('evasive-devices', 'any path to a device will do when the one it was opened by is gone', no),
   takes('timeout', 'dump: seconds until freezing the tree is given up, 0 for never (default 10)', { value: 'SECONDS' }),
+  flag('sync', 'dump: bring the images to the disk before the processes are ended', { negatable: true, ours: true }),
 
   takes('feature', 'check: one feature of the kernel; "list" names them', { value: 'NAME' }),
   flag('extra', 'check: also what only some trees need', no),

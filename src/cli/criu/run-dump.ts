@@ -1,9 +1,11 @@
+import path from 'node:path';
 import type { DumpOptions } from '../../dump/context.js';
 import { dump } from '../../dump/dump.js';
 import { survey } from '../../dump/survey.js';
 import { nowMs } from '../../image/clock.js';
 import { CritError } from '../../image/errors.js';
 import { checkTarget } from '../../dump/target.js';
+import { STAGING } from '../../dump/set/place.js';
 import { UsageError } from '../usage-error.js';
 import { actionScripts, spawner } from './action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from './directories.js';
@@ -27,6 +29,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpOp
     evasiveDevices: settings.evasiveDevices,
     cgroups: settings.cgroups,
     timeoutSec: settings.timeoutSec,
+    sync: settings.sync,
     action: () => undefined,
   };
 }
@@ -65,7 +68,7 @@ export async function runDump(settings: Settings, warnings: readonly string[]): 
     const action = actionScripts(
       settings.scripts,
       spawn,
-      imagesDir,
+      path.join(imagesDir, STAGING),
       () => pid,
       log,
       () => {

@@ -4,6 +4,7 @@ import { CritError } from '../../image/errors.js';
 import { nowMs } from '../../image/clock.js';
 import type { Log } from '../../image/log.js';
 import { readImage } from '../../decode/image-reader.js';
+import { finishCommit } from '../../dump/set/finish-commit.js';
 import { JobTerminal } from '../../restore/job-terminal.js';
 import { plan, restore } from '../../restore/restore.js';
 import { print, warn } from '../stdout.js';
@@ -52,6 +53,7 @@ function checkPidfile(pidfile: string | undefined): void {
 /** `crit restore`. @returns the exit status, of a restore in the foreground that of the root task; does not return when --exec-cmd succeeds */
 export async function runRestore(settings: Settings, warnings: readonly string[]): Promise<number> {
   const imagesDir = imagesDirectory(settings.imagesDir, 'read');
+  finishCommit(imagesDir);
   if (!settings.dryRun) stepAside(imagesDir);
   enterWorkDirectory(settings.workDir ?? imagesDir);
   const spawn = await spawner(settings.scripts);

@@ -30,6 +30,7 @@ export interface Settings {
   evasiveDevices: boolean;
   cgroups: CgroupMode;
   timeoutSec: number;
+  sync: boolean;
   displayStats: boolean;
   /** Action scripts in the order in which they run: the last one given runs first, as for CRIU. */
   scripts: string[];
@@ -64,6 +65,7 @@ const DEFAULTS: Values = {
   evasiveDevices: false,
   cgroups: 'soft',
   timeoutSec: 10,
+  sync: false,
   displayStats: false,
   scripts: [],
   execCmd: false,
@@ -98,6 +100,7 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   'evasive-devices': (v, _text, on) => (v.evasiveDevices = on),
   'manage-cgroups': (v, text, _, as) => (v.cgroups = parseCgroupMode(text, as)),
   timeout: (v, text, _, as) => (v.timeoutSec = parseCount(text, as)),
+  sync: (v, _text, on) => (v.sync = on),
   feature: (v, text) => v.features.push(text),
   extra: (v, _text, on) => (v.extra = on),
   experimental: (v, _text, on) => (v.experimental = on),
