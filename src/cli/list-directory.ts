@@ -31,7 +31,7 @@ export async function listDirectory(dir: string, json: boolean): Promise<number>
   if (json) sink.write(jsonView(images));
   else if (!(await onTerminal())) sink.write(plain(images));
   else {
-    const table = await drawTable({
+    const lines = drawTable({
       head: HEAD,
       rows: images.map(cells),
       right: [2, 3],
@@ -40,7 +40,7 @@ export async function listDirectory(dir: string, json: boolean): Promise<number>
         return column === 1 ? chalk.cyan(cell) : cell;
       },
     });
-    sink.write(`${table}\n`);
+    for await (const line of lines) sink.write(line);
   }
   sink.commit();
   const damaged = images.filter(({ problem }) => problem !== undefined);
