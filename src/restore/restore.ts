@@ -106,7 +106,8 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     openEverything(images, rootPuppet, memory, sharedMemory);
     const pending = buildMemory(rootPuppet.batch(), memory, images.root.memory!);
     rootPuppet.batch().run();
-    fillMemory(rootPuppet, images.root.memory!, pending, () => assist(images.root.puppet!, spare, pids));
+    const filled = fillCounter(images.tasks, stats);
+    fillMemory(rootPuppet, images.root.memory!, pending, () => assist(images.root.puppet!, spare, pids), filled);
     const byPid = new Map(images.tasks.map((task) => [task.pid, task]));
     const taskOf = (birth: Birth) => (birth.helper ? undefined : byPid.get(birth.task.pid));
     let born = 0;
@@ -124,7 +125,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
         const from = birthMemory(birth, taskOf);
         const b = puppet.batch();
         const pending = from ? adaptMemory(b, memory, from, task.memory) : buildMemory(b, memory, task.memory);
-        fillMemory(puppet, task.memory, pending, () => assist(puppet, spare, pids));
+        fillMemory(puppet, task.memory, pending, () => assist(puppet, spare, pids), filled);
       },
     });
     family.raise(rootBirth, rootPuppet);
