@@ -7,12 +7,12 @@ import { openSink } from './sink.js';
 import { isTerminal } from './terminal.js';
 import { UsageError } from './usage-error.js';
 
-/** "FILE:3:17: entries[0].umask: ...", which editors understand. */
+/** "FILE: line 3:17: entries[0].umask: ..." */
 function withLine(error: unknown): unknown {
   if (!(error instanceof ImageError) || error.line === undefined) return error;
   const { file, line, column, fieldPath, reason, code } = error;
-  const where = `${file ?? 'JSON'}:${line}:${column ?? 1}`;
-  return new CritError(safeText([where, fieldPath, reason].filter(Boolean).join(': ')), { code, cause: error });
+  const where = `line ${line}:${column ?? 1}`;
+  return new CritError(safeText([file, where, fieldPath, reason].filter(Boolean).join(': ')), { code, cause: error });
 }
 
 function opened<T>(open: () => T): T {

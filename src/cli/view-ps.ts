@@ -27,7 +27,10 @@ const indent = (depth: number): string =>
 function dangling(tree: readonly TaskNode[]): string[] {
   return tree
     .filter(({ pid, ppid }) => ppid !== 0 && ppid !== pid)
-    .map(({ pid, ppid }) => `pstree.img: task ${pid} cannot be shown below its parent ${ppid}: there is no such task, or they are each other's ancestors`);
+    .map(
+      ({ pid, ppid }) =>
+        `pstree.img: task ${pid} cannot be shown below its parent ${ppid}: there is no such task, or they are each other's ancestors`,
+    );
 }
 
 /** `crit x DIR ps` */

@@ -1,5 +1,7 @@
 import type { Log } from '../image/log.js';
 import { Stats } from '../image/stats.js';
+import { counted, treeWords } from '../image/count-words.js';
+import { imageFileName } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { randomUuid } from '../kernel/system-files.js';
@@ -32,6 +34,7 @@ import { describeVmas } from './vmas.js';
 export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   refuseOwnTree(options.pid);
   options.action('pre-dump');
+  const rehearsing = stats.phase('rehearsal');
   try {
     rehearse((pid) => {
       const quiet: Log = {
@@ -53,7 +56,10 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   } catch (error) {
     log.debug(`the rehearsal failed, the stop may take longer: ${String(error)}`);
   }
+  rehearsing.end();
+  const looking = stats.phase('a look at the running tree');
   const ranks = lookAhead(options.pid);
+  looking.end();
   try {
     perform(options, new ImagesOnDisk(options.imagesDir), log, stats, ranks);
   } finally {
@@ -76,6 +82,8 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     write: (type, id, entries) => {
       held.push(() => {
         images.write(type, id, entries);
+        if (Array.isArray(entries))
+          log.debug(`${imageFileName(type, id)}: ${counted(entries.length, 'entry', 'entries')}`);
       });
     },
   };
@@ -83,6 +91,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   const freezing = stats.phase('freezing_time');
   const tree = FrozenTree.freeze(options.pid, log, options.timeoutSec);
   freezing.end();
+  log.info(`${treeWords(tree.tasks)} are stopped`);
   sleepers.stopped();
   const frozen = stats.phase('frozen_time');
   using files = new DumpFiles(ctx, ranks);

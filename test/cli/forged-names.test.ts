@@ -107,7 +107,7 @@ describe('what does not fit together is said', () => {
   it('a file that is not there', () => {
     const { stdout, stderr } = changed((images) => {
       const { entries } = images.read('FILES');
-      const gone = entries.findIndex(({ message }) => message.reg);
+      const gone = entries.findIndex(({ message }) => message.reg?.name === '/dev/null');
       entries.splice(gone, 1);
       images.write('FILES', undefined, entries);
     }, 'fds');
@@ -161,7 +161,7 @@ it(
       const pid = images.read('PSTREE').entries[0]!.message.pid;
       const { entries } = images.read('MM', pid);
       const [mm] = entries;
-      const first = mm!.message.vmas[0]!;
+      const first = mm!.message.vmas![0]!;
       mm!.message.vmas = Array.from({ length: 300_000 }, (_, i) => ({
         ...first,
         start: 0x10000n + BigInt(i) * 0x2000n,

@@ -9,7 +9,7 @@ import { fixture } from '../project-path.js';
 function said(json: string): string {
   const { status, stderr } = crit(['encode', '-o', '/dev/null'], { input: json });
   assert.equal(status, 1);
-  return stderr.replace(/^crit: standard input:/, '').trimEnd();
+  return stderr.replace(/^crit: standard input: line /, '').trimEnd();
 }
 
 const FS = (umask: string) =>

@@ -36,8 +36,7 @@ export class Progress implements Disposable {
     this.#shown = true;
     const percent = Math.min(100, Math.floor((done / total) * 100));
     const rate = ((done - this.#began.done) / Math.max(1, elapsed - this.#began.elapsed)) * 1000;
-    const size =
-      total >= MIB ? ` of ${Math.round(total / MIB)} MiB, ${Math.round(rate / MIB)} MiB/s` : ` of ${total}`;
+    const size = total >= MIB ? ` of ${Math.round(total / MIB)} MiB, ${Math.round(rate / MIB)} MiB/s` : ` of ${total}`;
     this.#put(`${CLEAR}${what}: ${percent} %${size}`);
   }
 
