@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import stringify from 'fast-json-stable-stringify';
-import { printImage } from './decode/print-image.js';
+import { printImage, type PrintOptions } from './decode/print-image.js';
 import { openImageReader } from './decode/image-reader.js';
 import { encodeJson } from './encode/encode-json.js';
 import { encodeEntries } from './encode/image-writer.js';
@@ -100,7 +100,10 @@ function badArgument(wanted: string, got: unknown): CritError {
  * const text = imageJson('fixtures/sets/tree/pstree.img');
  * console.assert(JSON.parse(text).magic === 'PSTREE');
  */
-export function imageJson(source: Uint8Array | string, options: { pretty?: boolean } = {}): string {
+export function imageJson(
+  source: Uint8Array | string,
+  options: Pick<PrintOptions, 'pretty' | 'bigAsStrings'> = {},
+): string {
   const parts: string[] = [];
   printImage(source, (chunk) => parts.push(Buffer.from(chunk).toString('latin1')), options);
   return parts.join('');

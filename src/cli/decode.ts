@@ -18,6 +18,7 @@ export const decode: Command = {
     },
     { name: 'pretty', type: 'boolean', describe: 'many lines, and numbers in the notation of their field, as in show' },
     { name: 'nopl', type: 'boolean', describe: 'leave payloads out, say how large they are' },
+    { name: 'big-as-strings', type: 'boolean', describe: 'numbers beyond 2^53 as strings, for jq and its like' },
     { name: 'recover', type: 'boolean', describe: 'print what is sound in a damaged image' },
   ],
   examples: [
@@ -34,6 +35,7 @@ export const decode: Command = {
       pretty: flag(args, 'pretty'),
       noPayload: flag(args, 'nopl'),
       recover: flag(args, 'recover'),
+      bigAsStrings: flag(args, 'big-as-strings'),
     });
   },
 };

@@ -1,9 +1,27 @@
 import { openJsonImage } from '../encode/encode-json.js';
 import { isRawType } from '../decode/raw/recognise.js';
 import { value, type Command } from './command.js';
+import { CritError, ImageError } from '../image/errors.js';
+import { safeText } from './safe-text.js';
 import { openSink } from './sink.js';
 import { isTerminal } from './terminal.js';
 import { UsageError } from './usage-error.js';
+
+/** "FILE: line 3:17: entries[0].umask: ..." */
+function withLine(error: unknown): unknown {
+  if (!(error instanceof ImageError) || error.line === undefined) return error;
+  const { file, line, column, fieldPath, reason, code } = error;
+  const where = `line ${line}:${column ?? 1}`;
+  return new CritError(safeText([file, where, fieldPath, reason].filter(Boolean).join(': ')), { code, cause: error });
+}
+
+function opened<T>(open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw withLine(error);
+  }
+}
 
 export const encode: Command = {
   name: 'encode',
@@ -32,7 +50,7 @@ export const encode: Command = {
       throw new UsageError('encode: an image is no text for a terminal: name a file with -o, or redirect');
     }
     const name = input === undefined || input === '-' ? 'standard input' : input;
-    const image = openJsonImage(name === input ? input : { fd: 0, name });
+    const image = opened(() => openJsonImage(name === input ? input : { fd: 0, name }));
     const sink = openSink(value(args, 'out'));
     try {
       if (isRawType(image.type)) {
@@ -44,7 +62,7 @@ export const encode: Command = {
       sink.commit();
     } catch (error) {
       sink.abort();
-      throw error;
+      throw withLine(error);
     }
     return 0;
   },

@@ -9,10 +9,10 @@ import { drawTable, onTerminal } from './table.js';
 
 const HEAD = ['IMAGE', 'TYPE', 'ENTRIES', 'SIZE'] as const;
 
-const cells = ({ name, type, entries, size, problem }: ListedImage): string[] => [
+const cells = ({ name, type, entries, size, problem, unreadable }: ListedImage): string[] => [
   safeText(name),
   type ?? '?',
-  problem === undefined ? String(entries ?? '?') : 'damaged',
+  problem === undefined ? String(entries ?? '?') : unreadable ? 'unreadable' : 'damaged',
   String(size),
 ];
 
@@ -33,20 +33,25 @@ export async function listDirectory(dir: string, json: boolean): Promise<number>
   if (json) sink.write(jsonView(images));
   else if (!(await onTerminal())) sink.write(plain(images));
   else {
-    const table = await drawTable({
+    const lines = drawTable({
       head: HEAD,
       rows: images.map(cells),
       right: [2, 3],
       paint: (chalk, cell, column) => {
-        if (cell === 'damaged') return chalk.red(cell);
+        if (cell === 'damaged' || cell === 'unreadable') return chalk.red(cell);
         return column === 1 ? chalk.cyan(cell) : cell;
       },
     });
-    sink.write(`${table}\n`);
+    for await (const line of lines) sink.write(line);
   }
   sink.commit();
   const damaged = images.filter(({ problem }) => problem !== undefined);
-  for (const { name, problem } of damaged)
+  const unreadable = damaged.filter((image) => image.unreadable);
+  if (unreadable.length > 0)
+    warn(
+      `crit: ${safeText(dir)}: permission denied: this user may not read ${unreadable.length === 1 ? safeText(unreadable[0]!.name) : `${unreadable.length} images`}`,
+    );
+  for (const { name, problem } of damaged.filter((image) => !image.unreadable))
     warn(`crit: ${safeText(`${dir.replace(/\/+$/, '')}/${name}: ${problem ?? ''}`)}`);
   return damaged.length > 0 ? 1 : 0;
 }

@@ -9,6 +9,7 @@ export interface DocumentOptions {
   readonly pretty: boolean;
   readonly noPayload: boolean;
   readonly recover: boolean;
+  readonly bigAsStrings: boolean;
 }
 
 /** Says, where it helps, that a damaged image may still be good for something. */

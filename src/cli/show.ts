@@ -11,6 +11,7 @@ export const show: Command = {
   positionals: [{ name: 'image', describe: 'an image, or a directory of images' }],
   options: [
     { name: 'nopl', type: 'boolean', describe: 'do not show payloads, say how large they are' },
+    { name: 'big-as-strings', type: 'boolean', describe: 'numbers beyond 2^53 as strings, for jq and its like' },
     { name: 'recover', type: 'boolean', describe: 'show what is sound in a damaged image' },
     { name: 'json', type: 'boolean', describe: 'list a directory as JSON' },
   ],
@@ -22,7 +23,7 @@ export const show: Command = {
   run: async (args) => {
     const image = args.positionals['image'] ?? '';
     if (image !== '-' && isDirectory(image)) {
-      const wrong = ['nopl', 'recover'].find((name) => flag(args, name));
+      const wrong = ['nopl', 'recover', 'big-as-strings'].find((name) => flag(args, name));
       if (wrong !== undefined) throw new UsageError(`${image}: is a directory, and --${wrong} is about one image`);
       return (await import('./list-directory.js')).listDirectory(image, flag(args, 'json'));
     }
@@ -30,6 +31,7 @@ export const show: Command = {
       pretty: true,
       noPayload: flag(args, 'nopl'),
       recover: flag(args, 'recover'),
+      bigAsStrings: flag(args, 'big-as-strings'),
     });
   },
 };

@@ -1,7 +1,6 @@
 import { writeSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { whyFailed } from '../image/system-words.js';
-import { stdoutWasClosed } from './closed-stdout.js';
 
 /** Thrown when the reader of our output is gone; main() then leaves in silence. */
 export class ReaderGone extends Error {}
@@ -30,12 +29,16 @@ export function writeAll(fd: number, data: string | Uint8Array, name: string): v
   }
 }
 
-let looked = false;
+/**
+ * Whether standard output is closed (`>&-`): Node opens /dev/null in its place before anybody can look, so bin/crit looks
+ * first.
+ */
+const CLOSED = process.env['CRIT_STDOUT'] === 'closed';
+delete process.env['CRIT_STDOUT'];
 
 /** Prints to standard output. @throws CritError CANNOT_WRITE when it is closed, or full */
 export function print(data: string | Uint8Array): void {
-  if (!looked && stdoutWasClosed()) throw new CritError('standard output is closed', { code: 'CANNOT_WRITE' });
-  looked = true;
+  if (CLOSED) throw new CritError('standard output is closed', { code: 'CANNOT_WRITE' });
   writeAll(1, data, 'standard output');
 }
 

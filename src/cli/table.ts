@@ -1,24 +1,24 @@
 import type { ChalkInstance } from 'chalk';
 import { isTerminal } from './terminal.js';
+import { textWidth } from './text-width.js';
 
-/** A view drawn for a terminal: chalk and cli-table3 are loaded for that alone. */
+/** A view drawn for a terminal. */
 export interface TableView {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
   /** Columns of numbers, aligned to the right. */
   readonly right?: readonly number[];
-  /** How a cell is coloured. */
+  /** How a cell, or a line of one that is folded, is coloured. */
   readonly paint?: (chalk: ChalkInstance, cell: string, column: number, row: number) => string;
 }
 
 /** Whether a person looks at what is printed. */
 export const onTerminal = (): Promise<boolean> => isTerminal(1);
 
+/** Spaces between two columns. */
 const GAP = 2;
 /** A column that is folded keeps at least so much. */
 const NARROWEST = 12;
-
-const lengthOf = (cell: string): number => Array.from(cell).length;
 
 /** The widths of columns that make a table fit a line: the widest give up most. One that never fits stays as it is. */
 export function fitColumns(natural: readonly number[], line: number): number[] {
@@ -35,55 +35,65 @@ export function fitColumns(natural: readonly number[], line: number): number[] {
   }
 }
 
-/** A cell of a column that may be too narrow for it: folded between words, or anywhere when a word does not fit. */
-function folded(content: string, plain: string, width: number): string | Cell {
-  if (lengthOf(plain) <= width) return content;
-  return { content, wordWrap: true, wrapOnWordBoundary: plain.split(' ').every((word) => lengthOf(word) <= width) };
-}
-
-interface Cell {
-  readonly content: string;
-  readonly wordWrap: boolean;
-  readonly wrapOnWordBoundary: boolean;
-}
-
-/** Draws a table without frame lines, as wide as its content, or as the terminal if that is narrower. */
-export async function drawTable(view: TableView): Promise<string> {
-  const [{ default: detected, Chalk }, { default: Table }] = await Promise.all([import('chalk'), import('cli-table3')]);
-  const chalk = process.env['NO_COLOR'] ? new Chalk({ level: 0 }) : detected;
-  const right = new Set(view.right ?? []);
-  const none = {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-  };
-  const lines = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
-  const natural = view.head.map((cell, i) =>
-    view.rows.reduce((most, row) => Math.max(most, lengthOf(row[i] ?? '')), lengthOf(cell)),
-  );
-  const widths = fitColumns(natural, process.stdout.columns || Infinity);
-  const table = new Table({
-    head: view.head.map((cell) => chalk.bold(cell)),
-    colWidths: widths,
-    colAligns: view.head.map((_, i) => (right.has(i) ? 'right' : 'left')),
-    chars: { ...none, ...lines },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const [row, cells] of view.rows.entries()) {
-    table.push(
-      cells.map((cell, column) =>
-        folded(view.paint?.(chalk, cell, column, row) ?? cell, cell, widths[column] ?? Infinity),
-      ),
-    );
+/** The lines of a cell that is too wide: folded between words, or anywhere when a word does not fit. */
+function* folded(cell: string, width: number): Generator<string> {
+  const parts = cell.split(' ').every((word) => textWidth(word) <= width) ? cell.split(/(?<= )/) : cell;
+  let line = '';
+  let used = 0;
+  for (const part of parts) {
+    const needs = textWidth(part.trimEnd());
+    if (line !== '' && used + needs > width) {
+      yield line.trimEnd();
+      line = '';
+      used = 0;
+    }
+    line += part;
+    used += textWidth(part);
   }
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
+  yield line.trimEnd();
+}
+
+/**
+ * Draws a table without frame lines, as wide as its content, or as the terminal if that is narrower. It comes line by line:
+ * there may be hundreds of thousands.
+ */
+export async function* drawTable({ head, rows, right = [], paint }: TableView): AsyncGenerator<string> {
+  const { default: detected, Chalk } = await import('chalk');
+  const chalk = process.env['NO_COLOR'] ? new Chalk({ level: 0 }) : detected;
+  const natural = head.map(textWidth);
+  for (const cells of rows)
+    for (const [column, cell] of cells.entries()) natural[column] = Math.max(natural[column] ?? 0, textWidth(cell));
+  const widths = fitColumns(natural, process.stdout.columns || Infinity);
+  const line = (cells: readonly string[], colour: (cell: string, column: number) => string): string => {
+    let text = '';
+    // spaces behind the last cell would be of no use
+    let owed = 0;
+    for (const [column, cell] of cells.entries()) {
+      const pad = Math.max(0, (widths[column] ?? 0) - textWidth(cell));
+      const before = right.includes(column) ? pad : 0;
+      if (cell !== '') {
+        text += ' '.repeat(owed + before) + colour(cell, column);
+        owed = pad - before + GAP;
+      } else owed += pad + GAP;
+    }
+    return `${text}\n`;
+  };
+  const isNarrow = widths.some((width, column) => width < (natural[column] ?? 0));
+  function* lines(cells: readonly string[], colour: (cell: string, column: number) => string): Generator<string> {
+    if (!isNarrow || cells.every((cell, column) => textWidth(cell) <= (widths[column] ?? 0))) {
+      yield line(cells, colour);
+      return;
+    }
+    const parts = cells.map((cell, column) => [...folded(cell, widths[column] ?? Infinity)]);
+    const height = Math.max(...parts.map((part) => part.length));
+    for (let i = 0; i < height; i++) {
+      yield line(
+        parts.map((part) => part[i] ?? ''),
+        colour,
+      );
+    }
+  }
+  yield* lines(head, (cell) => chalk.bold(cell));
+  for (const [row, cells] of rows.entries())
+    yield* lines(cells, (cell, column) => paint?.(chalk, cell, column, row) ?? cell);
 }

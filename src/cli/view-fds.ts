@@ -1,25 +1,33 @@
 import { taskFiles } from '../inspect/files.js';
 import type { ImageSet } from '../inspect/image-set.js';
-import { safeText } from './safe-text.js';
+import { oneLine, safeText } from './safe-text.js';
+import { namesOf } from './flag-names.js';
 import { drawTable } from './table.js';
 import type { View } from './view.js';
 
+/** fcntl(2): F_GETFD */
+const FD_FLAGS = [['FD_CLOEXEC', 1]] as const;
+
 /** `crit x DIR fds` */
 export async function viewFds(images: ImageSet): Promise<View> {
-  const tasks = await taskFiles(images);
+  const dangling: string[] = [];
+  const tasks = await taskFiles(images, (problem) => dangling.push(problem));
+  const row = (name: string | number, file: string): string => `\t${String(name).padStart(7)}: ${oneLine(file)}\n`;
   return {
-    data: tasks,
-    plain: () => {
-      let out = '';
-      for (const { pid, fds, cwd, root } of tasks) {
-        out += `${pid}\n`;
-        for (const { fd, file } of fds) out += `\t${String(fd).padStart(7)}: ${file}\n`;
-        if (cwd !== undefined) out += `\t${'cwd'.padStart(7)}: ${cwd}\n`;
-        if (root !== undefined) out += `\t${'root'.padStart(7)}: ${root}\n`;
-      }
-      return out;
+    get data() {
+      const flagNames = (flags: number) => namesOf(flags, FD_FLAGS);
+      return tasks.map((task) => ({ ...task, fds: task.fds.map((fd) => ({ ...fd, flags: flagNames(fd.flags) })) }));
     },
-    terminal: async () => {
+    warnings: dangling,
+    *plain() {
+      for (const { pid, fds, cwd, root } of tasks) {
+        yield `${pid}\n`;
+        for (const { fd, file } of fds) yield row(fd, file);
+        if (cwd !== undefined) yield row('cwd', cwd);
+        if (root !== undefined) yield row('root', root);
+      }
+    },
+    terminal: () => {
       const rows = tasks.flatMap(({ pid, fds, cwd, root }) => [
         ...fds.map(({ fd, type, file, flags }) => [
           String(pid),
@@ -31,7 +39,7 @@ export async function viewFds(images: ImageSet): Promise<View> {
         ...(cwd === undefined ? [] : [[String(pid), 'cwd', 'REG', '', safeText(cwd)]]),
         ...(root === undefined ? [] : [[String(pid), 'root', 'REG', '', safeText(root)]]),
       ]);
-      const text = await drawTable({
+      return drawTable({
         head: ['PID', 'FD', 'TYPE', 'CLOEXEC', 'FILE'],
         rows,
         right: [0, 1],
@@ -40,7 +48,6 @@ export async function viewFds(images: ImageSet): Promise<View> {
           return column === 2 ? chalk.dim(cell) : cell;
         },
       });
-      return `${text}\n`;
     },
   };
 }

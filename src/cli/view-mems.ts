@@ -1,6 +1,8 @@
 import type { ImageSet } from '../inspect/image-set.js';
 import { taskMemory, type TaskVma } from '../inspect/memory.js';
-import { safeText } from './safe-text.js';
+import { FLAG_MAPS } from '../image/display.js';
+import { namesOf } from './flag-names.js';
+import { oneLine, safeText } from './safe-text.js';
 import { drawTable } from './table.js';
 import type { View } from './view.js';
 
@@ -33,21 +35,25 @@ function what(vma: TaskVma): string {
 export async function viewMems(images: ImageSet): Promise<View> {
   const tasks = await taskMemory(images);
   return {
-    data: tasks,
-    plain: () => {
-      let out = '';
+    get data() {
+      const names = (status: number) => namesOf(status, FLAG_MAPS['mmap.status'] ?? []);
+      return tasks.map((task) => ({
+        ...task,
+        vmas: task.vmas.map((vma) => ({ ...vma, pgoff: Number(vma.pgoff), status: names(vma.status) })),
+      }));
+    },
+    *plain() {
       for (const { pid, exe, vmas } of tasks) {
-        out += `${pid}\n`;
-        if (exe !== undefined) out += `\t${'exe'.padEnd(36)}    ${exe}\n`;
+        yield `${pid}\n`;
+        if (exe !== undefined) yield `\t${'exe'.padEnd(36)}    ${oneLine(exe)}\n`;
         for (const vma of vmas) {
-          const name = what(vma);
+          const name = oneLine(what(vma));
           const range = `${address(vma.start)}-${address(vma.end)}`;
-          out += `\t${range.padEnd(36)}${vma.prot}${name === '' ? '' : ` ${name}`}${vma.regular ? '' : ' *'}\n`;
+          yield `\t${range.padEnd(36)}${vma.prot}${name === '' ? '' : ` ${name}`}${vma.regular ? '' : ' *'}\n`;
         }
       }
-      return out;
     },
-    terminal: async () => {
+    terminal: () => {
       const rows = tasks.flatMap(({ pid, exe, vmas }) => [
         ...(exe === undefined ? [] : [[String(pid), 'exe', '', '', safeText(exe)]]),
         ...vmas.map((vma) => [
@@ -58,7 +64,7 @@ export async function viewMems(images: ImageSet): Promise<View> {
           safeText(`${what(vma)}${vma.regular ? '' : ' *'}`),
         ]),
       ]);
-      const text = await drawTable({
+      return drawTable({
         head: ['PID', 'RANGE', 'KiB', 'PROT', 'WHAT'],
         rows,
         right: [0, 2],
@@ -68,7 +74,6 @@ export async function viewMems(images: ImageSet): Promise<View> {
           return column === 1 ? chalk.dim(cell) : cell;
         },
       });
-      return `${text}\n`;
     },
   };
 }

@@ -1,52 +1,67 @@
 import type { ImageSet } from '../inspect/image-set.js';
-import { taskRss } from '../inspect/rss.js';
-import { safeText } from './safe-text.js';
+import { taskRss, type PageRange } from '../inspect/rss.js';
+import { namesOf } from './flag-names.js';
+import { oneLine, safeText } from './safe-text.js';
+import { FLAG_MAPS } from '../image/display.js';
 import { drawTable } from './table.js';
 import type { View } from './view.js';
 
-const PAGEMAP_FLAGS: readonly (readonly [number, string])[] = [
-  [1, 'parent'],
-  [2, 'lazy'],
-  [4, 'present'],
-];
+const flagNames = (flags: number): string[] => namesOf(flags, FLAG_MAPS['pmap.flags'] ?? []);
+/** PE_PRESENT is present, to people. */
+const flagWords = (flags: number): string =>
+  flagNames(flags)
+    .map((name) => name.replace(/^PE_/, '').toLowerCase())
+    .join(' ');
+
+/** One path or address each, however many mappings of a file lie side by side. */
+function mappings(vmas: PageRange['vmas']): string {
+  const texts = vmas.map((vma) => vma.path ?? (vma.again ? '~' : vma.start.toString(16).padStart(8, '0')));
+  return safeText(texts.filter((text, i) => text !== texts[i - 1]).join(' '));
+}
 
 /** `crit x DIR rss` */
 export async function viewRss(images: ImageSet): Promise<View> {
   const tasks = await taskRss(images);
   return {
-    data: tasks,
-    plain: () => {
-      const lines: string[] = [];
+    get data() {
+      return tasks.map(({ pid, ranges }) => ({
+        pid,
+        ranges: ranges.map(({ vaddr, pages, flags, vmas }) => ({
+          vaddr,
+          pages: Number(pages),
+          ...(flags !== undefined && { flags: flagNames(flags) }),
+          vmas: vmas.map((vma) => ({ ...vma, pages: Number(vma.pages) })),
+        })),
+      }));
+    },
+    *plain() {
       for (const { pid, ranges } of tasks) {
-        lines.push(String(pid));
+        yield `${pid}\n`;
         for (const { vaddr, pages, vmas } of ranges) {
           let line = `\t${vaddr.toString(16)} / ${String(pages).padEnd(8)}`.padEnd(24);
           for (const vma of vmas) {
             if (vma.again) line += ' ~';
             else {
               line += ` ${vma.start.toString(16).padStart(8, '0')} / ${String(vma.pages).padEnd(8)}`;
-              if (vma.path !== undefined) line += ` ${vma.path}`;
+              if (vma.path !== undefined) line += ` ${oneLine(vma.path)}`;
             }
             line += `\n\t${' '.repeat(23)}`;
           }
-          lines.push(line);
+          yield `${line}\n`;
         }
       }
-      return lines.map((line) => `${line}\n`).join('');
     },
-    terminal: async () => {
+    terminal: () => {
       const rows = tasks.flatMap(({ pid, ranges }) =>
         ranges.map(({ vaddr, pages, flags, vmas }) => [
           String(pid),
           vaddr.toString(16).padStart(8, '0'),
           String(pages),
-          flags === undefined ? '' : PAGEMAP_FLAGS.flatMap(([bit, name]) => (flags & bit ? [name] : [])).join(' '),
-          vmas
-            .map((vma) => safeText(vma.path ?? (vma.again ? '~' : vma.start.toString(16).padStart(8, '0'))))
-            .join(' '),
+          flags === undefined ? '' : flagWords(flags),
+          mappings(vmas),
         ]),
       );
-      const text = await drawTable({
+      return drawTable({
         head: ['PID', 'ADDRESS', 'PAGES', 'FLAGS', 'MAPPING'],
         rows,
         right: [0, 1, 2],
@@ -55,7 +70,6 @@ export async function viewRss(images: ImageSet): Promise<View> {
           return column === 3 ? chalk.dim(cell) : cell;
         },
       });
-      return `${text}\n`;
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { ImageSet } from '../inspect/image-set.js';
 import { sockets } from '../inspect/sockets.js';
-import { safeText } from './safe-text.js';
+import { oneLine, safeText } from './safe-text.js';
 import { drawTable } from './table.js';
 import type { View } from './view.js';
 
@@ -23,21 +23,16 @@ export async function viewSk(images: ImageSet): Promise<View> {
   ]);
   return {
     data: list,
-    plain: () => {
-      const all = [HEAD, ...rows.map((row) => row.map((cell) => (cell === '' ? '-' : cell)))];
+    *plain() {
+      const all = [HEAD, ...rows.map((row) => row.map((cell) => (cell === '' ? '-' : oneLine(cell))))];
       const widths = HEAD.map((_, column) => all.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0));
-      return all
-        .map(
-          (row) =>
-            `${row
-              .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-              .join('  ')
-              .trimEnd()}\n`,
-        )
-        .join('');
+      for (const row of all) {
+        const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
+        yield `${line.trimEnd()}\n`;
+      }
     },
-    terminal: async () => {
-      const text = await drawTable({
+    terminal: () =>
+      drawTable({
         head: HEAD,
         rows: rows.map((row) => row.map(safeText)),
         right: [0, 1, 6],
@@ -45,8 +40,6 @@ export async function viewSk(images: ImageSet): Promise<View> {
           if (column === 0) return chalk.cyan(cell);
           return column === 5 && cell === 'LISTEN' ? chalk.green(cell) : cell;
         },
-      });
-      return `${text}\n`;
-    },
+      }),
   };
 }

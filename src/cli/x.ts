@@ -3,7 +3,9 @@ import { flag } from './command.js';
 import { openImageSet } from './open-image-set.js';
 import type { ImageSet } from '../inspect/image-set.js';
 import { jsonView } from './json-view.js';
+import { oneLine } from './safe-text.js';
 import { openSink } from './sink.js';
+import { warn } from './stdout.js';
 import { onTerminal } from './table.js';
 import type { View } from './view.js';
 
@@ -39,8 +41,10 @@ export const x: Command = {
     if (!view) return 1;
     const sink = openSink(undefined);
     if (flag(args, 'json')) sink.write(jsonView(view.data));
-    else sink.write((await onTerminal()) ? await view.terminal() : view.plain());
+    else if (await onTerminal()) for await (const piece of view.terminal()) sink.write(piece);
+    else for (const piece of view.plain()) sink.write(piece);
     sink.commit();
+    for (const line of view.warnings ?? []) warn(`crit: warning: ${oneLine(line)}`);
     return 0;
   },
 };

@@ -15,6 +15,8 @@ const RECOVER_BYTES = 1024 * 1024;
 export interface PrintOptions {
   /** As `crit show`: indented, with names of flags, hex numbers, addresses, device numbers. */
   readonly pretty?: boolean | undefined;
+  /** Numbers beyond 2^53 as strings: what many JSON programs would round goes through them unchanged. */
+  readonly bigAsStrings?: boolean | undefined;
   /** The size of a payload in place of its bytes. */
   readonly noPayload?: boolean | undefined;
   /**
@@ -35,6 +37,7 @@ class ImagePrinter {
 
   constructor(scanner: ImageScanner, out: TextOut, options: PrintOptions) {
     this.#scanner = scanner;
+    out.bigAsStrings = options.bigAsStrings === true;
     this.#noPayload = options.noPayload === true;
     this.#onDamage = options.recover ? (options.onDamage ?? ((): void => undefined)) : undefined;
     this.#layout = new JsonLayout(out, options.pretty === true);

@@ -22,6 +22,8 @@ for (const [byte, letter] of ['""', '\\\\', '\nn', '\rr', '\tt', '\ff', '\bb'].m
 export class TextOut {
   buf = new Uint8Array(32 * 1024);
   length = 0;
+  /** Numbers that a double does not hold exactly are printed as strings. */
+  bigAsStrings = false;
   /** While above zero nothing is handed on: what was written may be taken back. */
   held = 0;
   readonly #write: (chunk: Uint8Array) => void;
@@ -141,7 +143,9 @@ export class TextOut {
       this.#digits(value - high * 1e9, 9);
       return;
     }
-    this.text(wide(lo, hi, signed).toString());
+    const value = wide(lo, hi, signed);
+    const quote = this.bigAsStrings && !Number.isSafeInteger(Number(value)) ? '"' : '';
+    this.text(`${quote}${value}${quote}`);
   }
 
   /** A number of two 32-bit halves as `0x...`, quotes included; negative ones as Python writes them. */

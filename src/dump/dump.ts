@@ -1,6 +1,8 @@
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import { Stats } from '../image/stats.js';
+import { counted, treeWords } from '../image/count-words.js';
+import { imageFileName } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { randomUuid } from '../kernel/system-files.js';
@@ -35,6 +37,7 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   refuseOwnTree(options.pid);
   using images = new ImagesOnDisk(options.imagesDir, options);
   options.action('pre-dump');
+  const rehearsing = stats.phase('rehearsal');
   try {
     rehearse((pid) => {
       const quiet: Log = {
@@ -56,7 +59,10 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   } catch (error) {
     log.debug(`the rehearsal failed, the stop may take longer: ${String(error)}`);
   }
+  rehearsing.end();
+  const looking = stats.phase('a look at the running tree');
   const ranks = lookAhead(options.pid);
+  looking.end();
   try {
     perform(options, images, log, stats, ranks);
   } finally {
@@ -79,6 +85,8 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     write: (type, id, entries) => {
       held.push(() => {
         images.write(type, id, entries);
+        if (Array.isArray(entries))
+          log.debug(`${imageFileName(type, id)}: ${counted(entries.length, 'entry', 'entries')}`);
       });
     },
   };
@@ -86,6 +94,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   const freezing = stats.phase('freezing_time');
   const tree = FrozenTree.freeze(options.pid, log, options.timeoutSec);
   freezing.end();
+  log.info(`${treeWords(tree.tasks)} are stopped`);
   sleepers.stopped();
   const frozen = stats.phase('frozen_time');
   using files = new DumpFiles(ctx, ranks);

@@ -17,6 +17,13 @@ const RANGES: Readonly<Record<string, readonly [bigint, bigint] | undefined>> = 
 const SIGNED_32: readonly [bigint, bigint] = [-0x80000000n, 0x7fffffffn];
 const SIGNED_64: readonly [bigint, bigint] = [-0x8000000000000000n, 0x7fffffffffffffffn];
 
+/** What a program does that has floating point for all numbers (jq, JSON.parse). */
+const ROUNDED = ' (a JSON tool has rounded this number: print the image with --big-as-strings)';
+
+/** Whether a number is as such a program prints one that it does not hold: 17 digits, then zeros. */
+const isRounded = (value: number | bigint): boolean =>
+  !Number.isSafeInteger(Number(value)) && /^-?\d{1,17}0+$/.test(value.toString());
+
 /** Checks that a value is an integer that the field can hold. */
 export function checkInteger(field: FieldDef, value: unknown, place: EncodePlace): number | bigint {
   // What fits every kind, as most do: comparing with a bigint is a call into the runtime.
@@ -25,11 +32,13 @@ export function checkInteger(field: FieldDef, value: unknown, place: EncodePlace
     place.fail(`expected an integer, got ${described(value)}`);
   }
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    place.fail(`${value} is beyond what a number holds exactly, pass a bigint`);
+    place.fail(`${value} is beyond what a number holds exactly: pass a bigint${ROUNDED}`);
   }
   const [low, high] = RANGES[field.kindName] ?? (field.kindName.endsWith('64') ? SIGNED_64 : SIGNED_32);
   if (value < low || value > high)
-    place.fail(`${value} does not fit a field of type ${field.kindName === 'enum' ? 'int32' : field.kindName}`);
+    place.fail(
+      `${value} does not fit a field of type ${field.kindName === 'enum' ? 'int32' : field.kindName}${isRounded(value) ? ROUNDED : ''}`,
+    );
   return value;
 }
 
@@ -153,14 +162,27 @@ export function encodeBody(w: WireWriter, def: MessageDef, message: Message, pla
     encodeLaidOut(w, def, message, layout, place);
     return;
   }
+  let left = 0;
+  for (const key in message) if (message[key] !== undefined) left++;
   for (const field of def.fields) {
     const value = message[field.name];
-    if (value === undefined && !field.required) continue;
+    if (value !== undefined) left--;
+    else if (!field.required) continue;
     place.push(field.name);
     if (field.repeated) writeElements(w, field, listOf(field, message, place), place);
     else if (value === undefined) place.fail('required, and missing');
     else writeField(w, field, value, place);
     place.pop();
+  }
+  if (left > 0) refuseUnknown(def, message, place);
+}
+
+/** What is no field would be lost in silence. */
+export function refuseUnknown(def: MessageDef, message: Message, place: EncodePlace): void {
+  for (const key of Object.keys(message)) {
+    if (key === WIRE_KEY || message[key] === undefined || def.byName.has(key)) continue;
+    place.push(key);
+    place.fail(`${def.name} has no such field`);
   }
 }
 

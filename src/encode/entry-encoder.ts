@@ -1,5 +1,6 @@
 import type { ImageType } from '../image/catalogue.js';
 import { PADDING_KEY, type Header } from '../image/entry.js';
+import { ImageError } from '../image/errors.js';
 import { messageDef, type MessageDef } from '../image/message-def.js';
 import { paddingBytes, payloadSize } from '../decode/payload-size.js';
 import { readBase64 } from './base64-reader.js';
@@ -66,6 +67,19 @@ export class EntryEncoder {
       }
     }
     this.#place.push(index);
+    this.#reader.peek();
+    this.#reader.pin();
+    try {
+      this.#thorough();
+    } catch (error) {
+      if (!(error instanceof ImageError) || error.code !== 'BAD_JSON' || error.line !== undefined) throw error;
+      throw this.#reader.placed(error, (error.fieldPath ?? '').replace(/^entries\[\d+\]\.?/, ''));
+    }
+    this.#place.pop();
+  }
+
+  /** Encodes an entry of any form. */
+  #thorough(): void {
     if (this.#reader.peek() !== 0x7b) this.#place.fail(`expected an object, got ${described(this.#reader.value())}`);
     const fields: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>;
     let spools: Spool[] | undefined;
@@ -81,7 +95,6 @@ export class EntryEncoder {
     } finally {
       for (const spool of spools ?? []) spool.close();
     }
-    this.#place.pop();
   }
 
   /** Encodes an entry that is in memory. */

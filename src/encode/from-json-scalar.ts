@@ -2,6 +2,7 @@ import type { FlagMap, WordMap } from '../image/display.js';
 import { KIND, SHOW, type FieldDef } from '../image/message-def.js';
 import { unquote } from '../image/quoted-printable.js';
 import { bytesOfString } from '../image/utf8.js';
+import { signalNumber } from '../kernel/signal.js';
 import { checkInteger } from './encode-message.js';
 import { described, type EncodePlace } from './encode-place.js';
 
@@ -57,12 +58,46 @@ function integerOfJson(field: FieldDef, value: string, place: EncodePlace): bigi
     const number = field.enumDef?.byName.get(value.trim());
     found = number === undefined ? undefined : BigInt(number);
     if ((found ?? integerOfText(value)) === undefined)
-      place.fail(`${field.enumDef?.name ?? 'the enum'} has no value ${described(value)}`);
+      place.fail(
+        `${field.enumDef?.name ?? 'the enum'} has no value ${described(value)}${oneOf(field.enumDef?.byName.keys())}`,
+      );
   } else if (field.show === SHOW.dev || field.show === SHOW.odev)
     found = deviceOfText(value, field.show === SHOW.odev, place);
   else if (field.flagMap) found = flagsOfText(value, field.flagMap, place);
   else if (field.words) found = wordOfText(value, field.words);
-  return found ?? integerOfText(value) ?? place.fail(`expected an integer, got ${described(value)}`);
+  else if (isMask(field)) found = integerOfText(value) ?? signalsOfText(value);
+  else if (MODES.has(field.name) && /^0[0-7]+$/.test(value.trim())) found = BigInt(`0o${value.trim().slice(1)}`);
+  found ??= integerOfText(value);
+  if (found !== undefined) return found;
+  const or = field.words
+    ? oneOf(field.words.values())
+    : isMask(field)
+      ? ': a number, or names of signals, as "SIGINT | SIGTERM"'
+      : '';
+  return place.fail(`expected an integer, got ${described(value)}${or}`);
+}
+
+/** ": one of A, B, C", as long as that is short. */
+function oneOf(words: Iterable<string> | undefined): string {
+  const all = [...(words ?? [])];
+  return all.length > 0 && all.length <= 16 ? `: one of ${all.join(', ')}` : '';
+}
+
+/** Sets of signals: bit N-1 is signal N. */
+const MASKS: ReadonlySet<string> = new Set(['blk_sigset', 'sigmask', 'mask']);
+const isMask = (field: FieldDef): boolean => MASKS.has(field.name) && field.kindName.endsWith('64');
+/** What people write in octal, with a 0 before it. */
+const MODES: ReadonlySet<string> = new Set(['umask', 'mode']);
+
+/** "SIGINT | SIGTERM", "SIGRTMIN+3"; undefined when one of them is no signal. */
+function signalsOfText(text: string): bigint | undefined {
+  let mask = 0n;
+  for (const word of text.split('|')) {
+    const number = signalNumber(word.trim());
+    if (number === undefined || /^\s*\d/.test(word)) return undefined;
+    mask |= 1n << BigInt(number - 1);
+  }
+  return mask;
 }
 
 /** Base64 with line breaks or without; nothing else than its alphabet. */

@@ -1,10 +1,13 @@
 import { openByteSource, type ByteSource, type Source } from '../image/byte-source.js';
 import { ImageError } from '../image/errors.js';
+import { locate } from './locate.js';
 
 /** Objects and lists inside one another. */
 const MAX_DEPTH = 256;
 
 const WINDOW = 256 * 1024;
+/** As much of a value stays in memory so that an error in it can be found again. */
+const PIN_BYTES = 1 << 20;
 
 /** A JSON value; integers beyond 2^53 are bigint, so that none loses digits. */
 export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | { [key: string]: JsonValue };
@@ -42,6 +45,11 @@ export class JsonReader {
   /** Offset of buf[0] in the document. */
   #baseBytes = 0;
   #ended = false;
+  /** Line breaks before the window, and where the line began that goes on in it. */
+  #linesBefore = 0;
+  #lineStart = 0;
+  /** Where the value begins that is kept in the window so that its parts can be found again; -1 for none. */
+  #pin = -1;
   #depth = 0;
   readonly #path: () => string;
 
@@ -57,21 +65,66 @@ export class JsonReader {
   fail(reason: string, at = this.pos): never {
     throw new ImageError(
       reason,
-      { file: this.source.name, offsetBytes: this.#baseBytes + at, fieldPath: this.#path() || undefined },
+      {
+        file: this.source.name,
+        offsetBytes: this.#baseBytes + at,
+        fieldPath: this.#path() || undefined,
+        ...this.#lineOf(at),
+      },
       { code: 'BAD_JSON' },
     );
+  }
+
+  /** From here on what is read stays in the window, as far as that is not too much. */
+  pin(): void {
+    this.#pin = this.pos;
+  }
+
+  /** The same error, with the line and column of the value in what was pinned that its path (from there on) leads to. */
+  placed(error: ImageError, path: string): ImageError {
+    const { reason, file, fieldPath, code, cause } = error;
+    const at =
+      this.#pin < 0
+        ? this.pos
+        : this.#pin + locate(Buffer.from(this.buf.subarray(this.#pin, this.end)).toString('latin1'), path);
+    return new ImageError(reason, { file, fieldPath, ...this.#lineOf(at) }, { code, cause });
+  }
+
+  #lineOf(at: number): { line: number; column: number } {
+    let line = this.#linesBefore + 1;
+    let start = this.#lineStart - this.#baseBytes;
+    for (let found = 0; (found = this.buf.indexOf(0x0a, found)) >= 0 && found < at;) {
+      line++;
+      start = ++found;
+    }
+    // columns are characters: bytes that go on one do not count
+    let column = start < 0 ? 1 - start : 1;
+    for (let i = Math.max(0, start); i < at; i++) if (((this.buf[i] as number) & 0xc0) !== 0x80) column++;
+    return { line, column };
+  }
+
+  /** Counts the lines of what leaves the window. */
+  #leave(count: number): void {
+    for (let found = 0; (found = this.buf.indexOf(0x0a, found)) >= 0 && found < count;) {
+      this.#linesBefore++;
+      this.#lineStart = this.#baseBytes + ++found;
+    }
   }
 
   /** Brings at least `count` bytes into the window, moving what is there. @returns how many there are from pos on */
   fill(count: number): number {
     if (this.end - this.pos >= count || this.#ended) return this.end - this.pos;
-    if (this.pos > 0) {
-      this.buf.copyWithin(0, this.pos, this.end);
-      this.#baseBytes += this.pos;
-      this.end -= this.pos;
-      this.pos = 0;
+    if (this.#pin >= 0 && this.pos - this.#pin > PIN_BYTES) this.#pin = -1;
+    const gone = this.#pin >= 0 ? this.#pin : this.pos;
+    if (gone > 0) {
+      this.#leave(gone);
+      this.buf.copyWithin(0, gone, this.end);
+      this.#baseBytes += gone;
+      this.end -= gone;
+      this.pos -= gone;
+      if (this.#pin >= 0) this.#pin = 0;
     }
-    while (this.end < count) {
+    while (this.end - this.pos < count) {
       if (this.end === this.buf.length - 1) {
         const grown = new Uint8Array(2 * this.buf.length);
         grown.set(this.buf.subarray(0, this.end));

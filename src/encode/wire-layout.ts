@@ -4,7 +4,7 @@ import { emptyRecord, nextRecord } from '../decode/wire-records.js';
 import { WIRE_KEY } from '../image/entry.js';
 import type { FieldDef, MessageDef } from '../image/message-def.js';
 import { described, type EncodePlace } from './encode-place.js';
-import { listOf, writeElements, writeField } from './encode-message.js';
+import { listOf, refuseUnknown, writeElements, writeField } from './encode-message.js';
 import type { WireWriter } from './wire-writer.js';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -82,6 +82,7 @@ export function encodeLaidOut(
   layout: unknown,
   place: EncodePlace,
 ): void {
+  refuseUnknown(def, message, place);
   place.push(WIRE_KEY);
   if (!Array.isArray(layout)) place.fail(`expected a list, got ${described(layout)}`);
   const items: Item[] = [];

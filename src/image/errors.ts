@@ -19,6 +19,9 @@ export interface ImagePlace {
   readonly entry?: number | undefined;
   /** Bytes from the start of the file. */
   readonly offsetBytes?: number | undefined;
+  /** Of JSON: the line and the column in it, both from 1. The message has them only on the command line. */
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
   /** Path of the field inside the entry (`reg.fown.pid`, `extra`), or of the JSON value (`entries[3].reg.pos`). */
   readonly fieldPath?: string | undefined;
 }
@@ -33,6 +36,8 @@ export class ImageError extends CritError implements ImagePlace {
   readonly file: string | undefined;
   readonly entry: number | undefined;
   readonly offsetBytes: number | undefined;
+  readonly line: number | undefined;
+  readonly column: number | undefined;
   readonly fieldPath: string | undefined;
 
   constructor(reason: string, place: ImagePlace, options: { code?: CritErrorCode; cause?: unknown } = {}) {
@@ -41,6 +46,8 @@ export class ImageError extends CritError implements ImagePlace {
     this.file = place.file;
     this.entry = place.entry;
     this.offsetBytes = place.offsetBytes;
+    this.line = place.line;
+    this.column = place.column;
     this.fieldPath = place.fieldPath;
   }
 }

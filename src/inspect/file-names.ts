@@ -18,9 +18,16 @@ export const fileTypeName = (type: number): string => TYPE_NAME.get(type) ?? Str
 export class FileNames {
   readonly #images: ImageSet;
   #byId: Map<number, FileEntry> | undefined;
+  /** The files of one kind by their ids, by image. */
+  readonly #old = new Map<string, Map<number, { id: number }>>();
 
   constructor(images: ImageSet) {
     this.#images = images;
+  }
+
+  /** Whether an id belongs to no file; of sets that have no files.img nothing is said. */
+  async isMissing(id: number): Promise<boolean> {
+    return (await this.file(id)) === undefined && (this.#byId?.size ?? 0) > 0;
   }
 
   /** An open file by its id; undefined when files.img does not have it. */
@@ -40,7 +47,13 @@ export class FileNames {
   ): Promise<T | undefined> {
     const file = await this.file(id);
     if (file) return pick(file);
-    return (await this.#images.all<T>(image))?.find((entry) => entry.id === id);
+    let byId = this.#old.get(image);
+    if (!byId) {
+      byId = new Map();
+      for (const entry of (await this.#images.all<T>(image)) ?? []) if (!byId.has(entry.id)) byId.set(entry.id, entry);
+      this.#old.set(image, byId);
+    }
+    return byId.get(id) as T | undefined;
   }
 
   /** A regular file's path, "unknown path" when there is none. */

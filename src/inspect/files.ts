@@ -23,18 +23,30 @@ export interface TaskFiles {
   readonly root: string | undefined;
 }
 
-/** Per task in the order of pstree.img. A zombie, which has neither descriptors nor a directory, has an empty list. */
-export async function taskFiles(images: ImageSet): Promise<readonly TaskFiles[]> {
+/**
+ * Per task in the order of pstree.img. A zombie, which has neither descriptors nor a directory, has an empty list.
+ * @param onDangling is told of each id that files.img does not have
+ */
+export async function taskFiles(
+  images: ImageSet,
+  onDangling: (problem: string) => void = () => undefined,
+): Promise<readonly TaskFiles[]> {
   const names = new FileNames(images);
   const out: TaskFiles[] = [];
+  const seek = async (where: string, id: number): Promise<void> => {
+    if (await names.isMissing(id)) onDangling(`${where}: files.img has no file with the id ${id}`);
+  };
   for (const { pid } of await images.tasks()) {
     const table = (await images.first<TaskKobjIdsEntry>(`ids-${pid}.img`))?.files_id;
     const fdinfo = table === undefined ? [] : ((await images.all<FdinfoEntry>(`fdinfo-${table}.img`)) ?? []);
     const fds: TaskFd[] = [];
     for (const { fd, type, id, flags } of fdinfo) {
+      await seek(`fdinfo-${table ?? ''}.img: descriptor ${fd}`, id);
       fds.push({ fd, type: fileTypeName(type), id, flags, file: await names.describe(type, id) });
     }
     const fs = await images.first<FsEntry>(`fs-${pid}.img`);
+    if (fs) await seek(`fs-${pid}.img: cwd_id`, fs.cwd_id);
+    if (fs) await seek(`fs-${pid}.img: root_id`, fs.root_id);
     out.push({
       pid,
       files_id: table,

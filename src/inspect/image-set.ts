@@ -20,11 +20,15 @@ export class ImageSet {
     this.#source = source;
   }
 
+  #names: Promise<ReadonlySet<string>> | undefined;
+
   /** The entries of an image; undefined when it is not there. @throws what reading it throws when it is damaged */
   async all<T>(file: string): Promise<readonly T[] | undefined> {
     let found = this.#cache.get(file);
     if (!found) {
-      found = this.#source.entries(file);
+      // of thousands of processes each may lack an image: asking the file system for each takes seconds
+      this.#names ??= this.#source.names().then((names) => new Set(names));
+      found = (await this.#names).has(file) ? this.#source.entries(file) : Promise.resolve(undefined);
       this.#cache.set(file, found);
     }
     return (await found) as readonly T[] | undefined;

@@ -18,6 +18,8 @@ export interface ListedImage {
   readonly size: number;
   /** What is wrong with it, if anything is. */
   readonly problem?: string;
+  /** The problem is that this user may not read it. */
+  readonly unreadable?: boolean;
 }
 
 /** Names in the order of people: core-9 before core-10. */
@@ -48,12 +50,13 @@ async function listed(dir: string, name: string, size: number): Promise<ListedIm
     }
   } catch (error) {
     // A log, a script, another program's file: no image, and nothing says that it should be one.
-    if (byName === undefined && error instanceof ImageError && error.code === 'UNKNOWN_MAGIC') return undefined;
+    const { code } = error as { code?: unknown };
+    if (byName === undefined && (code === 'UNKNOWN_MAGIC' || code === 'NO_ACCESS')) return undefined;
     if (error instanceof CritError || (error as NodeJS.ErrnoException).syscall !== undefined) {
       const problem = error instanceof ImageError ? problemText(error) : (error as Error).message;
       return byName === undefined && error instanceof ImageError && size < 8
         ? undefined
-        : { name, type: byName, entries: undefined, size, problem };
+        : { name, type: byName, entries: undefined, size, problem, ...(code === 'NO_ACCESS' && { unreadable: true }) };
     }
     throw error;
   }

@@ -59,7 +59,7 @@ function withoutCycles(
     for (let task = stack.pop(); task; task = stack.pop()) {
       if (seen.has(task)) continue;
       seen.add(task);
-      stack.push(...task.children);
+      for (const child of task.children) stack.push(child);
     }
   };
   roots.forEach(visit);

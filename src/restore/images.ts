@@ -24,6 +24,7 @@ import { PagesImages } from './pages-images.js';
 import { SharedMemory } from './shared-memory.js';
 import { checkWhole, SameSet } from './whole-set.js';
 import { planBirths, readTree, TASK, type TreeTask } from '../image/process-tree.js';
+import { checkName } from './check-name.js';
 
 /** The images of one task. */
 export class Task implements RestoreTask {
@@ -51,6 +52,7 @@ export class Task implements RestoreTask {
       if (!core) throw new CritError(`${imageFileName('CORE', tid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       return core.message;
     });
+    checkName(leader, imageFileName('CORE', tree.pid));
     this.registers = tree.zombie
       ? []
       : this.cores.map((core, i) => registersOf(core, imageFileName('CORE', tree.tids[i])));

@@ -300,26 +300,39 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
 }
 
 /**
- * Fills the pages; the last part is only handed over, the puppet works on it while crit goes on. Large memories are populated first and filled by a second thread as well: a page fault a page costs
- * more than the copy.
+ * Fills the pages; the last part is only handed over, the puppet works on it while crit goes on. Large memories are
+ * populated first and filled by a second thread as well: a page fault a page costs more than the copy.
+ * @param filled is told how many bytes more are there, or will be
  */
-export function fillMemory(puppet: Puppet, image: MemoryImage, pending: Pending, assistant: () => Assistant): void {
+export function fillMemory(
+  puppet: Puppet,
+  image: MemoryImage,
+  pending: Pending,
+  assistant: () => Assistant,
+  filled: (bytes: number) => void,
+): void {
   const b = puppet.batch();
-  const bytes = (runs: readonly PageRun[]) => runs.reduce((sum, run) => sum + run.end - run.start, 0);
-  const total = bytes(pending.read);
-  puppet.patience.grant(total + bytes(pending.compare));
+  const total = bytesIn(pending.read);
+  puppet.patience.grant(total + bytesIn(pending.compare));
   b.doing('reading pages');
-  if (total < ASSISTED_BYTES) fill(b, 'read', image.pagesFd, pending.read);
-  else {
+  if (total < ASSISTED_BYTES) {
+    fill(b, 'read', image.pagesFd, pending.read);
+    filled(total);
+  } else {
     b.run();
     const { puppet: other, end } = assistant();
-    const [mine, theirs] = halves(pending.read, total / 2);
     const c = other.batch().doing('reading pages');
-    fill(c, 'read', image.pagesFd, theirs, true);
-    c.submit();
-    fill(b, 'read', image.pagesFd, mine, true);
-    b.run();
-    c.run();
+    for (let rest: readonly PageRun[] = pending.read; rest.length > 0;) {
+      const [piece, others] = cutAt(rest, REPORTED_BYTES);
+      rest = others;
+      const [mine, theirs] = cutAt(piece, bytesIn(piece) / 2);
+      fill(c, 'read', image.pagesFd, theirs, true);
+      c.submit();
+      fill(b, 'read', image.pagesFd, mine, true);
+      b.run();
+      c.run();
+      filled(bytesIn(piece));
+    }
     c.doing(undefined);
     end();
   }
@@ -339,8 +352,13 @@ export interface Assistant {
 /** From here on a second thread pays. */
 const ASSISTED_BYTES = 32 << 20;
 const MADV_POPULATE_WRITE = 23;
+/** A person waits for so much a tenth of a second. */
+const REPORTED_BYTES = 256 << 20;
 
-function halves(runs: readonly PageRun[], half: number): [PageRun[], PageRun[]] {
+const bytesIn = (runs: readonly PageRun[]): number => runs.reduce((sum, run) => sum + run.end - run.start, 0);
+
+/** The first so many bytes of some runs, and the others. */
+function cutAt(runs: readonly PageRun[], half: number): [PageRun[], PageRun[]] {
   const first: PageRun[] = [];
   const second: PageRun[] = [];
   let at = 0;

@@ -43,6 +43,8 @@ import type { SharedMemory } from './shared-memory.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
 import { roomsOf } from './wake-up.js';
+import { counted, treeWords } from '../image/count-words.js';
+import { fillCounter } from './fill-counter.js';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
 const SIGKILL = 9;
@@ -64,7 +66,12 @@ export function plan(options: RestoreOptions, log: Log): string[] {
 
 /** Brings a dumped tree back: all of it, or nothing. @throws CritError */
 export function restore(options: RestoreOptions, log: Log, stats: Stats): RestoreResult {
+  const reading = stats.phase('reading of the images');
   const images = new Images(options, log);
+  reading.end();
+  log.info(
+    `${treeWords(images.tasks.map(({ tree }) => ({ zombie: tree.zombie, threads: tree.tids })))} are in the images`,
+  );
   options.action('pre-restore');
   const forking = stats.phase('forking_time');
   const restoring = stats.phase('restore_time');
@@ -106,7 +113,8 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     openEverything(images, rootPuppet, memory, sharedMemory);
     const pending = buildMemory(rootPuppet.batch(), memory, images.root.memory!);
     rootPuppet.batch().run();
-    fillMemory(rootPuppet, images.root.memory!, pending, () => assist(images.root.puppet!, spare, pids));
+    const filled = fillCounter(images.tasks, stats);
+    fillMemory(rootPuppet, images.root.memory!, pending, () => assist(images.root.puppet!, spare, pids), filled);
     const byPid = new Map(images.tasks.map((task) => [task.pid, task]));
     const taskOf = (birth: Birth) => (birth.helper ? undefined : byPid.get(birth.task.pid));
     let born = 0;
@@ -124,7 +132,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
         const from = birthMemory(birth, taskOf);
         const b = puppet.batch();
         const pending = from ? adaptMemory(b, memory, from, task.memory) : buildMemory(b, memory, task.memory);
-        fillMemory(puppet, task.memory, pending, () => assist(puppet, spare, pids));
+        fillMemory(puppet, task.memory, pending, () => assist(puppet, spare, pids), filled);
       },
     });
     family.raise(rootBirth, rootPuppet);
@@ -141,6 +149,9 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     }
     for (const task of images.tasks) if (task.threads.length > 1) images.cgroups?.enterThreads(task);
     images.files.openLate();
+    log.debug(
+      `${counted(images.births.order.length, 'process', 'processes')} made, helpers included; memory: ${stats.count('pages_restored')} pages filled`,
+    );
     const alive = images.tasks.filter((task) => !task.tree.zombie);
     stats.checkpoint();
     // Each step is handed to all puppets before the first is waited for: they work side by side.

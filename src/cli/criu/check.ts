@@ -36,7 +36,7 @@ async function show(rows: readonly Row[]): Promise<void> {
     row.required ? `${row.purpose} (required)` : row.purpose,
   ]);
   if (await onTerminal()) {
-    const table = await drawTable({
+    const lines = drawTable({
       head: ['feature', 'here', 'used', 'since', 'for'],
       rows: cells,
       paint: (chalk, cell, column, row) => {
@@ -45,7 +45,7 @@ async function show(rows: readonly Row[]): Promise<void> {
         return rows[row]?.required ? chalk.red(cell) : cell === 'no' ? chalk.yellow(cell) : chalk.dim(cell);
       },
     });
-    print(`${table}\n`);
+    for await (const line of lines) print(line);
     return;
   }
   const width = Math.max(...rows.map((row) => row.name.length));

@@ -15,6 +15,7 @@ import { printResult } from './result.js';
 import { runEngine } from './run-engine.js';
 import type { Settings } from './settings.js';
 import { writeStats } from './stats-file.js';
+import { PAGE_SIZE } from '../../image/vma-status.js';
 
 /** What the command line asks of a dump. */
 function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpOptions {
@@ -76,6 +77,10 @@ export async function runDump(settings: Settings, warnings: readonly string[]): 
       },
     );
     dump({ ...dumpOptions(settings, pid, imagesDir), action }, log, stats);
+    const mib = (stats.count('pages_written') * PAGE_SIZE) / (1 << 20);
+    log.info(
+      `${stats.count('pages_written')} pages (${mib.toFixed(1)} MiB) written, the tree stood still for ${stats.micros('frozen_time')} us`,
+    );
     writeStats('dump', stats, settings.displayStats, log);
     log.info(`the whole dump: ${Math.round((nowMs() - whole) * 1000)} us`);
     log.info('Dumping finished successfully');

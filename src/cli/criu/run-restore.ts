@@ -107,7 +107,7 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
     if (settings.json)
       printResult({
         ok: true,
-        pid: rootPid(imagesDir, log)('post-restore'),
+        pid: root,
         images: imagesDir,
         stats: stats.restoreEntry().restore,
       });
