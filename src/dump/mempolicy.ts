@@ -1,8 +1,10 @@
 import type { Messages } from '../image/generated/messages.js';
-import { VMA } from '../image/vma-status.js';
+import { PAGE_SIZE, VMA } from '../image/vma-status.js';
 import { MAXNODE, MPOL_DEFAULT, MPOL_F_ADDR, NODE_MASK_BYTES } from '../kernel/mempolicy.js';
+import { readProcText } from '../kernel/proc-file.js';
 import { answer, sysRaw } from '../native/sys.js';
 import type { Batch, Out } from '../task/batch.js';
+import type { DumpTask } from './context.js';
 import type { DumpVma } from './vmas.js';
 
 type Policy = Pick<Messages['vma_entry'], 'memory_policy' | 'memory_policy_nodes'>;
@@ -37,13 +39,25 @@ const PART = 256;
 /** The kernel's own mappings have no policy. */
 const KERNELS = VMA.VVAR | VMA.VDSO | VMA.VSYSCALL;
 
-/**
- * The NUMA policies of mappings (mbind(2)): numa_maps does not tell them from the thread's. 1 operation a mapping, and a
- * batch more when one has a policy.
- */
-export function askRangePolicies(b: Batch, vmas: readonly DumpVma[]): () => ReadonlyMap<bigint, Policy> {
+/** For so many pages a mapping, numa_maps takes the kernel as long as the questions would. */
+const PAGES_A_MAPPING = 45;
+
+/** The mappings that may have a policy of their own: numa_maps does not tell it from the thread's. */
+function candidates(task: DumpTask, vmas: readonly DumpVma[]): bigint[] {
+  if (!hasPolicies()) return [];
   const starts = vmas.flatMap(({ entry }) => (entry.status & KERNELS ? [] : [entry.start]));
-  if (!hasPolicies()) starts.length = 0;
+  if (((task.status.vmRssKb ?? 0) * 1024) / PAGE_SIZE > starts.length * PAGES_A_MAPPING) return starts;
+  const lines = readProcText(task.pid, 'numa_maps').matchAll(/^([0-9a-f]+) (?!default\b)/gm);
+  const some = new Set([...lines].map(([, start]) => BigInt(`0x${start!}`)));
+  return starts.filter((start) => some.has(start));
+}
+
+/** The NUMA policies of mappings (mbind(2)): 1 operation each where there may be one, and a batch more where there is. */
+export function askRangePolicies(
+  b: Batch,
+  task: DumpTask & { readonly vmas: readonly DumpVma[] },
+): () => ReadonlyMap<bigint, Policy> {
+  const starts = candidates(task, task.vmas);
   const parts: { starts: bigint[]; modes: Out }[] = [];
   for (let at = 0; at < starts.length; at += PART) {
     const part = starts.slice(at, at + PART);

@@ -16,7 +16,7 @@ const PR_GET_THP_DISABLE = 42;
 /** As many words as CRIU's restore takes; newer kernels have more, which go into a field of crit's own. */
 const AUXV_WORDS = 44;
 
-/** What mm_entry needs from inside the task: the break, flags, NUMA policies. 7 operations, and one a mapping. */
+/** What mm_entry needs from inside the task: the break, flags, NUMA policies. 7 operations, and one for each mapping that may have a policy. */
 export function askMm(
   task: DumpTask & { readonly vmas: readonly DumpVma[] },
   b: Batch,
@@ -25,7 +25,7 @@ export function askMm(
   const dumpable = b.call('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
   const thp = b.tryCall('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
   const lockFuture = askLockFuture(task.pid, b);
-  const policies = askRangePolicies(b, task.vmas);
+  const policies = askRangePolicies(b, task);
   return (exeFileId, vmas, guards) => {
     const { stat } = task.frozen;
     const words = auxv(task.pid);

@@ -386,7 +386,9 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
     const whole =
       !vma.entry.locked_on_fault && !guarded && (gaps(image.runs, vma.start, vma.end).length === 0 || !isPrivate(vma));
     b.doing(`locking ${vma.start.toString(16)}-${vma.end.toString(16)}`);
-    b.call('mlock2', vma.start, vma.end - vma.start, whole ? 0 : MLOCK_ONFAULT);
+    // of what may not be touched no page can be had: the call says ENOMEM when it has done all else
+    if (!vma.entry.prot && !vma.entry.locked_on_fault) b.tryCall('mlock2', vma.start, vma.end - vma.start, 0);
+    else b.call('mlock2', vma.start, vma.end - vma.start, whole ? 0 : MLOCK_ONFAULT);
   }
   restoreRangePolicies(
     b,

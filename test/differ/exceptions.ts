@@ -5,6 +5,10 @@ const of = (names: string) => new RegExp(`^(?:root|process) \\d+(?:/thread \\d+)
 const ofMapping = (names: string) => new RegExp(`/mapping [^/]+/(?:${names})$`);
 const ofDescriptor = (names: string) => new RegExp(`/descriptor \\d+/(?:${names})$`);
 
+/** linux/sched.h */
+const PF_FORKNOEXEC = 0x40;
+const PF_SUPERPRIV = 0x100;
+
 /** What differs around any dump, also one that leaves the process running: it counts, or the kernel does as it likes. */
 export const ALWAYS: readonly Exception[] = [
   {
@@ -46,6 +50,11 @@ export const AFTER_RESTORE: readonly Exception[] = [
   {
     where: /^root \d+\/(?:thread \d+\/)?(?:stat\/ppid|status\/PPid|getppid)$/,
     reason: 'the parent of the root is who restored it, or who adopts orphans',
+  },
+  {
+    where: of('stat/flags'),
+    when: ({ before, after }) => ((Number(before) ^ Number(after)) & ~(PF_FORKNOEXEC | PF_SUPERPRIV)) === 0,
+    reason: 'whether the task has executed a program since it was forked, and has ever used a privilege',
   },
   { where: of('status/FDSize'), reason: 'room in a descriptor table, which only grows' },
   {
@@ -95,6 +104,11 @@ export const AFTER_RESTORE: readonly Exception[] = [
     where: ofMapping('VmFlags'),
     when: ({ before, after }) => !/\bwr\b/.test(before ?? '') && before?.replace(' ac', '') === after,
     reason: 'whether memory that cannot be written is counted as committed: it is from when it can',
+  },
+  {
+    where: ofMapping('path'),
+    when: ({ before, after }) => before === '/dev/zero (deleted)' && after === '/memfd:/dev/zero (deleted)',
+    reason: "the kernel's name for shared anonymous memory: the images, which are CRIU's, have it as a memfd",
   },
   {
     where: ofMapping('pages shared with the parent'),

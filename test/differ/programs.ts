@@ -33,6 +33,7 @@ const KNOWN: Readonly<Record<string, readonly { args: string[]; skip?: string; m
   heartbeat: [{ args: ['1', '8', '8', '2'], moves: /\/page / }],
   'deny-open': [{ args: [], skip: 'it runs another program' }],
   'in-flight': [{ args: [] }, { args: ['empty'] }],
+  threads: [{ args: [], moves: SLEEPS_OFTEN }],
   waiting: [{ args: [], skip: 'its waits end while it is looked at' }],
 };
 
