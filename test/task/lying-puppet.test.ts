@@ -70,6 +70,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             evasiveDevices: false,
             timeoutSec: 10,
             cgroups: 'ignore',
+            sync: false,
             action: () => undefined,
           },
           quiet,
