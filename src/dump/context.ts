@@ -28,8 +28,8 @@ export interface DumpOptions {
   cgroups: CgroupMode;
   /** Seconds until a dump that did not freeze its tree gives up; 0 for never. */
   timeoutSec: number;
-  /** The images are on the disk before any process is ended. */
-  sync: boolean;
+  /** The images are on the disk before any process is ended (default: no). */
+  sync?: boolean;
   /** Runs at the named moments of the dump ("post-dump", ...); throws when an action script fails. */
   action: (name: string) => void;
 }

@@ -16,6 +16,7 @@ import { askTask, buildCores, zombieCore } from './core.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { DumpFiles } from './files/dump-files.js';
 import { FdRanks } from './files/fd-ranks.js';
+import { endWithCrit } from './end-tasks.js';
 import { FrozenTree } from './freeze.js';
 import { checkNamespaces, checkUnshared, isInOwnTime, rootIds } from './ids.js';
 import { Nowhere, type ImageSink } from './image-sink.js';
@@ -143,6 +144,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     options.action('post-dump');
     images.commit();
     done = true;
+    if (toKill()) endWithCrit(tasks);
     if (!options.leaveRunning) files.keepLinks();
   } catch (error) {
     throw whoDied(tree, error) ?? error;

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { readImage } from '../../src/decode/image-reader.js';
-import { CRIT } from '../programs.js';
+import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
 import { crit, sleep, Subject, type Done } from './round-trip.js';
 
@@ -250,6 +250,28 @@ exit 1`,
   assert.equal(crit('restore', '-d', '-D', a.images).status, 0);
   a.passed();
   b.passed();
+});
+
+test('a dump that is killed while it ends the tree leaves the set, and nobody alive', async () => {
+  await using subject = new Subject(program('heartbeat'), ['1', '0', '0', '3']);
+  await subject.says('ready');
+  const alive = (pid: number) => {
+    try {
+      return !/State:\s+[ZX]/.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    } catch {
+      return false;
+    }
+  };
+  for (let n = 1; n <= 5; n++) {
+    const family = subject.tree();
+    assert.equal(family.length, 4);
+    assert.equal(dump(subject.pid, subject.images, [], { CRIT_FAULT: `kill:${n}` }).status, null);
+    for (let i = 0; i < 500 && family.some(alive); i++) await sleep(10);
+    assert.deepEqual(family.filter(alive), [], `killed after ${n - 1} kills`);
+    for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);
+    subject.restore();
+  }
+  subject.passed();
 });
 
 test('a restore whose set is replaced meanwhile says so and starts nothing', async () => {
