@@ -78,7 +78,6 @@ export class TaskPages implements Disposable {
       if (remote === undefined) return;
       task.puppet.patience.grant(bytesOf(task.runs));
       const wait = startWriting(task.puppet, remote, task.runs);
-      copyFromOutside(task.pid, task.runs, toFile(task, fd, file), { want: (run) => !run.readable });
       task.written = () => {
         task.written = undefined;
         try {
@@ -87,6 +86,8 @@ export class TaskPages implements Disposable {
           task.puppet.must('close', remote);
         }
       };
+      // Should that fail (the disk is full, say), the task is waited for all the same.
+      copyFromOutside(task.pid, task.runs, toFile(task, fd, file), { want: (run) => !run.readable });
     } finally {
       closeSync(fd);
     }
