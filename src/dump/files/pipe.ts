@@ -11,7 +11,7 @@ import {
   O_PATH,
   O_WRONLY,
 } from '../../kernel/open-flags.js';
-import { S_IFIFO, S_IFMT } from '../../kernel/stat.js';
+import { S_IALLUGO, S_IFIFO, S_IFMT } from '../../kernel/stat.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
 import type { Description, FileKind } from './description.js';
 import type { Files } from './files.js';
@@ -29,7 +29,11 @@ export const pipe: FileKind = {
     (stat.mode & S_IFMT) === S_IFIFO && link.startsWith('pipe:[') && !(info.flags & O_PATH),
   describe: (file, files) => {
     noteData(file, files, 'PIPES_DATA');
-    return { pipe: { id: file.id, pipe_id: pipeId(file), flags: file.info.flags, fown: file.owner } };
+    const { uid, gid, mode } = file.stat;
+    const { flags } = file.info;
+    return {
+      pipe: { id: file.id, pipe_id: pipeId(file), flags, fown: file.owner, uid, gid, mode: mode & S_IALLUGO },
+    };
   },
 };
 

@@ -1,6 +1,8 @@
 import type { FileEntry } from '../../image/generated/messages.js';
 import { AT_FDCWD, O_LARGEFILE, O_WRONLY } from '../../kernel/open-flags.js';
-import type { GroupMaker } from './group.js';
+import { S_IALLUGO } from '../../kernel/stat.js';
+import type { Batch } from '../../task/batch.js';
+import type { Files, GroupMaker } from './group.js';
 import { fillPipe, readPipeContents } from './pipe-data.js';
 import { openFlags, place, setFlags } from './place.js';
 
@@ -37,6 +39,7 @@ export const pipe: GroupMaker = (files, entries) => {
             place(b, b.call('openat', AT_FDCWD, `/proc/self/fd/${helper}`, openFlags(end!.flags), 0), files.slot(id));
           setFlags(b, files.slot(id), end!.flags);
         });
+        setOwner(b, files, ends[0]!);
       }
       b.doing(undefined);
     },
@@ -51,6 +54,21 @@ export const pipe: GroupMaker = (files, entries) => {
 };
 
 const DEFAULT_BYTES = 65536;
+/** What pipe(2) gives. */
+const DEFAULT_MODE = 0o600;
+
+/**
+ * Who may open it again through /proc/self/fd. CRIU's images do not tell: then it is the task's own user, as it was for
+ * whom the pipe was made by itself.
+ */
+function setOwner(b: Batch, files: Files, { id, pipe: end }: FileEntry): void {
+  const creds = files.images.holder(id)?.table.tasks[0]?.cores[0]?.thread_core?.creds;
+  const uid = end!.uid ?? creds?.fsuid ?? 0;
+  const gid = end!.gid ?? creds?.fsgid ?? 0;
+  const mode = (end!.mode ?? DEFAULT_MODE) & S_IALLUGO;
+  if (uid || gid) b.call('fchown', files.slot(id), uid, gid);
+  if (mode !== DEFAULT_MODE) b.call('fchmod', files.slot(id), mode);
+}
 
 /** Not one of the two descriptions that pipe(2) made. */
 function isReopened(ends: readonly FileEntry[], index: number): boolean {
