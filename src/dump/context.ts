@@ -26,6 +26,8 @@ export interface DumpOptions {
   evasiveDevices: boolean;
   /** --manage-cgroups */
   cgroups: CgroupMode;
+  /** Which facts a restore compares: with "buildid" build-ids are read as well. */
+  fileValidation: 'filesize' | 'buildid' | 'none';
   /** Seconds until a dump that did not freeze its tree gives up; 0 for never. */
   timeoutSec: number;
   /** The images are on the disk before any process is ended (default: no). */

@@ -62,7 +62,7 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   }
   rehearsing.end();
   const looking = stats.phase('a look at the running tree');
-  const ranks = lookAhead(options.pid);
+  const ranks = lookAhead(options.pid, options.fileValidation === 'buildid');
   looking.end();
   try {
     perform(options, images, log, stats, ranks);
@@ -145,7 +145,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     images.commit();
     done = true;
     if (toKill()) endWithCrit(tasks);
-    if (!options.leaveRunning) files.keepLinks();
+    files.keepLinks();
   } catch (error) {
     throw whoDied(tree, error) ?? error;
   } finally {

@@ -12,6 +12,7 @@ import { addon, nativeFile } from '../native/addon.js';
 import { sys, sysRaw } from '../native/sys.js';
 import { findGadgets } from '../task/arch/x86_64/gadgets.js';
 import { executableMappings } from '../task/borrow.js';
+import { lookAtBuildIds } from './files/build-ids.js';
 import { DescriptorReader } from './files/descriptor-reader.js';
 import { FdRanks } from './files/fd-ranks.js';
 import { prepareStandIn } from './landlock.js';
@@ -83,10 +84,10 @@ const MANY_MAPPINGS = 512;
 const SOME_FDS = 32;
 
 /**
- * What can be looked up while the tree still runs: the instructions that borrowing needs, once a library, and the
- * order of many descriptors.
+ * What can be looked up while the tree still runs: the instructions that borrowing needs, once a library, what tells
+ * its build, and the order of many descriptors.
  */
-export function lookAhead(pid: number): FdRanks {
+export function lookAhead(pid: number, buildIds: boolean): FdRanks {
   const ranks = new FdRanks();
   let anonymousPages = 0;
   let warmed = false;
@@ -99,6 +100,7 @@ export function lookAhead(pid: number): FdRanks {
       if (maps.length >= MANY_MAPPINGS && !warmed) warmed = readMaps(at).length > 0;
       findGadgets(at, executableMappings(maps.map(borrowMapping)));
       lookAtMappedFiles(at, maps);
+      if (buildIds) lookAtBuildIds(at, maps);
       const fds = readFds(at);
       if (fds.length >= SOME_FDS) {
         using reader = new DescriptorReader(at);

@@ -6,6 +6,7 @@ import { hasCapability } from '../kernel/capability.js';
 import { readLimits } from '../kernel/limits.js';
 import { RLIM_INFINITY, RLIM_NLIMITS, rlimitName } from '../kernel/resource.js';
 import { readStatus } from '../kernel/status.js';
+import { checkName } from './check-name.js';
 import type { Refuse, RestoreTask } from './context.js';
 
 /** linux/sched.h: TASK_COMM_LEN, less its NUL. */
@@ -27,14 +28,13 @@ export function checkCores(tasks: readonly RestoreTask[], refuse: Refuse): void 
       const bad = (what: string) => {
         refuse(new CritError(`${file}: ${what}`, { code: 'BAD_IMAGE' }));
       };
-      for (const [field, comm] of [
-        ['thread_core.comm', core.thread_core?.comm],
-        ['tc.comm', core.tc?.comm],
-      ] as const) {
-        const bytes = comm === undefined ? 0 : (bytesOfString(comm) ?? Buffer.from(comm)).length;
-        if (bytes > COMM_BYTES)
-          bad(`${field}: ${JSON.stringify(comm!.slice(0, 40))} has ${bytes} bytes, ${COMM_BYTES} are the most`);
-      }
+      checkName(core, bad);
+      const [field, comm] = core.thread_core?.comm
+        ? ['thread_core.comm', core.thread_core.comm]
+        : ['tc.comm', core.tc?.comm];
+      const bytes = comm === undefined ? 0 : (bytesOfString(comm) ?? Buffer.from(comm)).length;
+      if (bytes > COMM_BYTES)
+        bad(`${field}: ${JSON.stringify(comm!.slice(0, 40))} has ${bytes} bytes, ${COMM_BYTES} are the most`);
       const groups = core.thread_core?.creds?.groups?.length ?? 0;
       if (groups > NGROUPS_MAX)
         bad(`thread_core.creds.groups: ${groups} supplementary groups, ${NGROUPS_MAX} are the most`);

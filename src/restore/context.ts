@@ -6,6 +6,12 @@ import type { Puppet } from '../task/puppet.js';
 import type { Log } from '../image/log.js';
 import type { Clocks } from './clocks.js';
 
+/**
+ * How files are told to be unchanged (--file-validation): by size, by size and the build-id of programs and libraries, or
+ * not by their content. Type, mode and owner are compared always.
+ */
+export type FileValidation = 'filesize' | 'buildid' | 'none';
+
 /** What a restore was asked for; the command line (src/cli) and RPC fill it in. */
 export interface RestoreOptions {
   imagesDir: string;
@@ -19,6 +25,9 @@ export interface RestoreOptions {
   evasiveDevices: boolean;
   /** --manage-cgroups */
   cgroups: CgroupMode;
+  fileValidation: FileValidation;
+  /** Permissions of reopened files are not compared. */
+  skipRwxCheck: boolean;
   /** Program and arguments that crit becomes once the tree runs (--exec-cmd). */
   execCmd: readonly string[] | undefined;
   action: (name: string) => void;

@@ -24,7 +24,6 @@ import { PagesImages } from './pages-images.js';
 import { SharedMemory } from './shared-memory.js';
 import { checkWhole, SameSet } from './whole-set.js';
 import { planBirths, readTree, TASK, type TreeTask } from '../image/process-tree.js';
-import { checkName } from './check-name.js';
 
 /** The images of one task. */
 export class Task implements RestoreTask {
@@ -52,7 +51,6 @@ export class Task implements RestoreTask {
       if (!core) throw new CritError(`${imageFileName('CORE', tid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       return core.message;
     });
-    checkName(leader, imageFileName('CORE', tree.pid));
     this.registers = tree.zombie
       ? []
       : this.cores.map((core, i) => registersOf(core, imageFileName('CORE', tree.tids[i])));
@@ -133,6 +131,7 @@ export class Images {
     this.files = new RestoreFiles(this.ctx, dir);
     this.shared = new SharedMemory(dir, this.files, this.pages);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);
+    this.files.checkComplete();
     this.shared.check();
     this.births = planBirths(tree, (pid) => {
       const ids = byPid.get(pid)?.ids;

@@ -40,6 +40,7 @@ import { jobGroup } from './job-group.js';
 import { setName } from './thread-settings.js';
 import { writePidfile } from './pidfile.js';
 import type { SharedMemory } from './shared-memory.js';
+import { surroundings } from './obstacles.js';
 import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
 import { roomsOf } from './wake-up.js';
@@ -59,9 +60,16 @@ export interface RestoreResult {
   rootPid: number;
 }
 
-/** What a restore would do, in words; the images are read and checked, nothing is started. @throws CritError */
-export function plan(options: RestoreOptions, log: Log): string[] {
-  return describe(new Images(options, log));
+/** What a restore would do, in words, and all that is in its way; the images are read and checked, nothing is started. */
+export function plan(options: RestoreOptions, log: Log): { lines: string[]; obstacles: CritError[] } {
+  const obstacles: CritError[] = [];
+  try {
+    const images = new Images(options, log, (obstacle) => obstacles.push(obstacle));
+    return { lines: describe(images), obstacles: [...obstacles, ...surroundings(images)] };
+  } catch (error) {
+    if (!(error instanceof CritError)) throw error;
+    return { lines: [], obstacles: [...obstacles, error] };
+  }
 }
 
 /** Brings a dumped tree back: all of it, or nothing. @throws CritError */
@@ -83,7 +91,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
   let removePidfile: (() => void) | undefined;
   let done = false;
   try {
-    images.files.prepareOutside();
     const io = options.shellJob ? ([0, 1, 2] as const) : ([-1, -1, -1] as const);
     const rootBirth = images.births.root;
     const pids = new FreePids(wantedNumbers(images.tasks));

@@ -13,7 +13,7 @@ async function changed(change: (dir: string, pid: number) => void): Promise<stri
   if (!subject) {
     subject = new Subject('python3', [
       '-c',
-      'import os,time,mmap; m=mmap.mmap(-1,8192); m[0:4]=b"data"; f=open("gone","w+b"); f.write(b"x"*20000); f.flush(); os.unlink("gone"); print("ready",flush=True); time.sleep(1000)',
+      'import os,time,mmap; m=mmap.mmap(-1,8192); m[0:4]=b"data"; k=open("kept","w"); f=open("gone","w+b"); f.write(b"x"*20000); f.flush(); os.unlink("gone"); print("ready",flush=True); time.sleep(1000)',
     ]);
     await subject.says('ready');
     await subject.dump();
@@ -23,6 +23,7 @@ async function changed(change: (dir: string, pid: number) => void): Promise<stri
   change(dir, subject.pid);
   return dir;
 }
+
 after(async () => {
   subject?.passed();
   await subject?.[Symbol.asyncDispose]();
@@ -36,6 +37,14 @@ function edit(file: string, change: (entries: Entry[]) => void): void {
   const image = decodeImage(file);
   change(image.entries as unknown as Entry[]);
   writeFileSync(file, encodeImage(image));
+}
+
+/** Gives a process a name that is too long, in both of its places. */
+function rename(core: string): void {
+  edit(core, ([entry]) => {
+    for (const place of ['tc', 'thread_core'])
+      Object.assign(entry!.message[place] as object, { comm: 'averyveryverylongname' });
+  });
 }
 
 const HOSTILE: readonly { name: string; change: (dir: string, pid: number) => void; message: RegExp }[] = [
@@ -101,9 +110,7 @@ const HOSTILE: readonly { name: string; change: (dir: string, pid: number) => vo
   {
     name: 'a name that is too long',
     change: (dir, pid) => {
-      edit(path.join(dir, `core-${pid}.img`), ([entry]) =>
-        Object.assign(entry!.message['thread_core'] as object, { comm: 'averyveryverylongname' }),
-      );
+      rename(path.join(dir, `core-${pid}.img`));
     },
     message: /core-\d+\.img: thread_core\.comm: "averyveryverylongname" has 21 bytes, 15 are the most/,
   },
@@ -147,4 +154,18 @@ test('a directory of links to images restores', async () => {
   });
   const done = crit('restore', '-d', '-D', path.join(dir, 'links'));
   assert.equal(done.status, 0, done.stderr);
+});
+
+test('all that is in the way is named at once, and what has the pid', async () => {
+  const dir = await changed((set, pid) => {
+    rename(path.join(set, `core-${pid}.img`));
+    unlinkSync(path.join(path.dirname(set), 'kept'));
+  });
+  const { status, stderr } = crit('restore', '--dry-run', '-D', dir);
+  assert.equal(status, 1);
+  for (const part of [/has 21 bytes/, /kept is missing/, /pid \d+ is in use by python3/]) assert.match(stderr, part);
+  const json = crit('restore', '--dry-run', '--json', '-D', dir);
+  const result = JSON.parse(json.stdout) as { ok: boolean; code: string; obstacles: { code: string }[] };
+  assert.equal(result.ok, false);
+  assert.deepEqual(result.obstacles.map(({ code }) => code).sort(), ['BAD_IMAGE', 'MISSING_FILE', 'PID_IN_USE']);
 });

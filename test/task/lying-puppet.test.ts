@@ -71,6 +71,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             timeoutSec: 10,
             cgroups: 'ignore',
             sync: false,
+            fileValidation: 'buildid',
             action: () => undefined,
           },
           quiet,

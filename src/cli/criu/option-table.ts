@@ -72,6 +72,10 @@ export const OPTIONS: readonly CriuOption[] = [
   }),
   flag('link-remap', 'deleted files that have other names may be linked back', no),
   flag('evasive-devices', 'any path to a device will do when the one it was opened by is gone', no),
+  takes('file-validation', 'size of reopened files: filesize; and build-id: buildid (default); crit only: none', {
+    value: 'METHOD',
+  }),
+  flag('skip-file-rwx-check', 'restore: do not compare permissions of files', no),
   takes('timeout', 'dump: seconds until freezing the tree is given up, 0 for never (default 10)', { value: 'SECONDS' }),
   flag('sync', 'dump: bring the images to the disk before the processes are ended', { negatable: true, ours: true }),
 
@@ -115,8 +119,6 @@ export const OPTIONS: readonly CriuOption[] = [
   laterFlag('force-irmap', 'find watched files by searching for their inodes', no),
   laterTakes('irmap-scan-path', 'where to search for them', { value: 'PATH' }),
   laterFlag('ghost-fiemap', 'find holes of deleted files by FIEMAP', no),
-  laterTakes('file-validation', 'how files are told to be unchanged', { value: 'METHOD' }),
-  laterFlag('skip-file-rwx-check', 'do not compare permissions of files', no),
   laterMayTake('cpu-cap', 'which features of the processor must match', { value: 'CAP' }),
   laterFlag('allow-uprobes', 'trees with uprobes', no),
   laterTakes('libdir', 'where plugins are', { short: 'L', value: 'DIR' }),

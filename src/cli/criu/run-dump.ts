@@ -29,6 +29,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpOp
     linkRemap: settings.linkRemap,
     evasiveDevices: settings.evasiveDevices,
     cgroups: settings.cgroups,
+    fileValidation: settings.fileValidation,
     timeoutSec: settings.timeoutSec,
     sync: settings.sync,
     action: () => undefined,

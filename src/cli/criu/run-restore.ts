@@ -6,12 +6,13 @@ import type { Log } from '../../image/log.js';
 import { readImage } from '../../decode/image-reader.js';
 import { finishCommit } from '../../dump/set/finish-commit.js';
 import { JobTerminal } from '../../restore/job-terminal.js';
-import { plan, restore } from '../../restore/restore.js';
-import { print, warn } from '../stdout.js';
+import { restore } from '../../restore/restore.js';
+import { warn } from '../stdout.js';
 import { actionScripts, spawner } from './action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from './directories.js';
 import { errorText } from './error-text.js';
 import { becomeCommand, checkCommand } from './exec-command.js';
+import { dryRestore } from './dry-restore.js';
 import { checkPrivileges } from './privileges.js';
 import { printResult } from './result.js';
 import { runEngine } from './run-engine.js';
@@ -58,11 +59,15 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
   enterWorkDirectory(settings.workDir ?? imagesDir);
   const spawn = await spawner(settings.scripts);
   let ended = 0;
+  let dry = 0;
   const status = await runEngine('restore', settings, warnings, ({ log, stats }) => {
-    if (!settings.dryRun) {
-      checkPrivileges();
+    const checkOwn = () => {
       checkPidfile(settings.pidfile);
       if (settings.execCmd) checkCommand(settings.execCmd);
+    };
+    if (!settings.dryRun) {
+      checkPrivileges();
+      checkOwn();
     }
     const whole = nowMs();
     const stays = !settings.dryRun && !settings.detached && !settings.execCmd;
@@ -81,6 +86,8 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
       linkRemap: settings.linkRemap,
       evasiveDevices: settings.evasiveDevices,
       cgroups: settings.cgroups,
+      fileValidation: settings.fileValidation,
+      skipRwxCheck: settings.skipRwxCheck,
       execCmd: settings.execCmd,
       action: (name: string) => {
         runScripts(name);
@@ -90,9 +97,7 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
       },
     };
     if (settings.dryRun) {
-      const lines = plan(options, log);
-      if (settings.json) printResult({ ok: true, plan: lines });
-      else for (const line of lines) print(`${line}\n`);
+      dry = dryRestore(options, [checkPrivileges, checkOwn], log, settings.json);
       return;
     }
     let root: number;
@@ -116,7 +121,7 @@ export async function runRestore(settings: Settings, warnings: readonly string[]
     ended = watch.wait(root, terminal);
     terminal?.takeBack();
   });
-  if (status !== 0 || settings.dryRun) return status;
+  if (status !== 0 || settings.dryRun) return status || dry;
   if (settings.execCmd) {
     // The tasks run already, as children of whatever crit becomes: this error leaves them alone.
     warn(`crit: ${errorText(becomeCommand(settings.execCmd))}`);

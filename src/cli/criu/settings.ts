@@ -2,7 +2,7 @@ import type { CgroupMode } from '../../image/cgroup-mode.js';
 import { UsageError } from '../usage-error.js';
 import { getopt, type Given } from './getopt.js';
 import { optionSources, type Source } from './config-file.js';
-import { parseCount, parsePid, parseSize, parseVerbosity } from './values.js';
+import { parseCount, parsePid, parseSize, parseValidation, parseVerbosity } from './values.js';
 
 /** CRIU's commands that crit has, and those that it knows by name. */
 export const COMMANDS = ['dump', 'restore', 'check'] as const;
@@ -29,6 +29,8 @@ export interface Settings {
   linkRemap: boolean;
   evasiveDevices: boolean;
   cgroups: CgroupMode;
+  fileValidation: 'filesize' | 'buildid' | 'none';
+  skipRwxCheck: boolean;
   timeoutSec: number;
   sync: boolean;
   displayStats: boolean;
@@ -64,6 +66,8 @@ const DEFAULTS: Values = {
   linkRemap: false,
   evasiveDevices: false,
   cgroups: 'soft',
+  fileValidation: 'buildid',
+  skipRwxCheck: false,
   timeoutSec: 10,
   sync: false,
   displayStats: false,
@@ -99,6 +103,8 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   'link-remap': (v, _text, on) => (v.linkRemap = on),
   'evasive-devices': (v, _text, on) => (v.evasiveDevices = on),
   'manage-cgroups': (v, text, _, as) => (v.cgroups = parseCgroupMode(text, as)),
+  'file-validation': (v, text, _, as) => (v.fileValidation = parseValidation(text, as)),
+  'skip-file-rwx-check': (v, _text, on) => (v.skipRwxCheck = on),
   timeout: (v, text, _, as) => (v.timeoutSec = parseCount(text, as)),
   sync: (v, _text, on) => (v.sync = on),
   feature: (v, text) => v.features.push(text),

@@ -33,3 +33,12 @@ export function parseVerbosity(text: string | undefined, level: number, as: stri
   if (/^\d{1,3}$/.test(text)) return Number(text);
   throw bad(text, as, 'a level from 0 to 4');
 }
+
+const VALIDATIONS = ['filesize', 'buildid', 'none'] as const;
+
+/** The argument of --file-validation. @throws UsageError */
+export function parseValidation(text: string, as: string): (typeof VALIDATIONS)[number] {
+  const found = VALIDATIONS.find((name) => name === text);
+  if (!found) throw new UsageError(`option ${as}: "${text}" is no method: ${VALIDATIONS.join(', ')} are`);
+  return found;
+}

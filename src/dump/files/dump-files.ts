@@ -6,11 +6,12 @@ import { fdLocks } from '../../kernel/fdinfo.js';
 import { readFds } from '../../kernel/fd-links.js';
 import { KCMP_FILE, KCMP_FILES, KCMP_FS } from '../../kernel/kcmp.js';
 import { mapFilesName, type MapEntry } from '../../kernel/maps.js';
-import { FD_CLOEXEC, O_PATH } from '../../kernel/open-flags.js';
+import { FD_CLOEXEC, O_ACCMODE, O_PATH, O_RDONLY } from '../../kernel/open-flags.js';
 import { devMajor, devMinor, S_IFCHR, S_IFMT, S_IFREG } from '../../kernel/stat.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import type { DumpContext, DumpTask, OutEntry } from '../context.js';
 import type { MappedFile } from '../vmas.js';
+import { buildIdOf } from './build-ids.js';
 import type { Description } from './description.js';
 import type { FdRanks } from './fd-ranks.js';
 import { DescriptorReader, type LookedAt } from './descriptor-reader.js';
@@ -21,7 +22,7 @@ import { kindOf } from './kinds.js';
 import { hugeFlagOf, isMemoryObject, memfdName, SharedMemoryObjects } from './memfd.js';
 import { Names, type OpenFile } from './names.js';
 import { NO_OWNER } from './owner.js';
-import { regularFile } from './regular-entry.js';
+import { hasFixedContent, regularFile } from './regular-entry.js';
 import { peersFirst } from './unix.js';
 import { unsupported } from './unsupported.js';
 
@@ -98,6 +99,7 @@ export class DumpFiles implements Disposable {
         this.#put(type, entry);
       },
       nameOf: (id, file) => this.#names.nameOf(id, file),
+      buildIdOf: (file, flags) => this.#buildIdOf(file, flags),
       addRegular: (file, flags, pos, fown) => this.#addRegular(file, flags, pos, fown),
       memfdInode: (name, stat, fd) => this.#memory.add(name, stat, fd),
       take: (file) => this.#reader(file.at.pid).take(file.at.fd),
@@ -273,8 +275,15 @@ export class DumpFiles implements Disposable {
 
   #addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number {
     const id = this.#nextId++;
-    this.#files.push(regularFile({ id, name: this.#names.nameOf(id, file), stat: file.stat, flags, pos, fown }));
+    const name = this.#names.nameOf(id, file);
+    const buildId = this.#buildIdOf(file, flags);
+    this.#files.push(regularFile({ id, name, stat: file.stat, flags, pos, fown, buildId }));
     return id;
+  }
+
+  #buildIdOf(file: OpenFile, flags: number): readonly number[] | undefined {
+    if (this.#ctx.options.fileValidation !== 'buildid' || !hasFixedContent(file.stat, flags)) return undefined;
+    return buildIdOf(file);
   }
 
   /** The id of a file that is named by a link of /proc. */
@@ -362,8 +371,9 @@ export class DumpFiles implements Disposable {
     for (const action of this.#whenKnown.splice(0)) this.#attempt(action);
   }
 
-  idsOf(task: DumpTask): { files_id: number; fs_id: number } {
-    return { files_id: this.#tables.get(task.pid)!.id, fs_id: this.#contexts.get(task.pid)!.id };
+  idsOf(task: DumpTask): { files_id: number; fs_id: number; descriptors: number } {
+    const { id, entries } = this.#tables.get(task.pid)!;
+    return { files_id: id, fs_id: this.#contexts.get(task.pid)!.id, descriptors: entries.length };
   }
 
   #put(type: ImageType, entry: OutEntry): void {
@@ -402,6 +412,26 @@ export class DumpFiles implements Disposable {
   /** Links that were made for files whose names are gone stay for the restore; without this they are removed again. */
   keepLinks(): void {
     this.#names.keepLinks();
+    if (this.#ctx.options.leaveRunning) this.#warnOfWriters();
+  }
+
+  /** A tree that runs on may change what a restore compares. */
+  #warnOfWriters(): void {
+    const written = this.#descriptions.filter(
+      ({ stat, info, link }) =>
+        hasFixedContent(stat, info.flags) &&
+        (info.flags & O_ACCMODE) !== O_RDONLY &&
+        !(info.flags & O_PATH) &&
+        stat.nlink > 0 &&
+        link.startsWith('/') &&
+        !isMemoryObject(stat),
+    );
+    const names = [...new Set(written.map(({ link }) => link))];
+    if (names.length === 0) return;
+    const some = names.slice(0, 3).join(', ') + (names.length > 3 ? `, and ${names.length - 3} more` : '');
+    this.#ctx.log.warn(
+      `the tree runs on and has files open for writing (${some}): a restore refuses those whose size has changed by then, or that are gone; --file-validation none lets it take changed ones`,
+    );
   }
 
   [Symbol.dispose](): void {

@@ -14,6 +14,7 @@ export const fifo: FileKind = {
         link: file.link,
         stat: file.stat,
         where: file.where,
+        mntId: file.info.mntId,
         open: () => files.take(file),
       },
       file.info.flags,

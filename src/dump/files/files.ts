@@ -17,6 +17,8 @@ export interface Files {
   put(type: ImageType, entry: OutEntry): void;
   /** The name under which a file is found at restore; notes what makes it findable (ghost files, links) under `id`. */
   nameOf(id: number, file: OpenFile): string;
+  /** The build-id of a program or library, where a restore is to compare it. */
+  buildIdOf(file: OpenFile, flags: number): readonly number[] | undefined;
   /** A reg_file_entry of its own for a file that another kind refers to. */
   addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number;
   /** The memfd inode of shared memory, its pages written at the end. */

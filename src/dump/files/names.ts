@@ -10,6 +10,7 @@ import { pathBytes, statPath, type FileStat } from './file-stat.js';
 import { Ghosts } from './ghost.js';
 import { NO_OWNER } from './owner.js';
 import { regularFile } from './regular-entry.js';
+import { whyUnreachable } from './unreachable.js';
 import { errnoWords } from '../../kernel/errno.js';
 
 /** A file that has to be found again by name. */
@@ -19,6 +20,8 @@ export interface OpenFile {
   stat: FileStat;
   /** For messages: "process 1, descriptor 3". */
   where: string;
+  /** The mount that it was opened in, where that is known. */
+  mntId?: number;
   /** A descriptor of it, which the callee closes: its content may have to be copied. */
   open: () => number;
 }
@@ -31,7 +34,7 @@ const EEXIST = 17;
 
 /**
  * Finds names for open files. A file without any link is copied as a ghost; one whose name is gone or another file's,
- * but that has other links, gets a new one beside it (--link-remap), which the restore removes.
+ * but that has other links, gets a new one beside it (--link-remap), which belongs to the images: the restore removes it.
  */
 export class Names implements Disposable {
   readonly #ctx: DumpContext;
@@ -74,20 +77,13 @@ export class Names implements Disposable {
       throw new CritError(`${where}: secret memory (memfd_secret(2)) is not supported`, { code: 'UNSUPPORTED' });
     if (stat.nlink === 0) return this.#ghost(id, file);
     const there = this.#lookUp(link, type === S_IFLNK);
-    if (there?.ino === stat.ino && there.dev === stat.dev) return link;
+    if (isSame(there, stat)) return link;
     // directories of some file systems keep their link count when they are removed
     if (type === S_IFDIR && !there && link.endsWith(DELETED)) return this.#ghost(id, file);
     if (link.endsWith(DELETED)) return this.#linked(id, file);
     if (there && this.#ctx.options.evasiveDevices && (type === S_IFCHR || type === S_IFBLK) && there.rdev === stat.rdev)
       return link;
-    if (!there)
-      throw new CritError(`${where} (${link}): there is no such file any more, and it does not count as deleted`, {
-        code: 'UNSUPPORTED',
-      });
-    throw new CritError(
-      `${where} (${link}): its name leads to another file now (something is mounted over it, or it was replaced)`,
-      { code: 'UNSUPPORTED' },
-    );
+    throw new CritError(`${where} (${link}): ${whyUnreachable(file, there)}`, { code: 'UNSUPPORTED' });
   }
 
   #lookUp(name: string, nofollow: boolean): FileStat | undefined {
@@ -148,7 +144,11 @@ export class Names implements Disposable {
           pathBytes(made),
           AT_SYMLINK_FOLLOW,
         );
-        if (r >= 0) return made;
+        if (r >= 0) {
+          this.#made.push(made);
+          return made;
+        }
+        if (r === -EEXIST && isSame(statPath(made, true), file.stat)) return made; // that of an earlier dump
         if (r === -EEXIST && tries < 100) tries++;
         else if (r === -ENOENT && dir !== '/') dir = path.posix.dirname(dir);
         else
@@ -161,7 +161,7 @@ export class Names implements Disposable {
     }
   }
 
-  /** The dump is complete and its tree goes away: the links stay for the restore. */
+  /** The dump is complete: the links belong to its images, and stay for the restore. */
   keepLinks(): void {
     this.#keep = true;
   }
@@ -171,6 +171,10 @@ export class Names implements Disposable {
     if (this.#keep) return;
     for (const name of this.#made.splice(0)) sysRaw('unlink', pathBytes(name));
   }
+}
+
+function isSame(there: FileStat | undefined, stat: FileStat): boolean {
+  return there !== undefined && there.ino === stat.ino && there.dev === stat.dev;
 }
 
 function strip(link: string): string {

@@ -1,7 +1,7 @@
 import { FdTypes, type FileEntry, type FownEntry, type RegFileEntry } from '../../image/generated/messages.js';
 import { O_ACCMODE, O_APPEND, O_WRONLY } from '../../kernel/open-flags.js';
 import { S_IFMT, S_IFREG } from '../../kernel/stat.js';
-import type { FileStat } from './file-stat.js';
+import { kernelDevOf, type FileStat } from './file-stat.js';
 
 export interface RegularParts {
   id: number;
@@ -10,14 +10,25 @@ export interface RegularParts {
   flags: number;
   pos: bigint;
   fown: FownEntry;
+  /** What tells the build of a program or library, as the image has it. */
+  buildId?: readonly number[] | undefined;
 }
 
-/** A reg_file_entry; the size of a file that is only appended to, as a log is, is no fact to check at restore. */
-export function regularEntry(parts: RegularParts): RegFileEntry {
-  const { id, name, stat, flags, pos, fown } = parts;
-  const entry: RegFileEntry = { id, flags, pos, fown, name, mode: stat.mode };
+/** Whether restore compares the content: not that of a file that is only appended to, as a log is (as CRIU has it). */
+export function hasFixedContent(stat: FileStat, flags: number): boolean {
   const log = (flags & O_ACCMODE) === O_WRONLY && (flags & O_APPEND) !== 0;
-  if ((stat.mode & S_IFMT) === S_IFREG && !log) entry.size = stat.sizeBytes;
+  return (stat.mode & S_IFMT) === S_IFREG && !log;
+}
+
+/** A reg_file_entry. */
+export function regularEntry(parts: RegularParts): RegFileEntry {
+  const { id, name, stat, flags, pos, fown, buildId } = parts;
+  const { mode, uid, gid, ino } = stat;
+  const entry: RegFileEntry = { id, flags, pos, fown, name, mode, uid, gid, ino, dev: kernelDevOf(stat) };
+  if (hasFixedContent(stat, flags)) {
+    entry.size = stat.sizeBytes;
+    if (buildId) entry.build_id = [...buildId];
+  }
   return entry;
 }
 

@@ -3,6 +3,7 @@ import { parseFdTarget } from '../../kernel/fd-links.js';
 import { O_PATH } from '../../kernel/open-flags.js';
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../kernel/stat.js';
 import type { FileKind } from './description.js';
+import type { OpenFile } from './names.js';
 import { regularEntry } from './regular-entry.js';
 
 const HANDLES = new Set<number>([S_IFIFO, S_IFSOCK]);
@@ -16,19 +17,20 @@ export const regular: FileKind = {
     if (type === S_IFREG || type === S_IFDIR || type === S_IFLNK) return true;
     return (info.flags & O_PATH) !== 0 && HANDLES.has(type);
   },
-  describe: (file, files) => ({
-    reg: regularEntry({
-      id: file.id,
-      name: files.nameOf(file.id, {
-        link: file.link,
-        stat: file.stat,
-        where: file.where,
-        open: () => files.take(file),
+  describe: (file, files) => {
+    const { link, stat, where } = file;
+    const { flags, pos, mntId } = file.info;
+    const open: OpenFile = { link, stat, where, mntId, open: () => files.take(file) };
+    return {
+      reg: regularEntry({
+        id: file.id,
+        name: files.nameOf(file.id, open),
+        stat,
+        flags,
+        pos,
+        fown: file.owner,
+        buildId: files.buildIdOf(open, flags),
       }),
-      stat: file.stat,
-      flags: file.info.flags,
-      pos: file.info.pos,
-      fown: file.owner,
-    }),
-  }),
+    };
+  },
 };

@@ -1,4 +1,4 @@
-import { AT_FDCWD, O_NOCTTY, O_NONBLOCK, O_RDWR } from '../../kernel/open-flags.js';
+import { O_NONBLOCK, O_RDWR } from '../../kernel/open-flags.js';
 import type { GroupMaker } from './group.js';
 import { fillPipe, readPipeContents } from './pipe-data.js';
 import { openFlags, place } from './place.js';
@@ -14,10 +14,10 @@ export const fifo: GroupMaker = (files, entries) => {
     const { flags } = files.images.regular(regf, where);
     const helper = helpers.get(pipeId) ?? { slot: files.reserve(), opened: false };
     helpers.set(pipeId, helper);
-    files.names.add(regf, where, (b, path) => {
-      if (!helper.opened) place(b, b.call('openat', AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0), helper.slot);
+    files.names.add(regf, where, 'fifo', (b, open) => {
+      if (!helper.opened) place(b, open(b, O_RDWR | O_NONBLOCK), helper.slot);
       helper.opened = true;
-      place(b, b.call('openat', AT_FDCWD, path, openFlags(flags) | O_NOCTTY, 0), slot);
+      place(b, open(b, openFlags(flags)), slot);
     });
   }
   return {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
+import type { Log } from '../../image/log.js';
 import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/socket.js';
 import { readImage, readImageIfPresent } from '../read-image.js';
 import type { RestoreTask } from '../context.js';
@@ -58,6 +59,8 @@ export class FileImages {
   readonly remaps = new Map<number, Remap>();
   /** By the id of the socket that has received it. */
   readonly queues = new Map<number, Queued[]>();
+  /** Tables that have no image, and the task that has each. */
+  readonly absent: { name: string; pid: number }[] = [];
   /** Ids that descriptors refer to, or messages in queues. */
   readonly used = new Set<number>();
 
@@ -96,12 +99,12 @@ export class FileImages {
     const name = imageFileName('FDINFO', id);
     const byFd = new Map<number, FdinfoEntry>();
     const image = readImageIfPresent(this.dir, 'FDINFO', id);
-    if (!image)
-      throw new CritError(
-        `${path.join(this.dir, name)}: there is no such file. If task ${task.pid} had no descriptors at all, CRIU has written none; then make an empty one: echo '{"magic":"FDINFO","entries":[]}' | crit encode -o ${name}`,
-        { code: 'NO_IMAGE' },
-      );
-    const entries = image.entries.map(({ message: entry }, i) => {
+    // CRIU writes none for a task without descriptors, and does not say that there were none
+    if (!image && task.ids?.descriptors !== 0) {
+      if (task.ids?.descriptors !== undefined) throw this.#lost(name, `task ${task.pid} had ${task.ids.descriptors}`);
+      this.absent.push({ name, pid: task.pid });
+    }
+    const entries = (image?.entries ?? []).map(({ message: entry }, i) => {
       if (entry.fd > 0x3fffffff) throw bad(name, `entries[${i}].fd: ${entry.fd} is no descriptor number`);
       if (byFd.has(entry.fd)) throw bad(name, `entries[${i}].fd: ${entry.fd} is there twice`);
       const file = this.byId.get(entry.id);
@@ -115,6 +118,29 @@ export class FileImages {
     const table = { id, entries, byFd, tasks: [task] };
     this.tables.push(table);
     this.tableOf.set(task, table);
+  }
+
+  #lost(name: string, why: string): CritError {
+    return new CritError(`${path.join(this.dir, name)}: there is no such file, but ${why}: the set is not whole`, {
+      code: 'MISSING_IMAGE',
+    });
+  }
+
+  /**
+   * Whether tables without an image can have been empty: not while there are files that nothing refers to.
+   * @param mapped ids of files that mappings and programs refer to @throws CritError MISSING_IMAGE
+   */
+  checkAbsent(mapped: ReadonlySet<number>, log: Log): void {
+    if (this.absent.length === 0) return;
+    const referred = new Set([...this.used, ...mapped]);
+    for (const { cwd_id, root_id } of this.fs.values()) referred.add(cwd_id).add(root_id);
+    for (const { kind, target } of this.remaps.values()) if (kind === 'linked') referred.add(target);
+    for (const { fifo } of this.byId.values()) if (fifo?.regf_id) referred.add(fifo.regf_id);
+    const stray = [...this.byId.values()].find(({ id }) => !referred.has(id));
+    for (const { name, pid } of this.absent) {
+      if (stray) throw this.#lost(name, `file ${stray.id} of files.img (${typeName(stray.type)}) is in no table`);
+      log.warn(`there is no ${name}: task ${pid} comes back without descriptors, as CRIU would have it`);
+    }
   }
 
   #readFs(task: RestoreTask): void {

@@ -1,40 +1,47 @@
-import {
-  chmodSync,
-  closeSync,
-  fchmodSync,
-  fchownSync,
-  ftruncateSync,
-  futimesSync,
-  lchownSync,
-  lutimesSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { openImageReader } from '../../decode/image-reader.js';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { GhostChunkEntry, GhostFileEntry } from '../../image/generated/messages.js';
-import { openImageReader } from '../../decode/image-reader.js';
-import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_RDWR, O_TMPFILE } from '../../kernel/open-flags.js';
-import { S_IALLUGO, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../../kernel/stat.js';
-import { cString, sysRaw, SysError } from '../../native/sys.js';
-import { pathBuffer, pathBytes } from './path-bytes.js';
-import { errnoWords } from '../../kernel/errno.js';
+import { systemWords } from '../../image/system-words.js';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDWR,
+} from '../../kernel/open-flags.js';
+import {
+  devMajor,
+  S_IALLUGO,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../../kernel/stat.js';
+import type { Batch, Ref } from '../../task/batch.js';
+import type { Purpose } from './check-file.js';
+import { pathBytes } from './path-bytes.js';
+import { openNoWait } from './verified-open.js';
 
 /** What fits a number; file systems end before. */
 const LARGEST_BYTES = BigInt(Number.MAX_SAFE_INTEGER);
+const MEM_MAJOR = 1;
 
-/** A file that had no name: it gets one for the moment in which it is opened. */
-export class Ghost implements Disposable {
+/** A file that had no name (ghost-file-ID.img). It is made empty, opened, and only then gets content, owner and mode. */
+export class Ghost {
   readonly image: string;
   readonly #source: string;
   readonly entry: GhostFileEntry;
-  /** crit's own descriptor of a regular ghost's content. */
-  #fd = -1;
-  /** Where a ghost of another type stands. */
-  #path: string | undefined;
+  readonly #type: number;
 
   constructor(dir: string, id: number) {
     this.image = imageFileName('GHOST_FILE', id);
@@ -43,12 +50,12 @@ export class Ghost implements Disposable {
     const first = reader[Symbol.iterator]().next();
     if (first.done) throw this.#bad('there is no entry');
     this.entry = first.value.message as unknown as GhostFileEntry;
-    const type = this.entry.mode & S_IFMT;
+    this.#type = this.entry.mode & S_IFMT;
     if (this.entry.chunks && this.entry.size === undefined)
       throw this.#bad('entries[0]: a file in chunks without a size');
     if ((this.entry.size ?? 0n) > LARGEST_BYTES)
       throw this.#bad(`entries[0].size: ${this.entry.size ?? ''} bytes are more than any file can have`);
-    if (![S_IFREG, S_IFDIR, S_IFIFO, S_IFCHR, S_IFBLK, S_IFLNK].includes(type))
+    if (![S_IFREG, S_IFDIR, S_IFIFO, S_IFCHR, S_IFBLK, S_IFLNK].includes(this.#type))
       throw this.#bad(`entries[0].mode: 0${this.entry.mode.toString(8)} is no type of file`);
   }
 
@@ -57,31 +64,59 @@ export class Ghost implements Disposable {
   }
 
   get isDirectory(): boolean {
-    return (this.entry.mode & S_IFMT) === S_IFDIR;
+    return this.#type === S_IFDIR;
   }
 
-  /** Makes a regular ghost's content, without a name, in the file system where it was. */
-  prepare(dir: string): void {
-    if ((this.entry.mode & S_IFMT) !== S_IFREG || this.#fd >= 0) return;
-    const fd = sysRaw('openat', AT_FDCWD, pathBytes(dir), O_RDWR | O_TMPFILE, 0o600);
-    if (fd < 0)
-      throw new CritError(`${this.image}: no file can be made in ${dir} for it: ${errnoWords(-fd)}`, {
-        code: 'GHOST_FILE',
-      });
+  /** Whether it can be opened for a purpose without waiting, and without waking a device. */
+  suits(purpose: Purpose): boolean {
+    const memory = this.#type === S_IFCHR && devMajor(this.entry.rdev ?? 0) === MEM_MAJOR;
+    switch (purpose) {
+      case 'handle':
+        return true;
+      case 'fifo':
+        return this.#type === S_IFIFO;
+      case 'directory':
+        return this.isDirectory;
+      case 'mapping':
+        return this.#type === S_IFREG || memory;
+      case 'descriptor':
+        return this.#type === S_IFREG || this.isDirectory || memory;
+    }
+  }
+
+  /** Adds the operations that make it, empty and root's. */
+  make(b: Batch, dir: Ref, base: Uint8Array): { made: Ref; fd: Ref } {
+    if (this.#type === S_IFREG) {
+      const fd = b.call('openat', dir, base, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600);
+      return { made: fd, fd };
+    }
+    let made: Ref;
+    if (this.#type === S_IFDIR) made = b.call('mkdirat', dir, base, 0o700);
+    else if (this.#type === S_IFLNK) made = b.call('symlinkat', pathBytes(this.entry.symlnk_target ?? ''), dir, base);
+    else made = b.call('mknodat', dir, base, this.#type | 0o600, this.entry.rdev ?? 0);
+    const flags = O_PATH | O_NOFOLLOW | (this.isDirectory ? O_DIRECTORY : 0);
+    return { made, fd: openNoWait(b, dir, base, flags) };
+  }
+
+  /** Gives it its content; nobody can reach it any more but the tree. @param file its path in /proc */
+  fill(file: string): void {
+    if (this.#type !== S_IFREG) return;
+    const fd = openSync(file, 'r+');
     try {
-      this.#fill(fd);
-      fchownSync(fd, this.entry.uid, this.entry.gid);
-      fchmodSync(fd, this.entry.mode & S_IALLUGO);
-      const times = this.#times();
-      if (times) futimesSync(fd, ...times);
-      // a program cannot be run while somebody has it open for writing
-      this.#fd = openSync(`/proc/self/fd/${fd}`, 'r');
+      this.#write(fd);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (error instanceof CritError || code === undefined) throw error;
+      throw new CritError(`${this.image}: the deleted file cannot be made again: ${systemWords(code)}`, {
+        code: 'GHOST_FILE',
+        cause: error,
+      });
     } finally {
       closeSync(fd);
     }
   }
 
-  #fill(fd: number): void {
+  #write(fd: number): void {
     using reader = openImageReader(this.#source, { type: 'GHOST_FILE', strict: true });
     const size = this.entry.size ?? 0n;
     let i = 0;
@@ -99,52 +134,22 @@ export class Ghost implements Disposable {
     if (this.entry.chunks) ftruncateSync(fd, Number(size));
   }
 
-  #times(): [number, number] | undefined {
-    const { atim, mtim } = this.entry;
-    if (!atim || !mtim) return undefined;
-    const seconds = (t: { tv_sec: bigint; tv_usec: bigint }) => Number(t.tv_sec) + Number(t.tv_usec) / 1e6;
-    return [seconds(atim), seconds(mtim)];
-  }
-
-  /** Gives the ghost a name; a directory has the one that it got first. @returns the name that it can be opened by */
-  appear(name: string): string {
-    const type = this.entry.mode & S_IFMT;
-    if (type === S_IFREG) {
-      link(`/proc/self/fd/${this.#fd}`, name, this.image);
-      return name;
+  /** Adds the operations that give it owner, mode and times, and close the descriptor. */
+  settle(b: Batch, fd: Ref): void {
+    const { uid, gid, mode, atim, mtim } = this.entry;
+    b.doing(`${this.image}: setting owner, mode and times`);
+    b.call('fchownat', fd, '', uid, gid, AT_EMPTY_PATH);
+    const file = `/proc/self/fd/${fd.value}`;
+    const link = this.#type === S_IFLNK;
+    if (!link) b.call('fchmodat', AT_FDCWD, file, mode & S_IALLUGO);
+    if (atim && mtim) {
+      const words = [atim, mtim].flatMap(({ tv_sec, tv_usec }) => [tv_sec, tv_usec * 1000n]);
+      const times = new Uint8Array(BigInt64Array.from(words).buffer);
+      if (link) b.tryCall('utimensat', fd, '', times, AT_EMPTY_PATH);
+      else b.call('utimensat', AT_FDCWD, file, times, 0);
     }
-    if (this.#path !== undefined) {
-      if (type === S_IFDIR) return this.#path;
-      link(this.#path, name, this.image);
-      return name;
-    }
-    const target = pathBuffer(name);
-    if (type === S_IFDIR) mkdirSync(target, 0o700);
-    else if (type === S_IFLNK) symlinkSync(pathBuffer(this.entry.symlnk_target ?? ''), target);
-    else {
-      const r = sysRaw('mknodat', AT_FDCWD, pathBytes(name), this.entry.mode, this.entry.rdev ?? 0);
-      if (r < 0) throw new SysError('mknodat', -r, name);
-    }
-    this.#path = name;
-    lchownSync(target, this.entry.uid, this.entry.gid);
-    if (type !== S_IFLNK) chmodSync(target, this.entry.mode & S_IALLUGO);
-    const times = this.#times();
-    if (times) lutimesSync(target, ...times);
-    return name;
+    b.call('close', fd);
   }
-
-  [Symbol.dispose](): void {
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
-  }
-}
-
-/** linkat(2) of what a path, or a descriptor of crit's, leads to. */
-export function link(from: string, to: string, what: string): void {
-  const source = from.startsWith('/proc/self/fd/') ? cString(from) : pathBytes(from);
-  const flags = from.startsWith('/proc/self/fd/') ? AT_SYMLINK_FOLLOW : 0;
-  const r = sysRaw('linkat', AT_FDCWD, source, AT_FDCWD, pathBytes(to), flags);
-  if (r < 0) throw new SysError('linkat', -r, `${what}: ${from} as ${to}`);
 }
 
 function writeAll(fd: number, bytes: Uint8Array, at: number): void {

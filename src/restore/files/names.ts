@@ -1,241 +1,242 @@
-import { lstatSync, mkdirSync, rmdirSync, statSync, unlinkSync, type BigIntStats } from 'node:fs';
-import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import type { RegFileEntry } from '../../image/generated/messages.js';
+import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_NOFOLLOW, O_PATH } from '../../kernel/open-flags.js';
 import { S_IFLNK, S_IFMT } from '../../kernel/stat.js';
-import type { Log } from '../../image/log.js';
-import type { Batch } from '../../task/batch.js';
+import type { Batch, Ref } from '../../task/batch.js';
+import type { RestoreContext } from '../context.js';
+import { Appearance, type Body, type Opener } from './appear.js';
+import { differences, type Purpose } from './check-file.js';
 import type { FileImages } from './file-images.js';
-import { Ghost, link } from './ghost.js';
-import { pathBuffer, pathBytes } from './path-bytes.js';
-import { whyFailed } from '../../image/system-words.js';
+import { Ghost } from './ghost.js';
+import { LinkRemap } from './link-remap.js';
+import { lookUp, type Found } from './look-up.js';
+import { pathBytes } from './path-bytes.js';
+import { openNoWait, VerifiedOpens } from './verified-open.js';
 
-/** Adds the operations that open a file by a path. */
-export type Opener = (b: Batch, path: Uint8Array) => void;
+interface Wanted {
+  readonly id: number;
+  readonly name: string;
+  readonly openers: Opener[];
+  readonly purposes: Set<Purpose>;
+  /** Where it is now; undefined for a ghost, and for a file of a process that is yet to be. */
+  found: Found | undefined;
+}
 
 /**
- * Opens files by name. Files whose names were gone get them back for the moment in which all is opened: deleted files
- * from their ghost images, others from the links that the dump made beside them.
+ * Opens files by name, each compared with what the images say of it. Files whose names are gone get them back for the
+ * moment in which they are opened: deleted ones are made from their ghost images, others are linked from the names that
+ * the dump made beside them.
  */
-export class Names implements Disposable {
+export class Names {
   readonly #images: FileImages;
-  readonly #log: Log;
-  readonly #openers = new Map<number, Opener[]>();
+  readonly #ctx: RestoreContext;
+  readonly #wanted = new Map<number, Wanted>();
   readonly #ghosts = new Map<number, Ghost>();
-  /** Names that were looked at. */
-  readonly #stats = new Map<string, BigIntStats | undefined>();
-  /** What is to be removed again, last first. */
-  readonly #made: { path: string; directory: boolean }[] = [];
-  readonly #links = new Set<string>();
+  readonly #links = new Map<string, LinkRemap>();
+  /** Names that were looked up. */
+  readonly #looked = new Map<string, Found | undefined>();
 
-  constructor(images: FileImages, log: Log) {
+  constructor(images: FileImages, ctx: RestoreContext) {
     this.#images = images;
-    this.#log = log;
+    this.#ctx = ctx;
   }
 
-  /**
-   * Has a file opened when its name is there.
-   * @throws CritError naming the file, when it is missing or is not the one that was dumped
-   */
-  add(id: number, where: string, opener: Opener): void {
-    const openers = this.#openers.get(id);
-    if (openers) {
-      openers.push(opener);
+  /** Has a file opened when its name is there. A file that is missing, or not the one that was dumped, is refused. */
+  add(id: number, where: string, purpose: Purpose, opener: Opener): void {
+    let wanted = this.#wanted.get(id);
+    if (!wanted) {
+      const { name } = this.#images.regular(id, where);
+      wanted = { id, name, openers: [], purposes: new Set(), found: undefined };
+      this.#wanted.set(id, wanted);
+    }
+    wanted.openers.push(opener);
+    if (wanted.purposes.has(purpose)) return;
+    wanted.purposes.add(purpose);
+    this.#check(wanted, this.#images.regular(id, where), purpose, where);
+  }
+
+  #check(wanted: Wanted, entry: RegFileEntry, purpose: Purpose, where: string): void {
+    const { refuse } = this.#ctx;
+    const { id } = wanted;
+    if (entry.ext) {
+      refuse(
+        new CritError(`file ${id} (${entry.name}) is an external one: not supported yet`, { code: 'UNSUPPORTED' }),
+      );
       return;
     }
-    this.#check(id, this.#images.regular(id, where));
-    this.#openers.set(id, [opener]);
-  }
-
-  #check(id: number, entry: RegFileEntry): void {
-    if (entry.ext)
-      throw new CritError(`file ${id} (${entry.name}) is an external one: not supported yet`, { code: 'UNSUPPORTED' });
     const remap = this.#images.remaps.get(id);
     if (remap?.kind === 'ghost') {
-      if (!this.#ghosts.has(remap.target)) this.#ghosts.set(remap.target, new Ghost(this.#images.dir, remap.target));
-      return;
+      let ghost = this.#ghosts.get(remap.target);
+      if (!ghost) this.#ghosts.set(remap.target, (ghost = new Ghost(this.#images.dir, remap.target)));
+      if (ghost.suits(purpose)) return;
+      throw new CritError(`${where}: ${ghost.image} is no file that can be opened as a ${purpose}`, {
+        code: 'BAD_IMAGE',
+      });
     }
     const name = remap ? this.#images.regular(remap.target, 'remap-fpath.img').name : entry.name;
-    if (remap) this.#links.add(name);
     if (ofProcess(name)) return;
-    const stat = this.#stat(name, ((entry.mode ?? 0) & S_IFMT) === S_IFLNK);
-    if (!stat)
-      throw new CritError(`file ${name} is missing: the dumped tree had it open; put it back and restore again`, {
-        code: 'MISSING_FILE',
-      });
-    if (entry.size !== undefined && stat.size !== entry.size)
-      throw new CritError(
-        `file ${name} has ${stat.size} bytes, when it was dumped it had ${entry.size}: put back the file of that time`,
-        { code: 'CHANGED_FILE' },
+    const found = this.#lookUp(name, ((entry.mode ?? 0) & S_IFMT) === S_IFLNK);
+    if (!found) {
+      refuse(
+        new CritError(`file ${name} is missing: the dumped tree had it open; put it back and restore again`, {
+          code: 'MISSING_FILE',
+        }),
       );
-    if (entry.mode !== undefined && Number(stat.mode) !== entry.mode)
-      throw new CritError(
-        `file ${name} has mode 0${stat.mode.toString(8)}, when it was dumped it had 0${entry.mode.toString(8)}`,
-        { code: 'CHANGED_FILE' },
-      );
-  }
-
-  #stat(name: string, nofollow: boolean): BigIntStats | undefined {
-    if (this.#stats.has(name)) return this.#stats.get(name);
-    const options = { bigint: true, throwIfNoEntry: false } as const;
-    let stat: BigIntStats | undefined;
-    try {
-      stat = nofollow ? lstatSync(pathBuffer(name), options) : statSync(pathBuffer(name), options);
-    } catch (error) {
-      throw new CritError(`file ${name} cannot be looked at: ${whyFailed(error)}`, {
-        code: 'MISSING_FILE',
-        cause: error,
-      });
+      return;
     }
-    this.#stats.set(name, stat);
-    return stat;
+    wanted.found = found;
+    if (remap && !this.#links.has(name)) this.#links.set(name, new LinkRemap(name, found));
+    const { fileValidation: validation, skipRwxCheck } = this.#ctx.options;
+    for (const obstacle of differences(entry, found, purpose, { validation, skipRwxCheck })) refuse(obstacle);
   }
 
-  /** Makes the content of ghost files; they have no names yet, so nothing stays behind should crit die. */
-  prepare(): void {
-    for (const [id] of this.#openers) {
-      const remap = this.#images.remaps.get(id);
-      if (remap?.kind === 'ghost') this.#ghosts.get(remap.target)!.prepare(nearest(this.#name(id)));
-    }
+  #lookUp(name: string, nofollow: boolean): Found | undefined {
+    const key = `${nofollow} ${name}`;
+    if (!this.#looked.has(key)) this.#looked.set(key, lookUp(name, nofollow));
+    return this.#looked.get(key);
   }
 
-  #name(id: number): string {
-    return this.#images.byId.get(id)!.reg!.name;
-  }
-
-  /** Opens everything that was added, but files of processes in /proc, in one batch; takes the names away again. */
+  /** Opens everything that was added, but files of processes in /proc. Runs the batch. */
   open(b: Batch): void {
-    try {
-      const late = new Set(this.late());
-      // directories first, the outer ones before what was in them
-      const ids = [...this.#openers.keys()].filter((id) => !late.has(id)).sort((x, y) => this.#rank(x) - this.#rank(y));
-      for (const id of ids) {
-        const name = this.#appear(id);
-        b.doing(`opening ${this.#name(id)}`);
-        for (const opener of this.#openers.get(id)!) opener(b, pathBytes(name));
-      }
+    const opens = new VerifiedOpens();
+    const late = new Set(this.late());
+    for (const { id, name, openers, found } of this.#wanted.values()) {
+      if (late.has(id) || this.#images.remaps.has(id)) continue;
+      b.doing(`opening ${name}`);
+      for (const opener of openers) opener(b, (batch, flags) => opens.open(batch, found!, flags));
+    }
+    b.doing(undefined);
+    b.run();
+    opens.check();
+    for (const bodies of this.#bodies(b, opens)) {
+      const refs = new Appearance(b, opens).open(bodies);
+      bodies.forEach((body, i) => {
+        const fd = refs[i];
+        if (body instanceof GhostBody && fd) {
+          body.ghost.fill(`/proc/${this.#ctx.root.pid}/fd/${fd.value}`);
+          body.ghost.settle(b, fd);
+        }
+      });
       b.doing(undefined);
       b.run();
-    } finally {
-      this.cleanup();
     }
+  }
+
+  /** What has to appear, those together of which one is in the directory of another; outer directories first. */
+  #bodies(b: Batch, opens: VerifiedOpens): (readonly Body[])[] {
+    const byBody = new Map<string, Wanted[]>();
+    for (const wanted of this.#wanted.values()) {
+      const remap = this.#images.remaps.get(wanted.id);
+      if (!remap) continue;
+      const key = `${remap.kind}:${remap.target}`;
+      byBody.set(key, [...(byBody.get(key) ?? []), wanted]);
+    }
+    const directories: { name: string; group: Body[] }[] = [];
+    const groups: Body[][] = [];
+    const sources = this.#openSources(b, opens, byBody);
+    const bodies = [...byBody].map(([key, names]): Body => {
+      const remap = this.#images.remaps.get(names[0]!.id)!;
+      return remap.kind === 'ghost'
+        ? new GhostBody(this.#ghosts.get(remap.target)!, names)
+        : new LinkBody(sources.get(key)!, names);
+    });
+    const length = (body: Body) => body.names[0]!.name.length;
+    // directories before what was in them
+    bodies.sort((x, y) => Number(y.isDirectory) - Number(x.isDirectory) || length(x) - length(y));
+    for (const body of bodies) {
+      const { name } = body.names[0]!;
+      const outer = directories.find((directory) =>
+        body.names.some((one) => one.name.startsWith(`${directory.name}/`)),
+      );
+      const group = outer?.group ?? [];
+      group.push(body);
+      if (!outer) groups.push(group);
+      if (body.isDirectory) directories.push({ name, group });
+    }
+    return groups;
+  }
+
+  /** Opens what the dump has linked: the puppet must have its number to link it again. */
+  #openSources(b: Batch, opens: VerifiedOpens, byBody: ReadonlyMap<string, readonly Wanted[]>): Map<string, Ref> {
+    const sources = new Map<string, Ref>();
+    for (const [key, [wanted]] of byBody)
+      if (wanted!.found) {
+        b.doing(`opening ${wanted!.found.path}`);
+        sources.set(key, opens.open(b, wanted!.found, O_PATH | O_NOFOLLOW));
+      }
+    b.doing(undefined);
+    b.run();
+    opens.check();
+    return sources;
   }
 
   /** Files of processes in /proc, which are there when the processes are. */
   late(): number[] {
-    return [...this.#openers.keys()].filter((id) => !this.#images.remaps.has(id) && ofProcess(this.#name(id)));
+    return [...this.#wanted.values()]
+      .filter(({ id, name }) => !this.#images.remaps.has(id) && ofProcess(name))
+      .map(({ id }) => id);
   }
 
   /** When all processes and threads exist. */
   openLate(b: Batch): void {
     for (const id of this.late()) {
-      b.doing(`opening ${this.#name(id)}`);
-      for (const opener of this.#openers.get(id)!) opener(b, pathBytes(this.#name(id)));
+      const { name, openers } = this.#wanted.get(id)!;
+      b.doing(`opening ${name}`);
+      for (const opener of openers) opener(b, (batch, flags) => openNoWait(batch, AT_FDCWD, pathBytes(name), flags));
     }
     b.doing(undefined);
     b.run();
   }
 
-  #rank(id: number): number {
-    const remap = this.#images.remaps.get(id);
-    if (!remap) return 0;
-    if (remap.kind === 'ghost' && this.#ghosts.get(remap.target)!.isDirectory) return this.#name(id).length;
-    return 1 << 20;
-  }
-
-  /** @returns the path under which a file can be opened now */
-  #appear(id: number): string {
-    const name = this.#name(id);
-    const remap = this.#images.remaps.get(id);
-    if (!remap) return name;
-    const key = `${remap.kind}:${remap.target}`;
-    let free = name;
-    for (let i = 0; exists(free); i++) {
-      // made for another description of the same file
-      if (this.#made.some((made) => made.path === free) && this.#same.get(free) === key) return free;
-      free = `${name}.cr_link${i || ''}`;
-    }
-    this.#makeParents(free);
-    if (remap.kind === 'linked') {
-      link(this.#images.byId.get(remap.target)!.reg!.name, free, name);
-      this.#made.push({ path: free, directory: false });
-      this.#same.set(free, key);
-      return free;
-    }
-    const ghost = this.#ghosts.get(remap.target)!;
-    const made = ghost.appear(free);
-    if (made === free) this.#made.push({ path: free, directory: ghost.isDirectory });
-    this.#same.set(free, key);
-    return made;
-  }
-  /** What stands under the names that were made. */
-  readonly #same = new Map<string, string>();
-
-  /** Directories that a deleted file was in may be gone as well. */
-  #makeParents(name: string): void {
-    const missing: string[] = [];
-    for (let dir = path.posix.dirname(name); !exists(dir); dir = path.posix.dirname(dir)) missing.push(dir);
-    for (const dir of missing.reverse()) {
-      mkdirSync(pathBuffer(dir), 0o700);
-      this.#made.push({ path: dir, directory: true });
-    }
-  }
-
-  /** Takes back every name that was made. */
-  cleanup(): void {
-    for (const { path: name, directory } of this.#made.splice(0).reverse())
-      try {
-        if (directory) rmdirSync(pathBuffer(name));
-        else unlinkSync(pathBuffer(name));
-      } catch (error) {
-        this.#log.warn(`${name} was made for the restore and could not be removed again: ${whyFailed(error)}`);
-      }
-    this.#same.clear();
-    for (const ghost of this.#ghosts.values()) ghost[Symbol.dispose]();
-  }
-
   /** The tree runs: the links that the dump made are not needed any more. */
   removeLinks(): void {
-    for (const name of this.#links)
-      try {
-        unlinkSync(pathBuffer(name));
-      } catch (error) {
-        this.#log.warn(`${name}, which the dump made, could not be removed: ${whyFailed(error)}`);
-      }
+    for (const link of this.#links.values()) link.remove(this.#ctx.log);
     this.#links.clear();
   }
 
   /** Lines for `restore --dry-run`. */
   describe(): string[] {
-    const lines: string[] = [];
-    for (const [id] of this.#openers) {
+    return [...this.#wanted.values()].map(({ id, name }) => {
       const remap = this.#images.remaps.get(id);
-      if (remap?.kind === 'ghost') lines.push(`file ${id}: ${this.#name(id)}, deleted: made from its ghost image`);
-      else if (remap)
-        lines.push(`file ${id}: ${this.#name(id)}, through the link ${this.#images.byId.get(remap.target)!.reg!.name}`);
-      else lines.push(`file ${id}: ${this.#name(id)}`);
-    }
-    return lines;
+      if (!remap) return `file ${id}: ${name}`;
+      if (remap.kind === 'ghost') return `file ${id}: ${name}, deleted: made from its ghost image`;
+      return `file ${id}: ${name}, through the link ${this.#images.byId.get(remap.target)!.reg!.name}`;
+    });
   }
+}
 
-  [Symbol.dispose](): void {
-    this.cleanup();
+/** A deleted file, made from its image. */
+class GhostBody implements Body {
+  readonly ghost: Ghost;
+  readonly names: readonly Wanted[];
+  constructor(ghost: Ghost, names: readonly Wanted[]) {
+    this.ghost = ghost;
+    this.names = names;
+  }
+  get isDirectory(): boolean {
+    return this.ghost.isDirectory;
+  }
+  make(b: Batch, dir: Ref, base: Uint8Array): { made: Ref; fd: Ref } {
+    return this.ghost.make(b, dir, base);
+  }
+}
+
+/** A file that has another name by now. */
+class LinkBody implements Body {
+  readonly isDirectory = false;
+  readonly names: readonly Wanted[];
+  readonly #source: Ref;
+  constructor(source: Ref, names: readonly Wanted[]) {
+    this.#source = source;
+    this.names = names;
+  }
+  make(b: Batch, dir: Ref, base: Uint8Array): { made: Ref; fd: undefined } {
+    const from = `/proc/self/fd/${this.#source.value}`;
+    return { made: b.call('linkat', AT_FDCWD, from, dir, base, AT_SYMLINK_FOLLOW), fd: undefined };
   }
 }
 
 /** Is it below /proc/PID? */
 function ofProcess(name: string): boolean {
   return /^\/proc\/\d/.test(name);
-}
-
-/** Also true for a symbolic link that leads nowhere. */
-function exists(name: string): boolean {
-  return lstatSync(pathBuffer(name), { throwIfNoEntry: false }) !== undefined;
-}
-
-/** The directory of a path, or the nearest one above that is there. */
-function nearest(name: string): string {
-  let dir = path.posix.dirname(name);
-  while (!exists(dir)) dir = path.posix.dirname(dir);
-  return dir;
 }

@@ -1,4 +1,4 @@
-import { AT_FDCWD, O_NOCTTY, O_PATH, SEEK_SET } from '../../kernel/open-flags.js';
+import { O_PATH, SEEK_SET } from '../../kernel/open-flags.js';
 import { S_IFCHR, S_IFMT } from '../../kernel/stat.js';
 import type { GroupMaker } from './group.js';
 import { openFlags, place } from './place.js';
@@ -11,8 +11,8 @@ export const regular: GroupMaker = (files, entries) => {
   for (const { id, reg } of entries) {
     const { flags, pos, mode } = reg!;
     const slot = files.slot(id);
-    files.names.add(id, 'files.img', (b, path) => {
-      place(b, b.call('openat', AT_FDCWD, path, openFlags(flags) | O_NOCTTY, 0), slot);
+    files.names.add(id, 'files.img', flags & O_PATH ? 'handle' : 'descriptor', (b, open) => {
+      place(b, open(b, openFlags(flags)), slot);
       if (flags & O_PATH || pos === 0n || pos === NO_POSITION) return;
       const device = ((mode ?? 0) & S_IFMT) === S_IFCHR;
       if (device) b.tryCall('lseek', slot, pos, SEEK_SET);

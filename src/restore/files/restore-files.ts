@@ -2,7 +2,7 @@ import { closeSync, readFileSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, type FileEntry, type VmaEntry } from '../../image/generated/messages.js';
-import { AT_FDCWD, FD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_PATH, O_RDONLY, O_RDWR } from '../../kernel/open-flags.js';
+import { FD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, O_RDWR } from '../../kernel/open-flags.js';
 import { PROT_WRITE } from '../../kernel/mman.js';
 import { VMA } from '../../image/vma-status.js';
 import { sys, sysRaw } from '../../native/sys.js';
@@ -11,6 +11,7 @@ import type { Batch } from '../../task/batch.js';
 import type { RestoreContext, RestoreTask } from '../context.js';
 import type { PagesImages } from '../pages-images.js';
 import type { MemoryObject } from '../shared-memory.js';
+import type { Purpose } from './check-file.js';
 import { FileImages, typeName, type Table } from './file-images.js';
 import type { FileGroup, Files } from './group.js';
 import { KINDS } from './kinds.js';
@@ -39,6 +40,7 @@ export class RestoreFiles {
   readonly #paths = new Map<string, number>();
   /** Files that tasks other than the root have not inherited. */
   readonly #lateIds = new Set<number>();
+  readonly #mapped = new Set<number>();
   #pidfd = -1;
 
   /**
@@ -49,7 +51,7 @@ export class RestoreFiles {
     this.#ctx = ctx;
     this.#images = new FileImages(dir, ctx.tasks);
     this.#slots = new Slots(this.#numbers(), limit());
-    this.#names = new Names(this.#images, ctx.log);
+    this.#names = new Names(this.#images, ctx);
     const files: Files = {
       ctx,
       images: this.#images,
@@ -68,7 +70,10 @@ export class RestoreFiles {
         continue;
       }
       const make = KINDS.get(type);
-      if (!make) throw this.#unsupported(entries[0]!);
+      if (!make) {
+        ctx.refuse(this.#unsupported(entries[0]!));
+        continue;
+      }
       this.#groups.push(make(files, entries));
     }
     this.#groups.push(this.#memfds, {
@@ -121,21 +126,21 @@ export class RestoreFiles {
   }
 
   /** A slot for a file that is opened for a purpose of its own. */
-  #open(id: number, flags: number, where: string): number {
+  #open(id: number, flags: number, where: string, purpose: Purpose): number {
     const key = `${id}:${flags}`;
     let slot = this.#special.get(key);
     if (slot !== undefined) return slot;
     slot = this.#slots.reserve();
     this.#special.set(key, slot);
     const at = slot;
-    this.#names.add(id, where, (b, path) => {
-      place(b, b.call('openat', AT_FDCWD, path, flags, 0), at);
+    this.#names.add(id, where, purpose, (b, open) => {
+      place(b, open(b, flags), at);
     });
     return slot;
   }
 
   #directory(id: number): number {
-    return this.#open(id, O_PATH, 'fs image');
+    return this.#open(id, O_PATH | O_DIRECTORY, 'fs image', 'directory');
   }
 
   /**
@@ -144,17 +149,24 @@ export class RestoreFiles {
    */
   addMapping(pid: number, vma: VmaEntry): number {
     const id = Number(vma.shmid);
+    this.#mapped.add(id);
     const shared = (vma.status & VMA.FILE_SHARED) !== 0;
     const flags = vma.fdflags ?? (shared && vma.prot & PROT_WRITE ? O_RDWR : O_RDONLY);
     if (this.#images.byId.get(id)?.memfd) return this.#memfds.addMapping(id, flags);
     const where = `${imageFileName('MM', pid)}: mapping ${vma.start.toString(16)}: shmid`;
-    return this.#open(id, flags & O_ACCMODE, where);
+    return this.#open(id, flags & O_ACCMODE, where, 'mapping');
   }
 
   /** Has a program opened. */
   addProgram(pid: number, id: number): number {
+    this.#mapped.add(id);
     if (this.#images.byId.get(id)?.memfd) return this.#memfds.addMapping(id, O_RDONLY);
-    return this.#open(id, O_RDONLY, `${imageFileName('MM', pid)}: exe_file_id`);
+    return this.#open(id, O_RDONLY, `${imageFileName('MM', pid)}: exe_file_id`, 'mapping');
+  }
+
+  /** To be called when all mappings are known. @throws CritError MISSING_IMAGE */
+  checkComplete(): void {
+    this.#images.checkAbsent(this.#mapped, this.#ctx.log);
   }
 
   /** A descriptor number that nothing else uses. */
@@ -187,14 +199,8 @@ export class RestoreFiles {
     return lines;
   }
 
-  /** What crit makes outside of the tree, before anything is started. */
-  prepareOutside(): void {
-    this.#names.prepare();
-  }
-
-  /** Takes back what was made outside; also after a failure. */
+  /** Closes what crit holds itself; also after a failure. */
   cleanupOutside(): void {
-    this.#names.cleanup();
     if (this.#pidfd >= 0) closeSync(this.#pidfd);
     this.#pidfd = -1;
   }

@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+import { CritError } from '../image/errors.js';
+import { readPidMax } from '../kernel/last-pid.js';
+import { isHeld, pidInUse } from '../task/stub.js';
+import type { Images } from './images.js';
+
+/** What would stop a restore that the images themselves do not tell: numbers that others have, or that cannot be had. */
+export function surroundings({ tasks }: Images): CritError[] {
+  const found: CritError[] = [];
+  const max = readPidMax();
+  for (const { tree } of tasks)
+    for (const tid of tree.tids) {
+      if (tid >= max)
+        found.push(
+          new CritError(`pid ${tid} cannot be had here (pid_max is ${max}): raise kernel.pid_max`, {
+            code: 'PID_TOO_LARGE',
+          }),
+        );
+      // crit's own threads get out of the way
+      else if (isHeld(tid) && !existsSync(`/proc/self/task/${tid}`)) found.push(pidInUse(tid));
+    }
+  return found;
+}
