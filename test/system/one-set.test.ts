@@ -325,6 +325,31 @@ test('a set of which an image is missing or cut off is refused, and the image na
   subject.passed();
 });
 
+test('a new set that a power cut has damaged before the older one was touched leaves the older one', async () => {
+  await using a = await python(RICH);
+  await using b = await python();
+  const dir = a.images;
+  await a.dump('-R');
+  const older = path.join(a.dir, 'older');
+  assert.equal(spawnSync('cp', ['-a', dir, older]).status, 0);
+  assert.equal(dump(b.pid, dir, ['-R'], { CRIT_FAULT: 'commit:1' }).status, null);
+  assert.equal(ownerOf2(dir), undefined);
+  truncateSync(path.join(dir, STAGING, 'committed.img'), 0);
+  const { status, stderr } = crit('restore', '-d', '-D', dir);
+  assert.equal(status, 1);
+  assert.match(stderr, /inventory is damaged/);
+  assert.equal(spawnSync('cp', [path.join(older, 'inventory.img'), dir]).status, 0);
+  holds(dir, a.pid);
+  assert.ok(!existsSync(path.join(dir, STAGING)));
+  // and a dump goes on where nothing can be saved
+  assert.equal(dump(b.pid, dir, ['-R'], { CRIT_FAULT: 'commit:3' }).status, null);
+  truncateSync(path.join(dir, STAGING, 'committed.img'), 0);
+  assert.equal(dump(b.pid, dir, ['-R']).status, 0);
+  holds(dir, b.pid);
+  a.passed();
+  b.passed();
+});
+
 test('a ghost file that a power cut has cut off at a block is refused', async () => {
   await using subject = await python(
     `import os\nf = open("gone", "w+"); f.write("d" * 9000); f.flush(); os.unlink("gone")\n${SLEEP}`,

@@ -3,7 +3,16 @@ import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import { openTrustedDirectory } from '../../kernel/trusted-path.js';
 import { sysRaw } from '../../native/sys.js';
-import { Busy, COMMITTED, isCommitted, lockStaging, putInPlace, removeStaging, STAGING } from './place.js';
+import {
+  Busy,
+  COMMITTED,
+  hasInventory,
+  isCommitted,
+  lockStaging,
+  putInPlace,
+  removeStaging,
+  STAGING,
+} from './place.js';
 
 /** How long a dump that is just putting its images in place is waited for, ms. */
 const WAIT_MS = 10_000;
@@ -44,7 +53,9 @@ function finish(dir: string): void {
   try {
     const stagingFd = lockStaging(dirFd, dir);
     try {
-      if (isCommitted(stagingFd)) putInPlace(dirFd, stagingFd, dir);
+      // What a power cut has damaged before the older set was touched leaves that one.
+      if (isCommitted(stagingFd) && !putInPlace(dirFd, stagingFd, dir) && !hasInventory(dirFd))
+        throw new CritError('its inventory is damaged, as by a power cut (see dump --sync)', { code: 'TORN_SET' });
       removeStaging(dirFd, stagingFd);
     } finally {
       closeSync(stagingFd);

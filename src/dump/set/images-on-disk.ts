@@ -91,7 +91,7 @@ export class ImagesOnDisk implements ImageSink, Disposable {
     this.#committed = true;
     fault('commit');
     try {
-      putInPlace(this.#dirFd, this.#stagingFd, this.#shown);
+      if (!putInPlace(this.#dirFd, this.#stagingFd, this.#shown)) throw new Error('the inventory cannot be read');
       if (this.#sync) fsyncSync(this.#dirFd);
     } catch (error) {
       throw this.#cannot(

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { describeType, typeOfFileName } from '../../image/catalogue.js';
-import { CritError } from '../../image/errors.js';
+import { CritError, ImageError } from '../../image/errors.js';
 import { whyFailed } from '../../image/system-words.js';
 import { ERRNO, errnoWords } from '../../kernel/errno.js';
 import { LOCK_EX, LOCK_NB, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../kernel/open-flags.js';
@@ -122,26 +122,37 @@ export function takeBack(stagingFd: number): void {
 export const isCommitted = (stagingFd: number): boolean =>
   lstatSync(at(stagingFd, COMMITTED), { throwIfNoEntry: false }) !== undefined;
 
+/** An older set is still there: to take its inventory away is the first step. */
+export const hasInventory = (dirFd: number): boolean =>
+  lstatSync(at(dirFd, INVENTORY), { throwIfNoEntry: false }) !== undefined;
+
 /** The first step of taking an old set away. */
 export function removeInventory(dirFd: number): void {
   remove(at(dirFd, INVENTORY));
 }
 
-/** The names of a committed set. */
-function recorded(stagingFd: number, shown: string): ReadonlySet<string> {
+/** The names of a committed set; undefined when a power cut has taken them. */
+function recorded(stagingFd: number, shown: string): ReadonlySet<string> | undefined {
   const fd = openSync(at(stagingFd, COMMITTED), O_RDONLY | O_NOFOLLOW);
   try {
     using reader = openImageReader({ fd, name: path.join(shown, STAGING, COMMITTED) }, { type: 'INVENTORY' });
     const [inventory] = reader;
-    return new Set(inventory?.message.images?.map(({ name }) => name));
+    return inventory && new Set(inventory.message.images?.map(({ name }) => name));
+  } catch (error) {
+    if (error instanceof ImageError) return undefined;
+    throw error;
   } finally {
     closeSync(fd);
   }
 }
 
-/** Puts a committed set into the images directory, in place of what is there. It can be interrupted and done again. */
-export function putInPlace(dirFd: number, stagingFd: number, shown: string): void {
+/**
+ * Puts a committed set into the images directory, in place of what is there. It can be interrupted and done again.
+ * @returns false, with nothing done, when its inventory is damaged
+ */
+export function putInPlace(dirFd: number, stagingFd: number, shown: string): boolean {
   const kept = recorded(stagingFd, shown);
+  if (!kept) return false;
   removeInventory(dirFd);
   fault('commit');
   for (const name of readdirSync(at(dirFd, '.')))
@@ -156,6 +167,7 @@ export function putInPlace(dirFd: number, stagingFd: number, shown: string): voi
   }
   renameSync(at(stagingFd, COMMITTED), at(dirFd, INVENTORY));
   fault('commit');
+  return true;
 }
 
 /** Removes whatever a dump that did not come to its end has left, and the staging directory with it. */
