@@ -5,7 +5,8 @@ import { textWidth } from './text-width.js';
 /** A view drawn for a terminal. */
 export interface TableView {
   readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
+  /** A list, or what makes the rows one by one (twice): hundreds of thousands need not be in memory. */
+  readonly rows: readonly (readonly string[])[] | (() => Iterable<readonly string[]>);
   /** Columns of numbers, aligned to the right. */
   readonly right?: readonly number[];
   /** How a cell, or a line of one that is folded, is coloured. */
@@ -15,6 +16,8 @@ export interface TableView {
 /** Whether a person looks at what is printed. */
 export const onTerminal = (): Promise<boolean> => isTerminal(1);
 
+/** Lines are handed on in pieces of about this size. */
+const PIECE_CHARS = 1 << 15;
 /** Spaces between two columns. */
 const GAP = 2;
 /** A column that is folded keeps at least so much. */
@@ -54,21 +57,23 @@ function* folded(cell: string, width: number): Generator<string> {
 }
 
 /**
- * Draws a table without frame lines, as wide as its content, or as the terminal if that is narrower. It comes line by line:
- * there may be hundreds of thousands.
+ * Draws a table without frame lines, as wide as its content, or as the terminal if that is narrower. It comes in pieces:
+ * there may be hundreds of thousands of lines.
  */
 export async function* drawTable({ head, rows, right = [], paint }: TableView): AsyncGenerator<string> {
   const { default: detected, Chalk } = await import('chalk');
   const chalk = process.env['NO_COLOR'] ? new Chalk({ level: 0 }) : detected;
   const natural = head.map(textWidth);
-  for (const cells of rows)
-    for (const [column, cell] of cells.entries()) natural[column] = Math.max(natural[column] ?? 0, textWidth(cell));
+  const all = typeof rows === 'function' ? rows : () => rows;
+  for (const cells of all())
+    for (let i = 0; i < cells.length; i++) natural[i] = Math.max(natural[i] ?? 0, textWidth(cells[i]!));
   const widths = fitColumns(natural, process.stdout.columns || Infinity);
   const line = (cells: readonly string[], colour: (cell: string, column: number) => string): string => {
     let text = '';
     // spaces behind the last cell would be of no use
     let owed = 0;
-    for (const [column, cell] of cells.entries()) {
+    for (let column = 0; column < cells.length; column++) {
+      const cell = cells[column]!;
       const pad = Math.max(0, (widths[column] ?? 0) - textWidth(cell));
       const before = right.includes(column) ? pad : 0;
       if (cell !== '') {
@@ -94,6 +99,15 @@ export async function* drawTable({ head, rows, right = [], paint }: TableView): 
     }
   }
   yield* lines(head, (cell) => chalk.bold(cell));
-  for (const [row, cells] of rows.entries())
-    yield* lines(cells, (cell, column) => paint?.(chalk, cell, column, row) ?? cell);
+  let row = 0;
+  // a promise a line would be much of the work
+  let piece = '';
+  for (const cells of all()) {
+    const at = row++;
+    for (const text of lines(cells, (cell, column) => paint?.(chalk, cell, column, at) ?? cell)) piece += text;
+    if (piece.length < PIECE_CHARS) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
 }

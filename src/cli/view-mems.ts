@@ -54,16 +54,17 @@ export async function viewMems(images: ImageSet): Promise<View> {
       }
     },
     terminal: () => {
-      const rows = tasks.flatMap(({ pid, exe, vmas }) => [
-        ...(exe === undefined ? [] : [[String(pid), 'exe', '', '', safeText(exe)]]),
-        ...vmas.map((vma) => [
-          String(pid),
-          `${address(vma.start)}-${address(vma.end)}`,
-          String((vma.end - vma.start) / 1024n),
-          vma.prot,
-          safeText(`${what(vma)}${vma.regular ? '' : ' *'}`),
-        ]),
-      ]);
+      function* rows(): Generator<string[]> {
+        for (const { pid, exe, vmas } of tasks) {
+          const id = String(pid);
+          if (exe !== undefined) yield [id, 'exe', '', '', safeText(exe)];
+          for (const vma of vmas) {
+            const kib = String((vma.end - vma.start) / 1024n);
+            const range = `${address(vma.start)}-${address(vma.end)}`;
+            yield [id, range, kib, vma.prot, safeText(`${what(vma)}${vma.regular ? '' : ' *'}`)];
+          }
+        }
+      }
       return drawTable({
         head: ['PID', 'RANGE', 'KiB', 'PROT', 'WHAT'],
         rows,

@@ -53,15 +53,18 @@ export async function viewPs(images: ImageSet): Promise<View> {
         yield `${pad(task.pid)}${pad(task.pgid)}${pad(task.sid)}   ${' '.repeat(4 * depth)}${oneLine(task.comm ?? '?')}\n`;
     },
     terminal: () => {
-      const rows = Array.from(walk(tree), ([task, depth]) => [
-        String(task.pid),
-        String(task.ppid),
-        String(task.pgid),
-        String(task.sid),
-        String(task.threads.length),
-        task.state ?? '?',
-        `${indent(depth)}${safeText(task.comm ?? '?')}`,
-      ]);
+      function* rows(): Generator<string[]> {
+        for (const [task, depth] of walk(tree))
+          yield [
+            String(task.pid),
+            String(task.ppid),
+            String(task.pgid),
+            String(task.sid),
+            String(task.threads.length),
+            task.state ?? '?',
+            `${indent(depth)}${safeText(task.comm ?? '?')}`,
+          ];
+      }
       return drawTable({
         head: ['PID', 'PPID', 'PGID', 'SID', 'THREADS', 'STATE', 'COMM'],
         rows,

@@ -57,7 +57,14 @@ export class FileNames {
   }
 
   /** A regular file's path, "unknown path" when there is none. */
-  async path(id: number): Promise<string> {
+  path(id: number): Promise<string> {
+    let path = this.#paths.get(id);
+    if (!path) this.#paths.set(id, (path = this.#findPath(id)));
+    return path;
+  }
+  readonly #paths = new Map<number, Promise<string>>();
+
+  async #findPath(id: number): Promise<string> {
     const found = await this.#find<RegFileEntry>(id, (file) => file.reg, 'reg-files.img');
     return found?.name ? found.name : 'unknown path';
   }
