@@ -47,7 +47,7 @@ export function isTrustedName(directory: Stats, found: Stats): boolean {
 export const at = (dirFd: number, name: string): string => `/proc/self/fd/${dirFd}/${name}`;
 
 function failure(code: string, text: string): Error {
-  return Object.assign(new Error(`${code}: ${text}`), { code });
+  return Object.assign(new Error(text), { code });
 }
 
 /** Whose link it is that is not followed. */

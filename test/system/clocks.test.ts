@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { decodeImage, encodeImage } from '../../src/index.js';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
 import { Subject, verdict } from './round-trip.js';
@@ -60,6 +61,10 @@ test('images without clocks, as old versions of CRIU have written them, restore'
   await subject.says('ready');
   await subject.dump();
   spawnSync('rm', [path.join(subject.images, 'timens-0.img')]);
+  const inventory = path.join(subject.images, 'inventory.img');
+  const image = decodeImage(inventory);
+  delete (image.entries[0] as unknown as { message: { images?: unknown } }).message.images;
+  writeFileSync(inventory, encodeImage(image));
   subject.restore();
   assert.equal(await verdict(subject), 'ok\n');
   subject.passed();
