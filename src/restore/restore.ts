@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import type { Stats } from '../image/stats.js';
@@ -85,7 +84,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
   const restoring = stats.phase('restore_time');
   using shared = images.area();
   const { area } = shared;
-  const dirFd = openSync(images.dir, 'r');
   let family: Family | undefined;
   let rootPuppet: Puppet | undefined;
   let removePidfile: (() => void) | undefined;
@@ -100,7 +98,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       ring: area.ring(WIDE),
       patience: Patience.ofRestore(),
       setTid: [images.root.pid],
-      keep: [...io, dirFd],
+      keep: io,
       sibling: options.sibling,
       clocks: images.clocks.offsets && formatTimeOffsets(images.clocks.offsets),
     };
@@ -230,7 +228,6 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     }
     // After a failure the death word stays held: whatever should still be there ends with crit.
     if (done) area[Symbol.dispose]();
-    closeSync(dirFd);
   }
 }
 
@@ -264,10 +261,9 @@ function openEverything(images: Images, root: Puppet, memory: MemoryContext, sha
   b.call('umask', 0);
   defaultSigactions(b);
   b.run();
-  // The images' directory is descriptor 4 (see spawnPuppet); the area's own are no longer needed.
+  images.files.occupyNumbers(b, STUB_FDS[0]);
   for (const fd of STUB_FDS) b.call('close', fd);
   images.files.openPaths(b, images.pages);
-  b.call('close', 4);
   b.run();
   // before any file of the tree is opened: the stub's own mappings go, so does its executable
   buildMemoryShell(b, memory);

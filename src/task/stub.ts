@@ -74,8 +74,8 @@ export interface SpawnOptions {
   patience: Patience;
   /** The dumped pid, innermost pid namespace first (clone3(2), set_tid); empty for any. */
   setTid: readonly number[];
-  /** Descriptors of crit that become 0, 1 and 2 of the puppet, and 4; -1 for none. (3 and 5 are the area's: STUB_FDS.) */
-  keep: readonly [number, number, number, number];
+  /** Descriptors of crit that become 0, 1 and 2 of the puppet; -1 for none. (3 and 4 are the area's: STUB_FDS.) */
+  keep: readonly [number, number, number];
   /** Make it a sibling of crit, not a child (--restore-sibling). */
   sibling?: boolean;
   /** Offsets of the time namespace that it is to be in, as timens_offsets wants them; in crit's own without. */
@@ -83,7 +83,7 @@ export interface SpawnOptions {
 }
 
 /** The area's descriptors in the puppet, for it to close. */
-export const STUB_FDS = [L.STUB_CONTROL_FD, 5] as const;
+export const STUB_FDS = [L.STUB_CONTROL_FD, 4] as const;
 
 /** How long a pid that a dying process still holds is waited for, ms. */
 const PID_WAIT_MS = 3000;

@@ -2,7 +2,16 @@ import { closeSync, readFileSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, type FileEntry, type VmaEntry } from '../../image/generated/messages.js';
-import { FD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, O_RDWR } from '../../kernel/open-flags.js';
+import {
+  FD_CLOEXEC,
+  F_SETFD,
+  O_ACCMODE,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  O_RDWR,
+} from '../../kernel/open-flags.js';
 import { PROT_WRITE } from '../../kernel/mman.js';
 import { VMA } from '../../image/vma-status.js';
 import { sys, sysRaw } from '../../native/sys.js';
@@ -19,7 +28,7 @@ import { Memfds } from './memfd.js';
 import { Names } from './names.js';
 import { setOwners, switchSignalsOn } from './owner.js';
 import { place } from './place.js';
-import { Slots } from './slots.js';
+import { ownNumbers, Slots } from './slots.js';
 
 const RLIMIT_NOFILE = 7;
 
@@ -50,7 +59,7 @@ export class RestoreFiles {
   constructor(ctx: RestoreContext, dir: string) {
     this.#ctx = ctx;
     this.#images = new FileImages(dir, ctx.tasks);
-    this.#slots = new Slots(this.#numbers(), limit());
+    this.#slots = new Slots(ownNumbers(this.#images), this.#numbers(), limit());
     this.#names = new Names(this.#images, ctx);
     const files: Files = {
       ctx,
@@ -121,7 +130,7 @@ export class RestoreFiles {
 
   #slot(id: number): number {
     let slot = this.#slotOf.get(id);
-    if (slot === undefined) this.#slotOf.set(id, (slot = this.#slots.reserve()));
+    if (slot === undefined) this.#slotOf.set(id, (slot = this.#slots.of(id)));
     return slot;
   }
 
@@ -210,6 +219,13 @@ export class RestoreFiles {
     this.#names.removeLinks();
   }
 
+  /** In the root, first: keeps files that are opened for a moment away from numbers of the tree. @param fd any that is open */
+  occupyNumbers(b: Batch, fd: number): void {
+    b.doing('occupying descriptors');
+    this.#slots.occupy(b, fd);
+    b.doing(undefined);
+  }
+
   /** Opens the images that the puppets read. Runs the batch. */
   openPaths(b: Batch, pages: PagesImages): void {
     b.doing('opening the pages images');
@@ -269,9 +285,10 @@ export class RestoreFiles {
     if (table !== this.#images.tableOf.get(this.#ctx.root)) this.#fetchLate(table, b);
     b.doing('laying out descriptors');
     for (const { fd, id, flags } of table.entries)
-      b.call('dup3', this.#slot(id), fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+      if (this.#slot(id) !== fd) b.call('dup3', this.#slot(id), fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+      else if (flags & FD_CLOEXEC) b.call('fcntl', fd, F_SETFD, FD_CLOEXEC);
     // whatever else is there below the slots is none of the tree's
-    const kept = [...table.entries.map(({ fd }) => ({ first: fd, last: fd })), ...this.#slots.ranges()];
+    const kept = [...table.entries.map(({ fd }) => ({ first: fd, last: fd })), ...this.#slots.ranges(table.byFd)];
     let at = 0;
     for (const { first, last } of kept.sort((x, y) => x.first - y.first)) {
       if (first > at) b.call('close_range', at, first - 1, 0);
@@ -307,9 +324,10 @@ export class RestoreFiles {
 
   /** To be called when no task that shares the table needs the slots any more. */
   closeSlots(task: RestoreTask, b: Batch): void {
-    if (this.#images.tableOf.get(task)!.tasks[0] !== task) return;
+    const table = this.#images.tableOf.get(task)!;
+    if (table.tasks[0] !== task) return;
     b.doing('closing what crit had opened');
-    for (const { first, last } of this.#slots.ranges()) b.call('close_range', first, last, 0);
+    for (const { first, last } of this.#slots.ranges(table.byFd)) b.call('close_range', first, last, 0);
     b.doing(undefined);
   }
 }

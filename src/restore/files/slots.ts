@@ -1,8 +1,31 @@
 import { CritError } from '../../image/errors.js';
+import type { Batch } from '../../task/batch.js';
+import type { FileImages } from './file-images.js';
+
+/** Numbers from here on may be those of the tree at once: below are crit's terminal and the stub's own descriptors. */
+const FIRST_OWN = 5;
 
 /**
- * Descriptor numbers, in the root and inherited by all, at which every file of the tree waits until the tasks lay out
- * their tables: numbers that no table uses.
+ * Files that wait at the number that they will have: each table that uses the number has that file there, and no epoll has
+ * another one under it. A tree with almost as many descriptors as the limit allows restores by this.
+ * @returns numbers by the ids of the files
+ */
+export function ownNumbers(images: FileImages): Map<number, number> {
+  const idAt = new Map<number, number | undefined>();
+  for (const { entries } of images.tables)
+    for (const { fd, id } of entries) idAt.set(fd, !idAt.has(fd) || idAt.get(fd) === id ? id : undefined);
+  for (const { epfd } of images.byId.values())
+    for (const { tfd, added_as, target_id } of epfd?.tfd ?? [])
+      for (const fd of [tfd, added_as ?? tfd])
+        if (target_id !== undefined && idAt.get(fd) !== target_id) idAt.delete(fd);
+  const numbers = new Map<number, number>();
+  for (const [fd, id] of idAt) if (id !== undefined && fd >= FIRST_OWN && !numbers.has(id)) numbers.set(id, fd);
+  return numbers;
+}
+
+/**
+ * Descriptor numbers, in the root and inherited by all, at which files of the tree wait until the tasks lay out their
+ * tables: numbers that no table uses.
  */
 export class Slots {
   readonly #taken: ReadonlySet<number>;
@@ -11,9 +34,15 @@ export class Slots {
   /** Below the limit there was no room above all numbers: what is free between them is used, from the top. */
   #downwards = false;
   readonly #reserved: number[] = [];
+  readonly #own: ReadonlyMap<number, number>;
 
-  /** @param taken every number that a table uses; @param limit numbers are below it (RLIMIT_NOFILE) */
-  constructor(taken: ReadonlySet<number>, limit: number) {
+  /**
+   * @param own numbers by file (ownNumbers)
+   * @param taken every number that a table uses
+   * @param limit numbers are below it (RLIMIT_NOFILE)
+   */
+  constructor(own: ReadonlyMap<number, number>, taken: ReadonlySet<number>, limit: number) {
+    this.#own = own;
     this.#taken = taken;
     this.#limit = limit;
     let max = 15;
@@ -39,10 +68,21 @@ export class Slots {
     return slot;
   }
 
-  /** All reserved numbers as ranges. */
-  ranges(): { first: number; last: number }[] {
+  /** The number at which a file waits: its own, or a new one. */
+  of(id: number): number {
+    return this.#own.get(id) ?? this.reserve();
+  }
+
+  /** Occupies the files' own numbers, so that nothing else is opened there for a moment. 1 operation each. */
+  occupy(b: Batch, fd: number): void {
+    for (const slot of this.#own.values()) b.call('dup3', fd, slot, 0);
+  }
+
+  /** All numbers at which files wait, as ranges, less those that a table has itself. */
+  ranges(table: ReadonlyMap<number, unknown>): { first: number; last: number }[] {
     const ranges: { first: number; last: number }[] = [];
-    for (const slot of [...this.#reserved].sort((a, b) => a - b)) {
+    const own = [...this.#own.values()].filter((fd) => !table.has(fd));
+    for (const slot of [...this.#reserved, ...own].sort((a, b) => a - b)) {
       const range = ranges.at(-1);
       if (range && range.last + 1 === slot) range.last = slot;
       else ranges.push({ first: slot, last: slot });
