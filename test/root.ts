@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe as nodeDescribe, test as nodeTest, type SuiteFn, type TestFn, type TestOptions } from 'node:test';
-import { hasCapability } from '../src/kernel/capability.js';
-import { readStatus } from '../src/kernel/status.js';
+import { hasCapability } from '../src/kernel/uapi/capability.js';
+import { readStatus } from '../src/kernel/proc/status.js';
 import { projectPath } from './project-path.js';
 
 function whyNot(): string | false {

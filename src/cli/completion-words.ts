@@ -1,6 +1,6 @@
 import type { Command } from './command.js';
 import { CRIU_COMMAND_TEXTS, optionsOf, whatFor } from './criu/criu-commands.js';
-import { CRIU_FEATURES } from '../kernel/criu-features.js';
+import { CRIU_FEATURES } from '../kernel/features/criu-features.js';
 
 /** What stands behind an option or in a place: nothing that a shell could know, a file, a directory, a pid, one of some words. */
 export type Value = 'any' | 'file' | 'directory' | 'pid' | readonly string[];

@@ -2,10 +2,10 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { CgroupMode } from '../image/cgroup-mode.js';
 import type { Messages } from '../image/generated/messages.js';
-import { cgroupMount, parseCgroups, type CgroupMembership } from '../kernel/cgroup.js';
-import { readMountInfo, type MountInfo } from '../kernel/mountinfo.js';
-import { O_CLOEXEC } from '../kernel/open-flags.js';
-import { readProcText } from '../kernel/proc-file.js';
+import { cgroupMount, parseCgroups, type CgroupMembership } from '../kernel/proc/cgroup.js';
+import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
+import { O_CLOEXEC } from '../kernel/uapi/open-flags.js';
+import { readProcText } from '../kernel/proc/proc-file.js';
 import { SysError } from '../native/sys.js';
 import { askAll } from '../task/own.js';
 

@@ -1,6 +1,6 @@
 import { CritError } from '../image/errors.js';
 import { planBirths } from '../image/process-tree.js';
-import { readStatus } from '../kernel/status.js';
+import { readStatus } from '../kernel/proc/status.js';
 
 /** What the shape of a tree is told by; a frozen process has it. */
 export interface ShapedTask {

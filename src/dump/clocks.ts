@@ -1,5 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
-import { ownTimeOffsets, readTimeOffsets, type BootClocks } from '../kernel/time-namespace.js';
+import { ownTimeOffsets, readTimeOffsets, type BootClocks } from '../kernel/proc/time-namespace.js';
 import { readClocks } from '../task/clocks.js';
 
 const NS_PER_SEC = 1_000_000_000n;

@@ -1,9 +1,9 @@
 import { stringOfBytes } from '../image/utf8.js';
 import type { Messages } from '../image/generated/messages.js';
-import { ProcFileError, readProcBytes } from '../kernel/proc-file.js';
-import { SIGCHLD, SIGSTOP } from '../kernel/signal.js';
-import { readCoredumpFilter, readLoginUid, readOomScoreAdj, readPersonality } from '../kernel/scalar-files.js';
-import { readStatus } from '../kernel/status.js';
+import { ProcFileError, readProcBytes } from '../kernel/proc/proc-file.js';
+import { SIGCHLD, SIGSTOP } from '../kernel/uapi/signal.js';
+import { readCoredumpFilter, readLoginUid, readOomScoreAdj, readPersonality } from '../kernel/proc/scalar-files.js';
+import { readStatus } from '../kernel/proc/status.js';
 import type { Batch } from '../task/batch.js';
 import { threadInfo } from './arch/x86_64/registers.js';
 import type { DumpContext, DumpTask, Entry } from './context.js';

@@ -1,5 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
-import type { ProcStatus } from '../kernel/status.js';
+import type { ProcStatus } from '../kernel/proc/status.js';
 
 const halves = (set: bigint): number[] => [Number(set & 0xffff_ffffn), Number(set >> 32n)];
 

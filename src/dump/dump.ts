@@ -5,7 +5,7 @@ import { counted, treeWords } from '../image/count-words.js';
 import { imageFileName } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
-import { randomUuid } from '../kernel/system-files.js';
+import { randomUuid } from '../kernel/proc/system-files.js';
 import { giveBackAll } from '../task/borrow.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';

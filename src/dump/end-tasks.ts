@@ -1,6 +1,6 @@
 import { CritError } from '../image/errors.js';
-import { ERRNO, errnoWords } from '../kernel/errno.js';
-import { SIGKILL } from '../kernel/signal.js';
+import { ERRNO, errnoWords } from '../kernel/uapi/errno.js';
+import { SIGKILL } from '../kernel/uapi/signal.js';
 import { sysRaw } from '../native/sys.js';
 import * as L from '../task/generated/layout.js';
 import type { Puppet } from '../task/puppet.js';

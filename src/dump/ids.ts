@@ -2,7 +2,7 @@ import { CritError } from '../image/errors.js';
 import { answer, sys, sysRaw } from '../native/sys.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
-import { readNamespace } from '../kernel/namespaces.js';
+import { readNamespace } from '../kernel/proc/namespaces.js';
 import { askAll } from '../task/own.js';
 
 /** /proc/PID/ns links, the ids of crit's own namespaces in the images (CRIU's order), and how each is named to people */

@@ -1,5 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
-import { ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, ITIMERSPEC, ITIMERSPEC_BYTES } from '../kernel/time.js';
+import { ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, ITIMERSPEC, ITIMERSPEC_BYTES } from '../kernel/uapi/time.js';
 import type { Batch, Out } from '../task/batch.js';
 
 /** getitimer(2) of the three. 3 operations. */

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { hasCapability } from '../kernel/capability.js';
-import { ERRNO, errnoCode, errnoWords } from '../kernel/errno.js';
-import { MFD_CLOEXEC } from '../kernel/mman.js';
-import { O_CLOEXEC } from '../kernel/open-flags.js';
-import type { ProcStatus } from '../kernel/status.js';
-import { __WALL } from '../kernel/wait.js';
+import { hasCapability } from '../kernel/uapi/capability.js';
+import { ERRNO, errnoCode, errnoWords } from '../kernel/uapi/errno.js';
+import { MFD_CLOEXEC } from '../kernel/uapi/mman.js';
+import { O_CLOEXEC } from '../kernel/uapi/open-flags.js';
+import type { ProcStatus } from '../kernel/proc/status.js';
+import { __WALL } from '../kernel/uapi/wait.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { answer, cString, sys, sysRaw } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';

@@ -1,6 +1,6 @@
 import { CritError } from '../image/errors.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
-import { ERRNO } from '../kernel/errno.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
 import {
   MAP_ANONYMOUS,
   MAP_PRIVATE,
@@ -9,7 +9,7 @@ import {
   MS_INVALIDATE,
   PROT_READ,
   PROT_WRITE,
-} from '../kernel/mman.js';
+} from '../kernel/uapi/mman.js';
 import { answer } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';
 

@@ -1,7 +1,7 @@
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE, VMA } from '../image/vma-status.js';
-import { MAXNODE, MPOL_DEFAULT, MPOL_F_ADDR, NODE_MASK_BYTES } from '../kernel/mempolicy.js';
-import { readProcText } from '../kernel/proc-file.js';
+import { MAXNODE, MPOL_DEFAULT, MPOL_F_ADDR, NODE_MASK_BYTES } from '../kernel/uapi/mempolicy.js';
+import { readProcText } from '../kernel/proc/proc-file.js';
 import { answer, sysRaw } from '../native/sys.js';
 import type { Batch, Out } from '../task/batch.js';
 import type { DumpTask } from './context.js';

@@ -1,4 +1,4 @@
-import { readThreadChildren } from '../kernel/tasks.js';
+import { readThreadChildren } from '../kernel/proc/tasks.js';
 import type { DumpContext, DumpTask } from './context.js';
 
 /**

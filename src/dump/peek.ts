@@ -1,8 +1,8 @@
 import type { Messages } from '../image/generated/messages.js';
-import { USER_CS } from '../kernel/arch/x86_64/registers.js';
-import * as P from '../kernel/ptrace.js';
-import { SIGINFO_BYTES } from '../kernel/signal.js';
-import { readStatus, type ProcStatus } from '../kernel/status.js';
+import { USER_CS } from '../arch/x86_64/registers.js';
+import * as P from '../kernel/uapi/ptrace.js';
+import { SIGINFO_BYTES } from '../kernel/uapi/signal.js';
+import { readStatus, type ProcStatus } from '../kernel/proc/status.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
 import { hasTiles } from '../task/arch/x86_64/xstate.js';
 import type { BorrowedThread, BorrowMapping } from '../task/borrowed-thread.js';

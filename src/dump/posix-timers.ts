@@ -6,8 +6,8 @@ import {
   SIGEV_SIGNAL,
   SIGEV_THREAD,
   SIGEV_THREAD_ID,
-} from '../kernel/time.js';
-import { readTimers, type PosixTimer } from '../kernel/timers.js';
+} from '../kernel/uapi/time.js';
+import { readTimers, type PosixTimer } from '../kernel/proc/timers.js';
 import type { Batch } from '../task/batch.js';
 
 const NOTIFY = { signal: SIGEV_SIGNAL, none: SIGEV_NONE, thread: SIGEV_THREAD } as const;

@@ -1,7 +1,7 @@
 import { CritError } from '../image/errors.js';
-import * as PR from '../kernel/prctl.js';
-import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/signal.js';
-import type { ProcStatus } from '../kernel/status.js';
+import * as PR from '../kernel/uapi/prctl.js';
+import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/uapi/signal.js';
+import type { ProcStatus } from '../kernel/proc/status.js';
 import type { Messages } from '../image/generated/messages.js';
 import { answer } from '../native/sys.js';
 import { askSandbox } from './landlock.js';

@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import type { ProcStatus } from '../kernel/status.js';
+import type { ProcStatus } from '../kernel/proc/status.js';
 
 /** What about a thread cannot be dumped. */
 export const refusedThread = (pid: number, tid: number, what: string): CritError =>

@@ -1,5 +1,5 @@
-import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
-import { readProcText } from '../kernel/proc-file.js';
+import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import { readProcText } from '../kernel/proc/proc-file.js';
 
 /** CLOCK_* are small, no pointer is. */
 const MAX_CLOCK = 0x1000n;

@@ -1,7 +1,7 @@
 import type { Messages } from '../image/generated/messages.js';
-import { ERRNO } from '../kernel/errno.js';
-import * as P from '../kernel/ptrace.js';
-import { RSEQ, RSEQ_CS, RSEQ_CS_BYTES } from '../kernel/rseq.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
+import * as P from '../kernel/uapi/ptrace.js';
+import { RSEQ, RSEQ_CS, RSEQ_CS_BYTES } from '../kernel/uapi/rseq.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
 import type { BorrowedThread } from '../task/borrowed-thread.js';
 import { readMemory } from '../task/remote-memory.js';

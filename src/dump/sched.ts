@@ -10,7 +10,7 @@ import {
   SCHED_FIFO,
   SCHED_RESET_ON_FORK,
   SCHED_RR,
-} from '../kernel/sched.js';
+} from '../kernel/uapi/sched.js';
 import { answer, sys, sysRaw } from '../native/sys.js';
 
 type ThreadCore = Messages['thread_core_entry'];

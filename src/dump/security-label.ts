@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import { ProcFileError, readProcText } from '../kernel/proc-file.js';
+import { ProcFileError, readProcText } from '../kernel/proc/proc-file.js';
 
 // The label that AppArmor, SELinux or Smack give a thread (proc_pid_attr(5)).
 

@@ -1,5 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
-import { NSIG, SIGACTION, SIGACTION_BYTES, SIGKILL, SIGSET_BYTES, SIGSTOP } from '../kernel/signal.js';
+import { NSIG, SIGACTION, SIGACTION_BYTES, SIGKILL, SIGSET_BYTES, SIGSTOP } from '../kernel/uapi/signal.js';
 import type { Batch } from '../task/batch.js';
 
 /** The signals that have an action, in the order of the images. */

@@ -1,9 +1,9 @@
-import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
-import { readSyscall, readTimerSlackNs } from '../kernel/scalar-files.js';
-import { readSched } from '../kernel/sched-file.js';
-import { readStat } from '../kernel/stat-file.js';
-import { readThreadChildren, readThreads } from '../kernel/tasks.js';
-import { readTimerList, type RunningTimer } from '../kernel/timer-list.js';
+import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import { readSyscall, readTimerSlackNs } from '../kernel/proc/scalar-files.js';
+import { readSched } from '../kernel/proc/sched-file.js';
+import { readStat } from '../kernel/proc/stat-file.js';
+import { readThreadChildren, readThreads } from '../kernel/proc/tasks.js';
+import { readTimerList, type RunningTimer } from '../kernel/proc/timer-list.js';
 import { readLimitNs, timeLimitOf } from '../task/time-limit.js';
 import { restartedCall } from './restarted-call.js';
 import { monotonicNs, taskClocks } from './task-clock.js';

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { ProcGone } from '../kernel/proc-file.js';
-import { PF_KTHREAD } from '../kernel/sched.js';
-import { readStat } from '../kernel/stat-file.js';
-import { readStatus } from '../kernel/status.js';
+import { ProcGone } from '../kernel/proc/proc-file.js';
+import { PF_KTHREAD } from '../kernel/uapi/sched.js';
+import { readStat } from '../kernel/proc/stat-file.js';
+import { readStatus } from '../kernel/proc/status.js';
 import type { CritErrorCode } from '../image/error-codes.js';
 
 const refused = (code: CritErrorCode, message: string): CritError => new CritError(message, { code });

@@ -1,4 +1,4 @@
-import { readSched } from '../kernel/sched-file.js';
+import { readSched } from '../kernel/proc/sched-file.js';
 import { sysRaw } from '../native/sys.js';
 
 /** Room for the mask of 8192 processors. */

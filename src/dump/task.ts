@@ -1,5 +1,5 @@
-import { readMaps, type MapEntry, type MapRange } from '../kernel/maps.js';
-import type { ProcStatus } from '../kernel/status.js';
+import { readMaps, type MapEntry, type MapRange } from '../kernel/proc/maps.js';
+import type { ProcStatus } from '../kernel/proc/status.js';
 import { Borrowed } from '../task/borrow.js';
 import { BorrowedThread, type BorrowMapping } from '../task/borrowed-thread.js';
 import type { Batch } from '../task/batch.js';

@@ -1,4 +1,4 @@
-import type { ProcStatus } from '../kernel/status.js';
+import type { ProcStatus } from '../kernel/proc/status.js';
 import type { BorrowedThread, BorrowMapping } from '../task/borrowed-thread.js';
 import { writeMemory } from '../task/remote-memory.js';
 import { interruptedLimit, RESTART, restartError, sayEintr, waitOn, writtenRest } from '../task/restart.js';

@@ -2,8 +2,8 @@ import { lstatSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
-import type { MapEntry, MapRange } from '../kernel/maps.js';
-import { makeDev } from '../kernel/stat.js';
+import type { MapEntry, MapRange } from '../kernel/proc/maps.js';
+import { makeDev } from '../kernel/uapi/stat.js';
 import { hugeFlagOf } from './files/memfd.js';
 
 /** linux/mman.h, as vma_entry.flags holds them */

@@ -2,7 +2,7 @@ import type { FlagMap, WordMap } from '../image/display.js';
 import { KIND, SHOW, type FieldDef } from '../image/message-def.js';
 import { unquote } from '../image/quoted-printable.js';
 import { bytesOfString } from '../image/utf8.js';
-import { signalNumber } from '../kernel/signal.js';
+import { signalNumber } from '../kernel/uapi/signal.js';
 import { checkInteger } from './encode-message.js';
 import { described, type EncodePlace } from './encode-place.js';
 

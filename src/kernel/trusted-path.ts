@@ -2,7 +2,7 @@ import { closeSync, fstatSync, lstatSync, openSync, readlinkSync, statfsSync, st
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../image/errors.js';
-import * as O from './open-flags.js';
+import * as O from './uapi/open-flags.js';
 
 // A path that root is given may lead through directories of other users, who can put a symbolic link, a FIFO or a hard
 // link there at any moment. What is there is used only where nobody but root or crit's own user can have put it there.

@@ -1,5 +1,5 @@
-import { F_SETFD } from '../kernel/open-flags.js';
-import { SIGPIPE, SIGXFSZ } from '../kernel/signal.js';
+import { F_SETFD } from '../kernel/uapi/open-flags.js';
+import { SIGPIPE, SIGXFSZ } from '../kernel/uapi/signal.js';
 import { addon } from './addon.js';
 import { cString, sysRaw } from './sys.js';
 

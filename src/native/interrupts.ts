@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import { SIGHUP, SIGINT, SIGTERM } from '../kernel/signal.js';
+import { SIGHUP, SIGINT, SIGTERM } from '../kernel/uapi/signal.js';
 import { addon } from './addon.js';
 
 const CAUGHT: ReadonlyMap<number, string> = new Map<number, string>([

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { CMSGHDR, MSGHDR, MSGHDR_BYTES, SCM_MAX_FD, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET } from '../kernel/socket.js';
+import { CMSGHDR, MSGHDR, MSGHDR_BYTES, SCM_MAX_FD, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET } from '../kernel/uapi/socket.js';
 import { addon } from './addon.js';
 import { sysRaw } from './sys.js';
 

@@ -1,5 +1,5 @@
-import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
-import { ERRNO, errnoCode, errnoWords, type ErrnoName } from '../kernel/errno.js';
+import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
+import { ERRNO, errnoCode, errnoWords, type ErrnoName } from '../kernel/uapi/errno.js';
 import { CritError } from '../image/errors.js';
 import { addon, type Word } from './addon.js';
 

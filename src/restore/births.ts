@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import * as P from '../kernel/ptrace.js';
+import * as P from '../kernel/uapi/ptrace.js';
 import { CritError } from '../image/errors.js';
-import { SIGCHLD } from '../kernel/signal.js';
+import { SIGCHLD } from '../kernel/uapi/signal.js';
 import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE, type Area } from '../task/area.js';
 import type { Batch, Ref } from '../task/batch.js';

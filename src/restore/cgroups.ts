@@ -4,8 +4,8 @@ import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { whyFailed } from '../image/system-words.js';
-import { cgroupMount, readCgroups } from '../kernel/cgroup.js';
-import { readMountInfo, type MountInfo } from '../kernel/mountinfo.js';
+import { cgroupMount, readCgroups } from '../kernel/proc/cgroup.js';
+import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
 import { readImageIfPresent } from './read-image.js';
 import type { RestoreTask } from './context.js';
 

@@ -2,10 +2,10 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import { TASK } from '../image/process-tree.js';
 import { bytesOfString } from '../image/utf8.js';
-import { hasCapability } from '../kernel/capability.js';
-import { readLimits } from '../kernel/limits.js';
-import { RLIM_INFINITY, RLIM_NLIMITS, rlimitName } from '../kernel/resource.js';
-import { readStatus } from '../kernel/status.js';
+import { hasCapability } from '../kernel/uapi/capability.js';
+import { readLimits } from '../kernel/proc/limits.js';
+import { RLIM_INFINITY, RLIM_NLIMITS, rlimitName } from '../kernel/uapi/resource.js';
+import { readStatus } from '../kernel/proc/status.js';
 import { checkName } from './check-name.js';
 import type { Refuse, RestoreTask } from './context.js';
 

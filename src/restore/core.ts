@@ -1,8 +1,8 @@
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
-import * as PR from '../kernel/prctl.js';
-import { signalBit, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU } from '../kernel/signal.js';
-import { readStatus } from '../kernel/status.js';
+import * as PR from '../kernel/uapi/prctl.js';
+import { signalBit, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU } from '../kernel/uapi/signal.js';
+import { readStatus } from '../kernel/proc/status.js';
 import { sysRaw } from '../native/sys.js';
 import type { Area } from '../task/area.js';
 import type { Batch } from '../task/batch.js';

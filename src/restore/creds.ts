@@ -6,9 +6,9 @@ import {
   CAP_HEADER_BYTES,
   CAPABILITIES,
   LINUX_CAPABILITY_VERSION_3,
-} from '../kernel/capability.js';
-import * as PR from '../kernel/prctl.js';
-import type { ProcStatus } from '../kernel/status.js';
+} from '../kernel/uapi/capability.js';
+import * as PR from '../kernel/uapi/prctl.js';
+import type { ProcStatus } from '../kernel/proc/status.js';
 import type { Batch } from '../task/batch.js';
 
 type Creds = Messages['creds_entry'];

@@ -1,5 +1,5 @@
-import { SIGSTOP, signalBit } from '../kernel/signal.js';
-import { NT_X86_XSTATE, PTRACE_EVENT_STOP } from '../kernel/ptrace.js';
+import { SIGSTOP, signalBit } from '../kernel/uapi/signal.js';
+import { NT_X86_XSTATE, PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { sys } from '../native/sys.js';
 import type { Area } from '../task/area.js';
 import { Borrowed, framesBytes, giveBackAll } from '../task/borrow.js';

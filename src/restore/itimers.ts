@@ -1,5 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
-import { ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, ITIMERSPEC, ITIMERSPEC_BYTES } from '../kernel/time.js';
+import { ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, ITIMERSPEC, ITIMERSPEC_BYTES } from '../kernel/uapi/time.js';
 import type { Batch } from '../task/batch.js';
 
 /** Starts the interval timers (setitimer(2)): as late as possible, they run on while the task is being restored. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Birth, BirthPlan } from '../image/process-tree.js';
 import type { Log } from '../image/log.js';
-import { ERRNO } from '../kernel/errno.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
 import { sysRaw } from '../native/sys.js';
 import type { Puppet } from '../task/puppet.js';
 

@@ -10,8 +10,8 @@ import {
   TIOCSPGRP,
   TIOCSWINSZ,
   WINSIZE_BYTES,
-} from '../kernel/ioctl.js';
-import { SIG_BLOCK, SIG_SETMASK, signalBit, SIGSET_BYTES, SIGTTOU } from '../kernel/signal.js';
+} from '../kernel/uapi/ioctl.js';
+import { SIG_BLOCK, SIG_SETMASK, signalBit, SIGSET_BYTES, SIGTTOU } from '../kernel/uapi/signal.js';
 import { sysRaw } from '../native/sys.js';
 import { readImage, readImageIfPresent } from './read-image.js';
 

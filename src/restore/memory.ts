@@ -1,6 +1,6 @@
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE, VMA } from '../image/vma-status.js';
-import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
+import { SYSCALLS } from '../arch/x86_64/syscalls.js';
 import type { Batch } from '../task/batch.js';
 import { restoreRangePolicies } from './mempolicy.js';
 import type { Puppet } from '../task/puppet.js';

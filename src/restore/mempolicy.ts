@@ -1,5 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
-import { MAXNODE, NODE_MASK_BYTES } from '../kernel/mempolicy.js';
+import { MAXNODE, NODE_MASK_BYTES } from '../kernel/uapi/mempolicy.js';
 import type { Batch } from '../task/batch.js';
 
 /** @returns undefined for no nodes at all, as MPOL_LOCAL has it */

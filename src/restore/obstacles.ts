@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { readPidMax } from '../kernel/last-pid.js';
+import { readPidMax } from '../kernel/proc/last-pid.js';
 import { isHeld, pidInUse } from '../task/stub.js';
 import type { Images } from './images.js';
 

@@ -1,4 +1,4 @@
-import { __WALL } from '../kernel/wait.js';
+import { __WALL } from '../kernel/uapi/wait.js';
 import { sys, sysRaw } from '../native/sys.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Ring } from '../task/ring.js';

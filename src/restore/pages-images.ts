@@ -2,7 +2,7 @@ import { closeSync, fstatSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { CritError, ImageError } from '../image/errors.js';
 import { openRegularFile } from '../image/regular-file.js';
-import { O_RDONLY } from '../kernel/open-flags.js';
+import { O_RDONLY } from '../kernel/uapi/open-flags.js';
 import type { Batch, Ref } from '../task/batch.js';
 import { VerifiedOpens, type Seen } from './files/verified-open.js';
 

@@ -1,6 +1,6 @@
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
-import { NSIG, SI_TIMER, SIGINFO, SIGINFO_BYTES, SIGKILL, SIGSTOP, signalName } from '../kernel/signal.js';
+import { NSIG, SI_TIMER, SIGINFO, SIGINFO_BYTES, SIGKILL, SIGSTOP, signalName } from '../kernel/uapi/signal.js';
 import type { Batch } from '../task/batch.js';
 import type { PosixTimerStarter } from './posix-timers.js';
 

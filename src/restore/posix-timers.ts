@@ -4,8 +4,8 @@ import {
   PR_TIMER_CREATE_RESTORE_IDS,
   PR_TIMER_CREATE_RESTORE_IDS_OFF,
   PR_TIMER_CREATE_RESTORE_IDS_ON,
-} from '../kernel/prctl.js';
-import { SIGINFO, SIGINFO_BYTES, SIGSET_BYTES, signalBit, signalName } from '../kernel/signal.js';
+} from '../kernel/uapi/prctl.js';
+import { SIGINFO, SIGINFO_BYTES, SIGSET_BYTES, signalBit, signalName } from '../kernel/uapi/signal.js';
 import {
   CLOCK_BOOTTIME,
   CLOCK_BOOTTIME_ALARM,
@@ -22,7 +22,7 @@ import {
   TIMER_ABSTIME,
   TIMESPEC,
   TIMESPEC_BYTES,
-} from '../kernel/time.js';
+} from '../kernel/uapi/time.js';
 import type { Batch } from '../task/batch.js';
 
 type Entry = Messages['posix_timer_entry'];

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
-import { MCL_FUTURE, MCL_ONFAULT } from '../kernel/mman.js';
-import * as PR from '../kernel/prctl.js';
-import { readCoredumpFilter, readLoginUid, readOomScoreAdj } from '../kernel/scalar-files.js';
+import { MCL_FUTURE, MCL_ONFAULT } from '../kernel/uapi/mman.js';
+import * as PR from '../kernel/uapi/prctl.js';
+import { readCoredumpFilter, readLoginUid, readOomScoreAdj } from '../kernel/proc/scalar-files.js';
 import type { Batch } from '../task/batch.js';
 import { whyFailed } from '../image/system-words.js';
 

@@ -1,6 +1,6 @@
 import type { Messages } from '../image/generated/messages.js';
-import { readLimits } from '../kernel/limits.js';
-import { RLIM_INFINITY, RLIM_NLIMITS, RLIMIT64, RLIMIT64_BYTES, rlimitName } from '../kernel/resource.js';
+import { readLimits } from '../kernel/proc/limits.js';
+import { RLIM_INFINITY, RLIM_NLIMITS, RLIMIT64, RLIMIT64_BYTES, rlimitName } from '../kernel/uapi/resource.js';
 import type { Batch } from '../task/batch.js';
 
 const show = (value: bigint) => (value === RLIM_INFINITY ? 'unlimited' : String(value));

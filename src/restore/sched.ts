@@ -1,5 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
-import * as PR from '../kernel/prctl.js';
+import * as PR from '../kernel/uapi/prctl.js';
 import {
   IOPRIO_WHO_PROCESS,
   PRIO_PROCESS,
@@ -8,7 +8,7 @@ import {
   SCHED_DEADLINE,
   SCHED_FLAG_RESET_ON_FORK,
   SCHED_RESET_ON_FORK,
-} from '../kernel/sched.js';
+} from '../kernel/uapi/sched.js';
 import { sysRaw } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';
 

@@ -3,7 +3,7 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { readImageIfPresent } from './read-image.js';
-import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
+import { SYSCALLS } from '../arch/x86_64/syscalls.js';
 import {
   MAP_ANONYMOUS,
   MAP_HUGE_MASK,
@@ -13,7 +13,7 @@ import {
   MAP_SHARED,
   PROT_READ,
   PROT_WRITE,
-} from '../kernel/mman.js';
+} from '../kernel/uapi/mman.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import type { Ref } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';

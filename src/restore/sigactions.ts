@@ -8,7 +8,7 @@ import {
   SIGSET_BYTES,
   SIGSTOP,
   signalName,
-} from '../kernel/signal.js';
+} from '../kernel/uapi/signal.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 

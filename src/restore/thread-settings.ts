@@ -1,8 +1,8 @@
 import type { Messages } from '../image/generated/messages.js';
 import { CritError } from '../image/errors.js';
 import { bytesOfString } from '../image/utf8.js';
-import * as PR from '../kernel/prctl.js';
-import { SIGALTSTACK, SIGALTSTACK_BYTES, SS_ONSTACK } from '../kernel/signal.js';
+import * as PR from '../kernel/uapi/prctl.js';
+import { SIGALTSTACK, SIGALTSTACK_BYTES, SS_ONSTACK } from '../kernel/uapi/signal.js';
 import type { Batch } from '../task/batch.js';
 
 const COMM_BYTES = 16;

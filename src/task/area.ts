@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { FUTEX_OWNER_DIED, FUTEX_WAKE } from '../kernel/futex.js';
+import { FUTEX_OWNER_DIED, FUTEX_WAKE } from '../kernel/uapi/futex.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import * as L from './generated/layout.js';

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
+import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
 import { Area, areaSize, SLIM, WIDE, type AreaSize, type RingShape } from './area.js';
 import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
 import type { Batch, Load } from './batch.js';

@@ -1,5 +1,5 @@
-import type { SyscallName } from '../kernel/arch/x86_64/syscalls.js';
-import { SYSCALLS } from '../kernel/arch/x86_64/syscalls.js';
+import type { SyscallName } from '../arch/x86_64/syscalls.js';
+import { SYSCALLS } from '../arch/x86_64/syscalls.js';
 import type { Gadgets } from './arch/x86_64/gadgets.js';
 import { buildFrame, frameBytes } from './arch/x86_64/sigframe.js';
 import { readMemory, writeMemory } from './remote-memory.js';

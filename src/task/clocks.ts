@@ -1,5 +1,5 @@
-import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME } from '../kernel/time.js';
-import type { BootClocks } from '../kernel/time-namespace.js';
+import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME } from '../kernel/uapi/time.js';
+import type { BootClocks } from '../kernel/proc/time-namespace.js';
 import { sys } from '../native/sys.js';
 
 const NS_PER_SEC = 1_000_000_000n;

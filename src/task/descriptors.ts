@@ -1,5 +1,12 @@
 import { closeSync } from 'node:fs';
-import { AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSGHDR_BYTES, SOCK_CLOEXEC, SOCK_DGRAM } from '../kernel/socket.js';
+import {
+  AF_UNIX,
+  MSG_CMSG_CLOEXEC,
+  MSG_DONTWAIT,
+  MSGHDR_BYTES,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+} from '../kernel/uapi/socket.js';
 import { sendMessage } from '../native/message.js';
 import { SysError, sys } from '../native/sys.js';
 import { Load, type Ref } from './batch.js';

@@ -1,7 +1,7 @@
 import { CritError } from '../image/errors.js';
-import { PTRACE_EVENT_STOP } from '../kernel/ptrace.js';
+import { PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { nowMs } from '../image/clock.js';
-import { SIGSTOP } from '../kernel/signal.js';
+import { SIGSTOP } from '../kernel/uapi/signal.js';
 import { checkInterrupts } from '../native/interrupts.js';
 import { Batch, type Arg, type OperationName } from './batch.js';
 import type { Patience } from './patience.js';

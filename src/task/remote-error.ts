@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import { errnoCode, errnoWords } from '../kernel/errno.js';
+import { errnoCode, errnoWords } from '../kernel/uapi/errno.js';
 
 /** A system call inside another task that failed: who, what, with which arguments, why. */
 export class RemoteError extends CritError {

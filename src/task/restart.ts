@@ -1,6 +1,6 @@
-import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
-import { SYSCALL_INSTRUCTION_BYTES } from '../kernel/arch/x86_64/registers.js';
-import { FUTEX_WAIT_BITSET } from '../kernel/futex.js';
+import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
+import { SYSCALL_INSTRUCTION_BYTES } from '../arch/x86_64/registers.js';
+import { FUTEX_WAIT_BITSET } from '../kernel/uapi/futex.js';
 import { argumentsOf, futexOperation, timeLimitOf, WRITE_REST, type TimeLimit } from './time-limit.js';
 import { REG, type Regs } from './tracee.js';
 

@@ -1,4 +1,4 @@
-import { PTRACE_EVENT_STOP } from '../kernel/ptrace.js';
+import { PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import type { Resumption } from './restart.js';
 import { ARGUMENTS, millisecondsOf, timespecOf } from './time-limit.js';

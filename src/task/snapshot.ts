@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { nowMs } from '../image/clock.js';
 import { checkInterrupts } from '../native/interrupts.js';
-import { readChildren } from '../kernel/tasks.js';
+import { readChildren } from '../kernel/proc/tasks.js';
 import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE } from './area.js';
 import type { Borrowed } from './borrow.js';

@@ -1,11 +1,17 @@
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { addon, nativeFile } from '../native/addon.js';
 import { cString, SysError, sys, sysRaw } from '../native/sys.js';
-import { errnoCode, errnoWords } from '../kernel/errno.js';
-import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC } from '../kernel/mman.js';
-import { F_ADD_SEALS, F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK } from '../kernel/open-flags.js';
+import { errnoCode, errnoWords } from '../kernel/uapi/errno.js';
+import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC } from '../kernel/uapi/mman.js';
+import {
+  F_ADD_SEALS,
+  F_SEAL_FUTURE_WRITE,
+  F_SEAL_GROW,
+  F_SEAL_SEAL,
+  F_SEAL_SHRINK,
+} from '../kernel/uapi/open-flags.js';
 import { CritError } from '../image/errors.js';
-import * as P from '../kernel/ptrace.js';
+import * as P from '../kernel/uapi/ptrace.js';
 import { Area, type AreaSize } from './area.js';
 import * as L from './generated/layout.js';
 import type { Patience } from './patience.js';

@@ -1,6 +1,6 @@
-import { SYSCALLS, type SyscallName } from '../kernel/arch/x86_64/syscalls.js';
-import { FUTEX_WAIT } from '../kernel/futex.js';
-import { TIMER_ABSTIME, TIMESPEC, TIMESPEC_BYTES } from '../kernel/time.js';
+import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
+import { FUTEX_WAIT } from '../kernel/uapi/futex.js';
+import { TIMER_ABSTIME, TIMESPEC, TIMESPEC_BYTES } from '../kernel/uapi/time.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import { REG, type Regs } from './tracee.js';
 

@@ -3,7 +3,7 @@ import { nowMs } from '../image/clock.js';
 import { CritError } from '../image/errors.js';
 import { addon } from '../native/addon.js';
 import { SysError, sys, sysRaw } from '../native/sys.js';
-import * as P from '../kernel/ptrace.js';
+import * as P from '../kernel/uapi/ptrace.js';
 import { TaskDied } from './remote-error.js';
 
 /** User registers as NT_PRSTATUS orders them (sys/user.h, struct user_regs_struct): 27 words. */

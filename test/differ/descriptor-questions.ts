@@ -1,4 +1,4 @@
-import * as F from '../../src/kernel/open-flags.js';
+import * as F from '../../src/kernel/uapi/open-flags.js';
 import { room, type Questions } from './ask.js';
 import type { Looked } from './descriptors.js';
 import { remaining } from './facts.js';

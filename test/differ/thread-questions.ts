@@ -1,4 +1,4 @@
-import * as PR from '../../src/kernel/prctl.js';
+import * as PR from '../../src/kernel/uapi/prctl.js';
 import { filled, room, u32, type Questions } from './ask.js';
 
 /** linux/capability.h */

@@ -1,5 +1,5 @@
-import * as P from '../../src/kernel/ptrace.js';
-import { SIGINFO_BYTES } from '../../src/kernel/signal.js';
+import * as P from '../../src/kernel/uapi/ptrace.js';
+import { SIGINFO_BYTES } from '../../src/kernel/uapi/signal.js';
 import { sysRaw } from '../../src/native/sys.js';
 import { REG, type Regs, type Tracee } from '../../src/task/tracee.js';
 import { hex, type Facts } from './facts.js';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { FEATURES } from '../../src/kernel/feature-probes.js';
-import { Features } from '../../src/kernel/features.js';
-import { kernelAtLeast } from '../../src/kernel/system-files.js';
+import { FEATURES } from '../../src/kernel/features/feature-probes.js';
+import { Features } from '../../src/kernel/features/features.js';
+import { kernelAtLeast } from '../../src/kernel/proc/system-files.js';
 import { sysRaw } from '../../src/native/sys.js';
 
 describe('Features', () => {

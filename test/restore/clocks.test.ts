@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { formatTimeOffsets, parseTimeOffsets, type BootClocks } from '../../src/kernel/time-namespace.js';
+import { formatTimeOffsets, parseTimeOffsets, type BootClocks } from '../../src/kernel/proc/time-namespace.js';
 import { planClocks } from '../../src/restore/clocks.js';
 
 const S = 1_000_000_000n;

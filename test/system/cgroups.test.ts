@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { cgroupMount, readCgroups } from '../../src/kernel/cgroup.js';
-import { readMountInfo } from '../../src/kernel/mountinfo.js';
+import { cgroupMount, readCgroups } from '../../src/kernel/proc/cgroup.js';
+import { readMountInfo } from '../../src/kernel/proc/mountinfo.js';
 import { program } from '../programs.js';
 import { test } from '../root.js';
 import { crit, sleep, Subject } from './round-trip.js';

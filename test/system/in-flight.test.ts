@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/socket.js';
+import { SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/uapi/socket.js';
 import { sysRaw } from '../../src/native/sys.js';
 import { openPidfd, takeFd } from '../../src/task/descriptors.js';
 import { CRIT, program } from '../programs.js';

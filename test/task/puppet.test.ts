@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { FrozenTree } from '../../src/dump/freeze.js';
-import { readMaps } from '../../src/kernel/maps.js';
+import { readMaps } from '../../src/kernel/proc/maps.js';
 import { Borrowed } from '../../src/task/borrow.js';
 import { BorrowedThread } from '../../src/task/borrowed-thread.js';
 import { RemoteError } from '../../src/task/remote-error.js';

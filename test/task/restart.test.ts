@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SYSCALLS, type SyscallName } from '../../src/kernel/arch/x86_64/syscalls.js';
+import { SYSCALLS, type SyscallName } from '../../src/arch/x86_64/syscalls.js';
 import {
   hideStop,
   interruptedLimit,

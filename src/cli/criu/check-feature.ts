@@ -1,5 +1,5 @@
-import { CRIU_FEATURES, askCriuFeature } from '../../kernel/criu-features.js';
-import type { SyscallFunction } from '../../kernel/features.js';
+import { CRIU_FEATURES, askCriuFeature } from '../../kernel/features/criu-features.js';
+import type { SyscallFunction } from '../../kernel/features/features.js';
 import { closest } from '../closest.js';
 import { print, warn } from '../stdout.js';
 import { UsageError } from '../usage-error.js';

@@ -1,7 +1,7 @@
 import type { CritErrorCode } from '../../image/error-codes.js';
 import { CritError } from '../../image/errors.js';
-import { CRIU_FEATURES, askCriuFeature } from '../../kernel/criu-features.js';
-import { Features, type Answer, type SyscallFunction } from '../../kernel/features.js';
+import { CRIU_FEATURES, askCriuFeature } from '../../kernel/features/criu-features.js';
+import { Features, type Answer, type SyscallFunction } from '../../kernel/features/features.js';
 import { print, warn } from '../stdout.js';
 import { drawTable, onTerminal } from '../table.js';
 import { checkFeatures } from './check-feature.js';

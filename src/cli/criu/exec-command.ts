@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../../image/errors.js';
-import { errnoWords } from '../../kernel/errno.js';
+import { errnoWords } from '../../kernel/uapi/errno.js';
 import { execve } from '../../native/execve.js';
 import { cString } from '../../native/sys.js';
 

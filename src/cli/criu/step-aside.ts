@@ -3,8 +3,8 @@ import { CritError } from '../../image/errors.js';
 import { findPidGap, meetsWanted } from '../../image/pid-gap.js';
 import { whyFailed } from '../../image/system-words.js';
 import { readImage } from '../../decode/image-reader.js';
-import { errnoWords } from '../../kernel/errno.js';
-import { LAST_PID, readLastPid, readPidMax, writeLastPid } from '../../kernel/last-pid.js';
+import { errnoWords } from '../../kernel/uapi/errno.js';
+import { LAST_PID, readLastPid, readPidMax, writeLastPid } from '../../kernel/proc/last-pid.js';
 import { execve } from '../../native/execve.js';
 import { cString } from '../../native/sys.js';
 

@@ -4,8 +4,8 @@ import {
   NLATTR_HEADER_BYTES,
   type AttributeKind,
   type AttributeTable,
-} from '../../kernel/netlink-attribute.js';
-import { ROUTE_FLAGS } from '../../kernel/rtnetlink-attributes.js';
+} from '../../kernel/netlink/netlink-attribute.js';
+import { ROUTE_FLAGS } from '../../kernel/netlink/rtnetlink-attributes.js';
 import { ipText } from './ip-text.js';
 import type { RawValue } from './raw-value.js';
 

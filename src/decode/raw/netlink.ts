@@ -1,5 +1,10 @@
-import { CTA, CTA_EXPECT, CTNL } from '../../kernel/ctnetlink-attributes.js';
-import { ADDRESS_FAMILY, NLM_F, NLMSG_HEADER_BYTES, type AttributeTable } from '../../kernel/netlink-attribute.js';
+import { CTA, CTA_EXPECT, CTNL } from '../../kernel/netlink/ctnetlink-attributes.js';
+import {
+  ADDRESS_FAMILY,
+  NLM_F,
+  NLMSG_HEADER_BYTES,
+  type AttributeTable,
+} from '../../kernel/netlink/netlink-attribute.js';
 import {
   FRA,
   IFA,
@@ -13,7 +18,7 @@ import {
   RTM,
   RULE_ACTION,
   RULE_FLAGS,
-} from '../../kernel/rtnetlink-attributes.js';
+} from '../../kernel/netlink/rtnetlink-attributes.js';
 import { AttributeReader, flagText, named } from './netlink-attributes.js';
 import type { Damage, RawValue } from './raw-value.js';
 

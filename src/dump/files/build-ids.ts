@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { buildIdWords, readBuildId } from '../../kernel/build-id.js';
-import { readFds } from '../../kernel/fd-links.js';
-import { mapFilesName, type MapRange } from '../../kernel/maps.js';
-import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK } from '../../kernel/open-flags.js';
-import { S_IFMT, S_IFREG, STAT_BYTES } from '../../kernel/stat.js';
+import { readFds } from '../../kernel/proc/fd-links.js';
+import { mapFilesName, type MapRange } from '../../kernel/proc/maps.js';
+import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK } from '../../kernel/uapi/open-flags.js';
+import { S_IFMT, S_IFREG, STAT_BYTES } from '../../kernel/uapi/stat.js';
 import { askAll } from '../../task/own.js';
 import { StatRecord, type FileStat } from './file-stat.js';
 import type { OpenFile } from './names.js';

@@ -1,5 +1,5 @@
 import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
-import type { FdInfo } from '../../kernel/fdinfo.js';
+import type { FdInfo } from '../../kernel/proc/fdinfo.js';
 import type { DumpTask } from '../context.js';
 import type { FileStat } from './file-stat.js';
 import type { Files } from './files.js';

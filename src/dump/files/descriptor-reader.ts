@@ -1,11 +1,11 @@
 import { closeSync } from 'node:fs';
 import { sysRaw, SysError, cString } from '../../native/sys.js';
 import type { FownEntry } from '../../image/generated/messages.js';
-import { parseFdInfo, readFdInfo, type FdInfo } from '../../kernel/fdinfo.js';
-import { KCMP_FILE } from '../../kernel/kcmp.js';
+import { parseFdInfo, readFdInfo, type FdInfo } from '../../kernel/proc/fdinfo.js';
+import { KCMP_FILE } from '../../kernel/uapi/kcmp.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
-import { F_GETOWN_EX, F_GETSIG, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../kernel/open-flags.js';
-import { STAT_BYTES } from '../../kernel/stat.js';
+import { F_GETOWN_EX, F_GETSIG, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../kernel/uapi/open-flags.js';
+import { STAT_BYTES } from '../../kernel/uapi/stat.js';
 import type { Batch } from '../../task/batch.js';
 import { askAll, ownBatch } from '../../task/own.js';
 import { readLink, StatRecord, type FileStat } from './file-stat.js';

@@ -1,6 +1,6 @@
 import { FdTypes, type EventpollTfdEntry } from '../../image/generated/messages.js';
-import { epollTargets, type EpollTarget } from '../../kernel/fdinfo.js';
-import { KCMP_EPOLL_TFD } from '../../kernel/kcmp.js';
+import { epollTargets, type EpollTarget } from '../../kernel/proc/fdinfo.js';
+import { KCMP_EPOLL_TFD } from '../../kernel/uapi/kcmp.js';
 import { sysRaw } from '../../native/sys.js';
 import type { Description, FileKind } from './description.js';
 import { kernelDevOf } from './file-stat.js';

@@ -1,5 +1,5 @@
 import { FdTypes, type EventfdFileEntry } from '../../image/generated/messages.js';
-import { eventFdInfo } from '../../kernel/fdinfo.js';
+import { eventFdInfo } from '../../kernel/proc/fdinfo.js';
 import type { FileKind } from './description.js';
 
 /** eventfd(2). Whether it counts as a semaphore is told since Linux 6.5. */

@@ -1,4 +1,4 @@
-import { KCMP_FILE } from '../../kernel/kcmp.js';
+import { KCMP_FILE } from '../../kernel/uapi/kcmp.js';
 import { sysRaw } from '../../native/sys.js';
 import type { DescriptorReader } from './descriptor-reader.js';
 import { KernelOrder } from './kernel-order.js';

@@ -1,6 +1,6 @@
 import { FdTypes } from '../../image/generated/messages.js';
-import { O_PATH } from '../../kernel/open-flags.js';
-import { S_IFIFO, S_IFMT } from '../../kernel/stat.js';
+import { O_PATH } from '../../kernel/uapi/open-flags.js';
+import { S_IFIFO, S_IFMT } from '../../kernel/uapi/stat.js';
 import type { FileKind } from './description.js';
 import { noteData, pipeId } from './pipe.js';
 

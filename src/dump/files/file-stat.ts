@@ -1,6 +1,6 @@
 import { sysRaw, SysError, cString } from '../../native/sys.js';
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../../kernel/open-flags.js';
-import { STAT, STAT_BYTES, devMajor, devMinor, kernelDev } from '../../kernel/stat.js';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../../kernel/uapi/open-flags.js';
+import { STAT, STAT_BYTES, devMajor, devMinor, kernelDev } from '../../kernel/uapi/stat.js';
 import { bytesOfString, stringOfBytes } from '../../image/utf8.js';
 
 /** struct stat (stat(2)), the part that dumps need. */

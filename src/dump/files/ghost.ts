@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
 import type { GhostFileEntry } from '../../image/generated/messages.js';
-import { S_IFBLK, S_IFCHR, S_IFLNK, S_IFMT, S_IFREG } from '../../kernel/stat.js';
-import { SEEK_DATA, SEEK_HOLE } from '../../kernel/open-flags.js';
+import { S_IFBLK, S_IFCHR, S_IFLNK, S_IFMT, S_IFREG } from '../../kernel/uapi/stat.js';
+import { SEEK_DATA, SEEK_HOLE } from '../../kernel/uapi/open-flags.js';
 import { stringOfBytes } from '../../image/utf8.js';
 import { cString, sysRaw, SysError } from '../../native/sys.js';
 import type { DumpContext, OutEntry } from '../context.js';

@@ -1,6 +1,6 @@
 import type { CritError } from '../../image/errors.js';
-import { parseFdTarget } from '../../kernel/fd-links.js';
-import { devMajor, devMinor, S_IFBLK, S_IFCHR, S_IFMT } from '../../kernel/stat.js';
+import { parseFdTarget } from '../../kernel/proc/fd-links.js';
+import { devMajor, devMinor, S_IFBLK, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
 import { chardev } from './chardev.js';
 import type { Description, FileKind } from './description.js';
 import { epoll } from './epoll.js';

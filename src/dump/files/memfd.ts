@@ -1,9 +1,9 @@
 import { FdTypes } from '../../image/generated/messages.js';
 import type { FileKind } from './description.js';
-import { F_GET_SEALS, F_SEAL_SEAL } from '../../kernel/open-flags.js';
-import { MAP_HUGE_SHIFT, MFD_CLOEXEC, MFD_HUGETLB } from '../../kernel/mman.js';
+import { F_GET_SEALS, F_SEAL_SEAL } from '../../kernel/uapi/open-flags.js';
+import { MAP_HUGE_SHIFT, MFD_CLOEXEC, MFD_HUGETLB } from '../../kernel/uapi/mman.js';
 import { closeSync, openSync } from 'node:fs';
-import { hugePageSizes } from '../../kernel/system-files.js';
+import { hugePageSizes } from '../../kernel/proc/system-files.js';
 import { answer, cString, sysRaw } from '../../native/sys.js';
 import { dumpShmem } from '../shmem.js';
 import type { DumpContext } from '../context.js';

@@ -2,8 +2,8 @@ import { closeSync } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import { RemapType, type FileEntry } from '../../image/generated/messages.js';
-import { AT_FDCWD, AT_SYMLINK_FOLLOW } from '../../kernel/open-flags.js';
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../../kernel/stat.js';
+import { AT_FDCWD, AT_SYMLINK_FOLLOW } from '../../kernel/uapi/open-flags.js';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../../kernel/uapi/stat.js';
 import { cString, sysRaw } from '../../native/sys.js';
 import type { DumpContext } from '../context.js';
 import { pathBytes, statPath, type FileStat } from './file-stat.js';
@@ -11,7 +11,7 @@ import { Ghosts } from './ghost.js';
 import { NO_OWNER } from './owner.js';
 import { regularFile } from './regular-entry.js';
 import { whyUnreachable } from './unreachable.js';
-import { errnoWords } from '../../kernel/errno.js';
+import { errnoWords } from '../../kernel/uapi/errno.js';
 
 /** A file that has to be found again by name. */
 export interface OpenFile {

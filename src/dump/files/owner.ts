@@ -1,6 +1,6 @@
 import type { FownEntry } from '../../image/generated/messages.js';
 import { answer, sysRaw } from '../../native/sys.js';
-import { F_GETOWNER_UIDS } from '../../kernel/open-flags.js';
+import { F_GETOWNER_UIDS } from '../../kernel/uapi/open-flags.js';
 
 /** The owner of a description that nobody set. */
 export const NO_OWNER: FownEntry = { uid: 0, euid: 0, signum: 0, pid_type: 0, pid: 0 };

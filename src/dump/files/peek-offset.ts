@@ -1,4 +1,4 @@
-import { SO_PEEK_OFF, SOL_SOCKET } from '../../kernel/socket.js';
+import { SO_PEEK_OFF, SOL_SOCKET } from '../../kernel/uapi/socket.js';
 import { sys, SysError } from '../../native/sys.js';
 import { CURE } from '../../task/borrow.js';
 import { giveFd } from '../../task/descriptors.js';

@@ -1,6 +1,6 @@
 import { closeSync, existsSync } from 'node:fs';
 import type { UnixSkEntry } from '../../image/generated/messages.js';
-import { ERRNO } from '../../kernel/errno.js';
+import { ERRNO } from '../../kernel/uapi/errno.js';
 import {
   POLLIN,
   SO_PEERCRED,
@@ -9,7 +9,7 @@ import {
   SOL_SOCKET,
   UCRED,
   UCRED_BYTES,
-} from '../../kernel/socket.js';
+} from '../../kernel/uapi/socket.js';
 import { answer, sysRaw, SysError } from '../../native/sys.js';
 import type { FileStat } from './file-stat.js';
 import type { Files } from './files.js';

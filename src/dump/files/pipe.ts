@@ -1,6 +1,6 @@
 import { FdTypes, type PipeDataEntry } from '../../image/generated/messages.js';
 import { CritError } from '../../image/errors.js';
-import { FIONREAD } from '../../kernel/ioctl.js';
+import { FIONREAD } from '../../kernel/uapi/ioctl.js';
 import {
   F_GETPIPE_SZ,
   F_SETPIPE_SZ,
@@ -10,13 +10,13 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_WRONLY,
-} from '../../kernel/open-flags.js';
-import { S_IALLUGO, S_IFIFO, S_IFMT } from '../../kernel/stat.js';
+} from '../../kernel/uapi/open-flags.js';
+import { S_IALLUGO, S_IFIFO, S_IFMT } from '../../kernel/uapi/stat.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
 import type { Description, FileKind } from './description.js';
 import type { Files } from './files.js';
 import { unsupported } from './unsupported.js';
-import { errnoWords } from '../../kernel/errno.js';
+import { errnoWords } from '../../kernel/uapi/errno.js';
 
 const SPLICE_F_NONBLOCK = 2;
 const DEFAULT_BYTES = 65536;

@@ -1,6 +1,6 @@
 import { FdTypes, type FileEntry, type FownEntry, type RegFileEntry } from '../../image/generated/messages.js';
-import { O_ACCMODE, O_APPEND, O_WRONLY } from '../../kernel/open-flags.js';
-import { S_IFMT, S_IFREG } from '../../kernel/stat.js';
+import { O_ACCMODE, O_APPEND, O_WRONLY } from '../../kernel/uapi/open-flags.js';
+import { S_IFMT, S_IFREG } from '../../kernel/uapi/stat.js';
 import { kernelDevOf, type FileStat } from './file-stat.js';
 
 export interface RegularParts {

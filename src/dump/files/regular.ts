@@ -1,7 +1,7 @@
 import { FdTypes } from '../../image/generated/messages.js';
-import { parseFdTarget } from '../../kernel/fd-links.js';
-import { O_PATH } from '../../kernel/open-flags.js';
-import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../kernel/stat.js';
+import { parseFdTarget } from '../../kernel/proc/fd-links.js';
+import { O_PATH } from '../../kernel/uapi/open-flags.js';
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../kernel/uapi/stat.js';
 import type { FileKind } from './description.js';
 import type { OpenFile } from './names.js';
 import { regularEntry } from './regular-entry.js';

@@ -1,5 +1,5 @@
 import { FdTypes } from '../../image/generated/messages.js';
-import { signalFdMask } from '../../kernel/fdinfo.js';
+import { signalFdMask } from '../../kernel/proc/fdinfo.js';
 import type { FileKind } from './description.js';
 
 /** signalfd(2); the signals that wait are the process's own. */

@@ -1,13 +1,13 @@
 import type { SkOptsEntry } from '../../image/generated/messages.js';
-import { ERRNO } from '../../kernel/errno.js';
+import { ERRNO } from '../../kernel/uapi/errno.js';
 import {
   BPF_MAX_INSTRUCTIONS,
   filterWord,
   NUMBER_OPTIONS,
   SOCK_FILTER_BYTES,
   TIMESTAMP_OPTIONS,
-} from '../../kernel/socket-options.js';
-import * as S from '../../kernel/socket.js';
+} from '../../kernel/uapi/socket-options.js';
+import * as S from '../../kernel/uapi/socket.js';
 import { sysRaw, SysError } from '../../native/sys.js';
 import { ownBatch } from '../../task/own.js';
 import type { Description } from './description.js';

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { scmFds } from '../../kernel/fdinfo.js';
+import { scmFds } from '../../kernel/proc/fdinfo.js';
 import {
   MSG_CMSG_CLOEXEC,
   MSG_CTRUNC,
@@ -17,9 +17,9 @@ import {
   SO_TIMESTAMPING_NEW,
   SOCK_DGRAM,
   SOCK_STREAM,
-} from '../../kernel/socket.js';
-import { TIMESTAMP_OPTIONS } from '../../kernel/socket-options.js';
-import type { UnixSocket } from '../../kernel/unix-diag.js';
+} from '../../kernel/uapi/socket.js';
+import { TIMESTAMP_OPTIONS } from '../../kernel/uapi/socket-options.js';
+import type { UnixSocket } from '../../kernel/netlink/unix-diag.js';
 import { receiveMessage, type Received } from '../../native/message.js';
 import { sys, SysError } from '../../native/sys.js';
 import type { Description } from './description.js';

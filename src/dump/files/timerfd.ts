@@ -1,6 +1,6 @@
 import { FdTypes } from '../../image/generated/messages.js';
-import { parseFdInfo, timerFdInfo, type TimerFdInfo } from '../../kernel/fdinfo.js';
-import { ITIMERSPEC_BYTES } from '../../kernel/time.js';
+import { parseFdInfo, timerFdInfo, type TimerFdInfo } from '../../kernel/proc/fdinfo.js';
+import { ITIMERSPEC_BYTES } from '../../kernel/uapi/time.js';
 import { sysRaw } from '../../native/sys.js';
 import { readFileSync } from 'node:fs';
 import type { FileKind } from './description.js';

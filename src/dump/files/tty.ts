@@ -5,8 +5,8 @@ import {
   type TtyFileEntry,
   type TtyInfoEntry,
 } from '../../image/generated/messages.js';
-import { ERRNO } from '../../kernel/errno.js';
-import { O_PATH } from '../../kernel/open-flags.js';
+import { ERRNO } from '../../kernel/uapi/errno.js';
+import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import {
   NR_CC,
   TCGETS,
@@ -17,8 +17,8 @@ import {
   TIOCGPGRP,
   TIOCGSID,
   TIOCGWINSZ,
-} from '../../kernel/ioctl.js';
-import { devMajor, devMinor, S_IFCHR, S_IFMT } from '../../kernel/stat.js';
+} from '../../kernel/uapi/ioctl.js';
+import { devMajor, devMinor, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
 import { sysRaw } from '../../native/sys.js';
 import type { Description, FileKind } from './description.js';
 import type { Files } from './files.js';

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW } from '../../kernel/socket.js';
-import { parseUnixDiag, unixDiagRequest, type UnixSocket } from '../../kernel/unix-diag.js';
+import { AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW } from '../../kernel/uapi/socket.js';
+import { parseUnixDiag, unixDiagRequest, type UnixSocket } from '../../kernel/netlink/unix-diag.js';
 import { sys, SysError } from '../../native/sys.js';
 
 const NETLINK_SOCK_DIAG = 4;

@@ -14,11 +14,11 @@ import {
   TCP_CLOSE,
   TCP_ESTABLISHED,
   TCP_LISTEN,
-} from '../../kernel/socket.js';
-import { ERRNO } from '../../kernel/errno.js';
-import type { UnixSocket } from '../../kernel/unix-diag.js';
-import { S_IFMT, S_IFSOCK } from '../../kernel/stat.js';
-import { O_PATH } from '../../kernel/open-flags.js';
+} from '../../kernel/uapi/socket.js';
+import { ERRNO } from '../../kernel/uapi/errno.js';
+import type { UnixSocket } from '../../kernel/netlink/unix-diag.js';
+import { S_IFMT, S_IFSOCK } from '../../kernel/uapi/stat.js';
+import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import type { Description, FileKind } from './description.js';
 import type { Files } from './files.js';
 import { peerCredentials, socketOwner } from './peer-credentials.js';

@@ -1,5 +1,5 @@
-import { readMountInfo, type MountInfo } from '../../kernel/mountinfo.js';
-import { makeDev } from '../../kernel/stat.js';
+import { readMountInfo, type MountInfo } from '../../kernel/proc/mountinfo.js';
+import { makeDev } from '../../kernel/uapi/stat.js';
 import type { FileStat } from './file-stat.js';
 import type { OpenFile } from './names.js';
 

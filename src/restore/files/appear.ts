@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../../image/errors.js';
-import { AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../kernel/open-flags.js';
+import { AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../kernel/uapi/open-flags.js';
 import type { Batch, Ref } from '../../task/batch.js';
 import { lookUp } from './look-up.js';
 import { pathBuffer, pathBytes } from './path-bytes.js';

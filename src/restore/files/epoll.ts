@@ -1,8 +1,8 @@
 import { CritError } from '../../image/errors.js';
 import type { EventpollTfdEntry, FileEntry } from '../../image/generated/messages.js';
 import { readImageIfPresent } from '../read-image.js';
-import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLL_EVENT_BYTES } from '../../kernel/epoll.js';
-import { FD_CLOEXEC, O_CLOEXEC } from '../../kernel/open-flags.js';
+import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLL_EVENT_BYTES } from '../../kernel/uapi/epoll.js';
+import { FD_CLOEXEC, O_CLOEXEC } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import type { Table } from './file-images.js';
 import type { Files, GroupMaker } from './group.js';

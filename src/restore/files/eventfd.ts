@@ -1,4 +1,4 @@
-import { EFD_SEMAPHORE } from '../../kernel/open-flags.js';
+import { EFD_SEMAPHORE } from '../../kernel/uapi/open-flags.js';
 import type { GroupMaker } from './group.js';
 import { place, setFlags } from './place.js';
 

@@ -1,4 +1,4 @@
-import { O_NONBLOCK, O_RDWR } from '../../kernel/open-flags.js';
+import { O_NONBLOCK, O_RDWR } from '../../kernel/uapi/open-flags.js';
 import type { GroupMaker } from './group.js';
 import { fillPipe, readPipeContents } from './pipe-data.js';
 import { openFlags, place } from './place.js';

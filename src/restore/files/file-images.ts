@@ -3,7 +3,7 @@ import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
 import type { Log } from '../../image/log.js';
-import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/socket.js';
+import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/uapi/socket.js';
 import { readImage, readImageIfPresent } from '../read-image.js';
 import type { RestoreTask } from '../context.js';
 import { TASK } from '../../image/process-tree.js';

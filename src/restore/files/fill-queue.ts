@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
 import type { UnixSkEntry } from '../../image/generated/messages.js';
-import { errnoWords } from '../../kernel/errno.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDBUFFORCE, SOCK_STREAM, SOL_SOCKET } from '../../kernel/socket.js';
+import { errnoWords } from '../../kernel/uapi/errno.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDBUFFORCE, SOCK_STREAM, SOL_SOCKET } from '../../kernel/uapi/socket.js';
 import { sendMessage } from '../../native/message.js';
 import { sys } from '../../native/sys.js';
 import type { Queued } from './file-images.js';

@@ -15,7 +15,7 @@ import {
   O_NOFOLLOW,
   O_PATH,
   O_RDWR,
-} from '../../kernel/open-flags.js';
+} from '../../kernel/uapi/open-flags.js';
 import {
   devMajor,
   S_IALLUGO,
@@ -26,7 +26,7 @@ import {
   S_IFLNK,
   S_IFMT,
   S_IFREG,
-} from '../../kernel/stat.js';
+} from '../../kernel/uapi/stat.js';
 import type { Batch, Ref } from '../../task/batch.js';
 import type { Purpose } from './check-file.js';
 import { pathBytes } from './path-bytes.js';

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
-import { TIOCGPTN, TIOCGPTPEER, TIOCSPTLCK } from '../../kernel/ioctl.js';
-import { O_ACCMODE, O_CLOEXEC, O_NOCTTY, O_RDWR } from '../../kernel/open-flags.js';
+import { TIOCGPTN, TIOCGPTPEER, TIOCSPTLCK } from '../../kernel/uapi/ioctl.js';
+import { O_ACCMODE, O_CLOEXEC, O_NOCTTY, O_RDWR } from '../../kernel/uapi/open-flags.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
 
 /** So many terminals are opened at most to come by the index that the hung-up one had. */

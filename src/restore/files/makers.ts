@@ -1,9 +1,9 @@
 import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
-import { errnoWords } from '../../kernel/errno.js';
-import { PR_GET_DUMPABLE, PR_SET_DUMPABLE } from '../../kernel/prctl.js';
-import { AF_UNIX } from '../../kernel/socket.js';
-import { readStatus } from '../../kernel/status.js';
+import { errnoWords } from '../../kernel/uapi/errno.js';
+import { PR_GET_DUMPABLE, PR_SET_DUMPABLE } from '../../kernel/uapi/prctl.js';
+import { AF_UNIX } from '../../kernel/uapi/socket.js';
+import { readStatus } from '../../kernel/proc/status.js';
 import { addon } from '../../native/addon.js';
 import { sysRaw } from '../../native/sys.js';
 import type { UnixSkEntry } from '../../image/generated/messages.js';

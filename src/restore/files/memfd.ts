@@ -2,7 +2,7 @@ import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { MemfdInodeEntry } from '../../image/generated/messages.js';
 import { readImageIfPresent } from '../read-image.js';
-import { MAP_HUGE_MASK, MFD_ALLOW_SEALING, MFD_HUGE_SHIFT, MFD_HUGETLB } from '../../kernel/mman.js';
+import { MAP_HUGE_MASK, MFD_ALLOW_SEALING, MFD_HUGE_SHIFT, MFD_HUGETLB } from '../../kernel/uapi/mman.js';
 import {
   AT_FDCWD,
   F_ADD_SEALS,
@@ -12,8 +12,8 @@ import {
   O_RDONLY,
   O_RDWR,
   SEEK_SET,
-} from '../../kernel/open-flags.js';
-import { S_IALLUGO } from '../../kernel/stat.js';
+} from '../../kernel/uapi/open-flags.js';
+import { S_IALLUGO } from '../../kernel/uapi/stat.js';
 import type { Batch } from '../../task/batch.js';
 import type { MemoryObject } from '../shared-memory.js';
 import type { FileGroup, Files } from './group.js';

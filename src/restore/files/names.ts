@@ -1,7 +1,7 @@
 import { CritError } from '../../image/errors.js';
 import type { RegFileEntry } from '../../image/generated/messages.js';
-import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_NOFOLLOW, O_PATH } from '../../kernel/open-flags.js';
-import { S_IFLNK, S_IFMT } from '../../kernel/stat.js';
+import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_NOFOLLOW, O_PATH } from '../../kernel/uapi/open-flags.js';
+import { S_IFLNK, S_IFMT } from '../../kernel/uapi/stat.js';
 import type { Batch, Ref } from '../../task/batch.js';
 import type { RestoreContext } from '../context.js';
 import { Appearance, type Body, type Opener } from './appear.js';

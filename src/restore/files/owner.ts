@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { F_SETFL, F_SETOWN_EX, F_SETSIG, O_ASYNC } from '../../kernel/open-flags.js';
-import { PR_SET_DUMPABLE } from '../../kernel/prctl.js';
+import { F_SETFL, F_SETOWN_EX, F_SETSIG, O_ASYNC } from '../../kernel/uapi/open-flags.js';
+import { PR_SET_DUMPABLE } from '../../kernel/uapi/prctl.js';
 import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
 import type { Batch } from '../../task/batch.js';
 import type { Table } from './file-images.js';

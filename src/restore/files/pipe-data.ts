@@ -11,9 +11,9 @@ import {
   O_DIRECT,
   O_NONBLOCK,
   O_RDWR,
-} from '../../kernel/open-flags.js';
+} from '../../kernel/uapi/open-flags.js';
 import { cString, sys, sysRaw, SysError } from '../../native/sys.js';
-import { errnoWords } from '../../kernel/errno.js';
+import { errnoWords } from '../../kernel/uapi/errno.js';
 
 /** What was in a pipe. */
 export interface PipeContent {

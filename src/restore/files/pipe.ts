@@ -1,6 +1,6 @@
 import type { FileEntry } from '../../image/generated/messages.js';
-import { AT_FDCWD, O_LARGEFILE, O_WRONLY } from '../../kernel/open-flags.js';
-import { S_IALLUGO } from '../../kernel/stat.js';
+import { AT_FDCWD, O_LARGEFILE, O_WRONLY } from '../../kernel/uapi/open-flags.js';
+import { S_IALLUGO } from '../../kernel/uapi/stat.js';
 import type { Batch } from '../../task/batch.js';
 import type { Files, GroupMaker } from './group.js';
 import { fillPipe, readPipeContents } from './pipe-data.js';

@@ -10,7 +10,7 @@ import {
   O_NONBLOCK,
   O_TMPFILE,
   O_TRUNC,
-} from '../../kernel/open-flags.js';
+} from '../../kernel/uapi/open-flags.js';
 import type { Arg, Batch } from '../../task/batch.js';
 
 /** What F_SETFL can change (fcntl(2)); owner signals (O_ASYNC) are switched on at the very end. */

@@ -1,5 +1,5 @@
-import { O_PATH, SEEK_SET } from '../../kernel/open-flags.js';
-import { S_IFCHR, S_IFMT } from '../../kernel/stat.js';
+import { O_PATH, SEEK_SET } from '../../kernel/uapi/open-flags.js';
+import { S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
 import type { GroupMaker } from './group.js';
 import { openFlags, place } from './place.js';
 

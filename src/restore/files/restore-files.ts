@@ -11,8 +11,8 @@ import {
   O_PATH,
   O_RDONLY,
   O_RDWR,
-} from '../../kernel/open-flags.js';
-import { PROT_WRITE } from '../../kernel/mman.js';
+} from '../../kernel/uapi/open-flags.js';
+import { PROT_WRITE } from '../../kernel/uapi/mman.js';
 import { VMA } from '../../image/vma-status.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';

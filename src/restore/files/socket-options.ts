@@ -7,8 +7,8 @@ import {
   SOCK_FPROG,
   SOCK_FPROG_BYTES,
   TIMESTAMP_OPTIONS,
-} from '../../kernel/socket-options.js';
-import * as S from '../../kernel/socket.js';
+} from '../../kernel/uapi/socket-options.js';
+import * as S from '../../kernel/uapi/socket.js';
 import type { Batch } from '../../task/batch.js';
 
 const { SOL_SOCKET } = S;

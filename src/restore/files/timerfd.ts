@@ -1,4 +1,4 @@
-import { TFD_IOC_SET_TICKS } from '../../kernel/ioctl.js';
+import { TFD_IOC_SET_TICKS } from '../../kernel/uapi/ioctl.js';
 import {
   CLOCK_BOOTTIME,
   CLOCK_BOOTTIME_ALARM,
@@ -6,7 +6,7 @@ import {
   CLOCK_REALTIME_ALARM,
   TFD_TIMER_ABSTIME,
   TFD_TIMER_CANCEL_ON_SET,
-} from '../../kernel/time.js';
+} from '../../kernel/uapi/time.js';
 import type { TimerfdEntry } from '../../image/generated/messages.js';
 import { sys } from '../../native/sys.js';
 import type { GroupMaker } from './group.js';

@@ -1,6 +1,6 @@
 import { CritError } from '../../image/errors.js';
 import { TtyType, type FileEntry, type TtyInfoEntry } from '../../image/generated/messages.js';
-import { AT_FDCWD, O_NOCTTY } from '../../kernel/open-flags.js';
+import { AT_FDCWD, O_NOCTTY } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import { ownTerminal } from '../job-terminal.js';
 import { readImageIfPresent } from '../read-image.js';

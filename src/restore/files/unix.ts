@@ -11,7 +11,7 @@ import {
   SOCK_DGRAM,
   TCP_CLOSE,
   TCP_ESTABLISHED,
-} from '../../kernel/socket.js';
+} from '../../kernel/uapi/socket.js';
 import type { Batch } from '../../task/batch.js';
 import type { RestoreTask } from '../context.js';
 import { fillQueue } from './fill-queue.js';

@@ -7,8 +7,8 @@ import {
   O_PATH,
   OPEN_HOW_BYTES,
   RESOLVE_NO_SYMLINKS,
-} from '../../kernel/open-flags.js';
-import { STAT, STAT_BYTES } from '../../kernel/stat.js';
+} from '../../kernel/uapi/open-flags.js';
+import { STAT, STAT_BYTES } from '../../kernel/uapi/stat.js';
 import type { Arg, Batch, Out, Ref } from '../../task/batch.js';
 import { pathBytes } from './path-bytes.js';
 import { CHANGEABLE } from './place.js';

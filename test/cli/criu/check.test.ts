@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test, { describe } from 'node:test';
-import { FEATURES } from '../../../src/kernel/feature-probes.js';
-import { Features } from '../../../src/kernel/features.js';
+import { FEATURES } from '../../../src/kernel/features/feature-probes.js';
+import { Features } from '../../../src/kernel/features/features.js';
 import { projectPath } from '../../project-path.js';
 import { NEEDS_ROOT } from '../../root.js';
 import { crit } from '../run-crit.js';

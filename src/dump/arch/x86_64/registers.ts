@@ -1,5 +1,5 @@
 import type { Messages } from '../../../image/generated/messages.js';
-import { USER_REGS } from '../../../kernel/arch/x86_64/registers.js';
+import { USER_REGS } from '../../../arch/x86_64/registers.js';
 import { addon } from '../../../native/addon.js';
 import { fpregsOf } from '../../../task/arch/x86_64/xstate.js';
 import { xsaveLayout } from '../../../task/arch/x86_64/xsave-layout.js';

@@ -1,6 +1,6 @@
 import type { Messages } from '../../../image/generated/messages.js';
 import { CritError } from '../../../image/errors.js';
-import { TASK_SIZE, USER_CS, USER_DS, USER_REGS } from '../../../kernel/arch/x86_64/registers.js';
+import { TASK_SIZE, USER_CS, USER_DS, USER_REGS } from '../../../arch/x86_64/registers.js';
 import { xstateOf } from '../../../task/arch/x86_64/xstate.js';
 import { xsaveLayout } from '../../../task/arch/x86_64/xsave-layout.js';
 import { regsFromImage, type WakeUp } from '../../../task/restart.js';

@@ -11,7 +11,7 @@ import {
   XSAVE_HEADER,
   XSAVE_HEADER_BYTES,
   XSTATE_XCR0_OFFSET,
-} from '../../../kernel/arch/x86_64/registers.js';
+} from '../../../arch/x86_64/registers.js';
 import type { XsavePlace } from './xsave-layout.js';
 
 type Fpregs = Messages['user_x86_fpregs_entry'];

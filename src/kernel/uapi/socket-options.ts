@@ -1,4 +1,4 @@
-import type { SkOptsEntry } from '../image/generated/messages.js';
+import type { SkOptsEntry } from '../../image/generated/messages.js';
 import * as S from './socket.js';
 
 /** An option whose value is one number, and where crit's images keep it: where it is not what a new socket has. */

@@ -1,5 +1,5 @@
 import { ProcFileError, procPath, readMemoryParts, readMemoryText } from './proc-file.js';
-import { PROT_EXEC, PROT_READ, PROT_WRITE } from './mman.js';
+import { PROT_EXEC, PROT_READ, PROT_WRITE } from '../uapi/mman.js';
 
 /** A mapping as /proc/PID/maps shows it (proc_pid_maps(5)). */
 export interface MapRange {

@@ -1,8 +1,8 @@
 import { isAscii } from 'node:buffer';
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
-import type { CritErrorCode, SystemErrorCode } from '../image/error-codes.js';
-import { CritError } from '../image/errors.js';
-import { whyFailed } from '../image/system-words.js';
+import type { CritErrorCode, SystemErrorCode } from '../../image/error-codes.js';
+import { CritError } from '../../image/errors.js';
+import { whyFailed } from '../../image/system-words.js';
 
 /**
  * A process, thread or descriptor that went away while /proc was asked about it, or the memory of one that has ended: a

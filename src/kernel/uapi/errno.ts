@@ -1,4 +1,4 @@
-import { systemWords } from '../image/system-words.js';
+import { systemWords } from '../../image/system-words.js';
 
 /** asm-generic/errno-base.h, asm-generic/errno.h. EWOULDBLOCK is EAGAIN, EDEADLOCK is EDEADLK. */
 export const ERRNO = {

@@ -1,12 +1,12 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { ERRNO } from './errno.js';
+import { ERRNO } from '../uapi/errno.js';
 import { FEATURES, type FeatureName } from './feature-probes.js';
 import type { Answer, SyscallFunction } from './features.js';
-import { PAGEMAP_SCAN, PAGE_IS_GUARD, PM_SCAN_ARG, PM_SCAN_ARG_BYTES, UFFDIO_API } from './ioctl.js';
-import { MFD_CLOEXEC, MFD_HUGETLB } from './mman.js';
-import { LOCK_NB, LOCK_SH, O_CLOEXEC } from './open-flags.js';
-import { AF_INET6, AF_UNIX, SIOCUNIXFILE, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, SO_BUF_LOCK } from './socket.js';
-import { kernelAtLeast } from './system-files.js';
+import { PAGEMAP_SCAN, PAGE_IS_GUARD, PM_SCAN_ARG, PM_SCAN_ARG_BYTES, UFFDIO_API } from '../uapi/ioctl.js';
+import { MFD_CLOEXEC, MFD_HUGETLB } from '../uapi/mman.js';
+import { LOCK_NB, LOCK_SH, O_CLOEXEC } from '../uapi/open-flags.js';
+import { AF_INET6, AF_UNIX, SIOCUNIXFILE, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, SO_BUF_LOCK } from '../uapi/socket.js';
+import { kernelAtLeast } from '../proc/system-files.js';
 import {
   UFFD_API,
   UFFD_FEATURE_EVENT_FORK,
@@ -14,7 +14,7 @@ import {
   UFFD_FEATURE_EVENT_REMOVE,
   UFFD_FEATURE_EVENT_UNMAP,
   UFFD_USER_MODE_ONLY,
-} from './userfaultfd.js';
+} from '../uapi/userfaultfd.js';
 
 /** A feature of the kernel by the name that `criu check --feature` gives it. */
 export interface CriuFeature {

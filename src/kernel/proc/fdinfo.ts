@@ -1,4 +1,4 @@
-import { O_CLOEXEC } from './open-flags.js';
+import { O_CLOEXEC } from '../uapi/open-flags.js';
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
 
 /** /proc/PID/fdinfo/FD (proc_pid_fdinfo(5)): what every descriptor has, and the lines its kind adds. */

@@ -1,16 +1,23 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
-import type { SyscallName } from './arch/x86_64/syscalls.js';
-import { CAPABILITIES, hasCapability, type CapabilityName } from './capability.js';
-import { CLONE_ARGS, CLONE_ARGS_BYTES } from './clone.js';
-import { ERRNO } from './errno.js';
+import type { SyscallName } from '../../arch/x86_64/syscalls.js';
+import { CAPABILITIES, hasCapability, type CapabilityName } from '../uapi/capability.js';
+import { CLONE_ARGS, CLONE_ARGS_BYTES } from '../uapi/clone.js';
+import { ERRNO } from '../uapi/errno.js';
 import type { Answer, Feature, SyscallArgument, SyscallFunction } from './features.js';
-import { PAGEMAP_BIT, PAGEMAP_SCAN, PM_SCAN_ARG, PM_SCAN_ARG_BYTES, TFD_IOC_SET_TICKS, UFFDIO_API } from './ioctl.js';
-import { KCMP_EPOLL_TFD, KCMP_VM } from './kcmp.js';
-import { mapFilesName, readMapRanges, readMaps } from './maps.js';
-import { MADV_GUARD_INSTALL, MFD_CLOEXEC, MFD_NOEXEC_SEAL } from './mman.js';
-import { O_CLOEXEC } from './open-flags.js';
-import * as PR from './prctl.js';
-import { PTRACE_O_SUSPEND_SECCOMP, PTRACE_SEIZE } from './ptrace.js';
+import {
+  PAGEMAP_BIT,
+  PAGEMAP_SCAN,
+  PM_SCAN_ARG,
+  PM_SCAN_ARG_BYTES,
+  TFD_IOC_SET_TICKS,
+  UFFDIO_API,
+} from '../uapi/ioctl.js';
+import { KCMP_EPOLL_TFD, KCMP_VM } from '../uapi/kcmp.js';
+import { mapFilesName, readMapRanges, readMaps } from '../proc/maps.js';
+import { MADV_GUARD_INSTALL, MFD_CLOEXEC, MFD_NOEXEC_SEAL } from '../uapi/mman.js';
+import { O_CLOEXEC } from '../uapi/open-flags.js';
+import * as PR from '../uapi/prctl.js';
+import { PTRACE_O_SUSPEND_SECCOMP, PTRACE_SEIZE } from '../uapi/ptrace.js';
 import {
   AF_INET,
   AF_NETLINK,
@@ -21,12 +28,12 @@ import {
   SOCK_RAW,
   SOCK_STREAM,
   SOL_SOCKET,
-} from './socket.js';
-import { SIGCHLD } from './signal.js';
-import { readStatus } from './status.js';
-import { fileSystems, kernelAtLeast, readSysctl } from './system-files.js';
-import { CLOCK_MONOTONIC } from './time.js';
-import { UFFD_API, UFFD_FEATURE_WP_ASYNC, UFFD_USER_MODE_ONLY } from './userfaultfd.js';
+} from '../uapi/socket.js';
+import { SIGCHLD } from '../uapi/signal.js';
+import { readStatus } from '../proc/status.js';
+import { fileSystems, kernelAtLeast, readSysctl } from '../proc/system-files.js';
+import { CLOCK_MONOTONIC } from '../uapi/time.js';
+import { UFFD_API, UFFD_FEATURE_WP_ASYNC, UFFD_USER_MODE_ONLY } from '../uapi/userfaultfd.js';
 
 const yesNo = (value: boolean): Answer => (value ? 'yes' : 'no');
 const file = (path: string) => (): Answer => yesNo(existsSync(path));

@@ -1,5 +1,5 @@
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
-import { RLIM_INFINITY, RLIMITS, type RlimitName } from './resource.js';
+import { RLIM_INFINITY, RLIMITS, type RlimitName } from '../uapi/resource.js';
 
 /** A resource limit (getrlimit(2)); "unlimited" is RLIM_INFINITY. */
 export interface Rlimit {
