@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import { CRIU_VERSION, packageVersion } from './package-version.js';
+import { CRIU_VERSION, packageVersion } from '../run/package-version.js';
 import { COMMANDS, readSettings, type Asked } from './criu/settings.js';
 import { print, warn } from './stdout.js';
 import { UsageError } from './usage-error.js';

@@ -1,9 +1,9 @@
 import { CritError } from '../image/errors.js';
 import { COMMAND_NAMES, CRIU_COMMANDS, loadCommand } from './commands.js';
-import { versionLine } from './package-version.js';
+import { versionLine } from '../run/package-version.js';
 import { parseArgv } from './parse-argv.js';
 import { print, ReaderGone, warn } from './stdout.js';
-import { systemErrorText } from './system-error.js';
+import { systemErrorText } from '../run/system-error.js';
 
 /** CRIU's commands are told by the first word; `criu` as our name makes every command line CRIU's. */
 function isCriu(argv: readonly string[], invokedAs: string): boolean {

@@ -2,7 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { closest } from './closest.js';
 import type { Command, ParsedArguments } from './command.js';
 import { allCommands, CRIU_COMMANDS } from './commands.js';
-import { versionLine } from './package-version.js';
+import { versionLine } from '../run/package-version.js';
 import { print } from './stdout.js';
 import { UsageError } from './usage-error.js';
 

@@ -13,12 +13,17 @@ function pointers(strings: readonly Uint8Array[]): BigUint64Array {
 }
 
 /**
- * Becomes another program: same pid, same children; all other threads end. The signals that Node ignores and the standard
- * descriptors, which it marks as closing on exec, are as they were. Strings end with a NUL.
+ * Becomes another program: same pid, same children; all other threads end. The signals that Node ignores are as they were;
+ * the standard descriptors and those to keep, all of which Node marks as closing on exec, stay open. Strings end with a NUL.
  * @returns -errno, only when it cannot be done
  */
-export function execve(file: string, argv: readonly Uint8Array[], envp: readonly Uint8Array[]): number {
-  for (const fd of [0, 1, 2]) sysRaw('fcntl', fd, F_SETFD, 0);
+export function execve(
+  file: string,
+  argv: readonly Uint8Array[],
+  envp: readonly Uint8Array[],
+  keep: readonly number[] = [],
+): number {
+  for (const fd of [0, 1, 2, ...keep]) sysRaw('fcntl', fd, F_SETFD, 0);
   for (const signal of [SIGPIPE, SIGXFSZ])
     sysRaw('rt_sigaction', signal, new Uint8Array(KERNEL_SIGACTION_BYTES), null, SIGSET_BYTES);
   const result = sysRaw('execve', cString(file), pointers(argv), pointers(envp));

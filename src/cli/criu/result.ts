@@ -1,7 +1,7 @@
 import { CritError } from '../../image/errors.js';
 import { jsonText } from '../json-view.js';
 import { print } from '../stdout.js';
-import { errorText } from './error-text.js';
+import { errorText } from '../../run/error-text.js';
 
 /** What `--json` prints: one object on one line of standard output; `ok` says whether all went well. */
 export function printResult(result: { readonly ok: boolean } & Readonly<Record<string, unknown>>): void {

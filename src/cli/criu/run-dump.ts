@@ -1,24 +1,18 @@
-import path from 'node:path';
-import type { DumpOptions } from '../../dump/context.js';
-import { dump } from '../../dump/dump.js';
-import { survey } from '../../dump/survey.js';
-import { nowMs } from '../../image/clock.js';
-import { CritError } from '../../image/errors.js';
-import { checkTarget } from '../../dump/target.js';
-import { STAGING } from '../../dump/set/place.js';
+import type { DumpRequest } from '../../run/dump.js';
+import { performDump } from '../../run/dump.js';
+import { loadScripts } from '../../run/action-scripts.js';
+import { enterWorkDirectory, imagesDirectory } from '../../run/directories.js';
+import { planDump } from '../../run/plan.js';
+import { checkPrivileges } from '../../run/privileges.js';
 import { UsageError } from '../usage-error.js';
-import { actionScripts, spawner } from './action-scripts.js';
-import { enterWorkDirectory, imagesDirectory } from './directories.js';
-import { checkPrivileges } from './privileges.js';
+import { displayStats } from './display-stats.js';
 import { showObstacles } from './obstacles.js';
 import { printResult } from './result.js';
 import { runEngine } from './run-engine.js';
 import type { Settings } from './settings.js';
-import { writeStats } from './stats-file.js';
-import { PAGE_SIZE } from '../../image/vma-status.js';
 
 /** What the command line asks of a dump. */
-function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpOptions {
+function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRequest['options'] {
   return {
     pid,
     imagesDir,
@@ -32,27 +26,19 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpOp
     fileValidation: settings.fileValidation,
     timeoutSec: settings.timeoutSec,
     sync: settings.sync,
-    action: () => undefined,
   };
 }
 
 /** Names all that stands in the way of a dump: of crit and its directory, then of the tree. */
 function dryDump(settings: Settings, pid: number): number {
-  const found: CritError[] = [];
-  for (const check of [
+  const { obstacles } = planDump(dumpOptions(settings, pid, settings.imagesDir), [
     checkPrivileges,
     () => imagesDirectory(settings.imagesDir, 'write'),
     () => {
       if (settings.workDir !== undefined) imagesDirectory(settings.workDir, 'write', 'work directory');
     },
-  ])
-    try {
-      check();
-    } catch (error) {
-      if (!(error instanceof CritError)) throw error;
-      found.push(error);
-    }
-  return showObstacles(pid, [...found, ...survey(dumpOptions(settings, pid, settings.imagesDir))], settings.json);
+  ]);
+  return showObstacles(pid, obstacles, settings.json);
 }
 
 /** `crit dump`. @returns the exit status */
@@ -62,29 +48,10 @@ export async function runDump(settings: Settings, warnings: readonly string[]): 
   if (settings.dryRun) return dryDump(settings, pid);
   const imagesDir = imagesDirectory(settings.imagesDir, 'write');
   enterWorkDirectory(settings.workDir ?? imagesDir);
-  const spawn = await spawner(settings.scripts);
-  return runEngine('dump', settings, warnings, ({ log, stats }) => {
-    checkPrivileges();
-    checkTarget(pid);
-    const whole = nowMs();
-    const action = actionScripts(
-      settings.scripts,
-      spawn,
-      path.join(imagesDir, STAGING),
-      () => pid,
-      log,
-      () => {
-        stats.checkpoint();
-      },
-    );
-    dump({ ...dumpOptions(settings, pid, imagesDir), action }, log, stats);
-    const mib = (stats.count('pages_written') * PAGE_SIZE) / (1 << 20);
-    log.info(
-      `${stats.count('pages_written')} pages (${mib.toFixed(1)} MiB) written, the tree stood still for ${stats.micros('frozen_time')} us`,
-    );
-    writeStats('dump', stats, settings.displayStats, log);
-    log.info(`the whole dump: ${Math.round((nowMs() - whole) * 1000)} us`);
-    log.info('Dumping finished successfully');
-    if (settings.json) printResult({ ok: true, pid, images: imagesDir, stats: stats.dumpEntry().dump });
+  const scripts = await loadScripts(settings.scripts);
+  return runEngine('dump', settings, warnings, (run) => {
+    performDump({ options: dumpOptions(settings, pid, imagesDir), scripts, statsDir: '.' }, run);
+    if (settings.displayStats) displayStats('dump', run);
+    if (settings.json) printResult({ ok: true, pid, images: imagesDir, stats: run.stats.dumpEntry().dump });
   });
 }

@@ -1,18 +1,16 @@
 import { CritError } from '../../image/errors.js';
-import { Stats } from '../../image/stats.js';
+import { errorStack, errorText } from '../../run/error-text.js';
+import { LogFile } from '../../run/log-file.js';
+import { inRun, type Run } from '../../run/run.js';
 import { isTerminal } from '../terminal.js';
-import { ReaderGone } from '../stdout.js';
-import { errorStack, errorText } from './error-text.js';
-import { checkInterrupts, Interrupts } from '../../native/interrupts.js';
-import { LogFile } from './log-file.js';
+import { ReaderGone, warn } from '../stdout.js';
 import { Progress } from './progress.js';
 import { failure, printResult } from './result.js';
 import type { Settings } from './settings.js';
 
-/** What an engine and what is around it are given. */
-export interface Run {
+/** A run whose log is a file. */
+export interface LoggedRun extends Run {
   readonly log: LogFile;
-  readonly stats: Stats;
 }
 
 /**
@@ -24,27 +22,16 @@ export async function runEngine(
   kind: 'dump' | 'restore',
   settings: Settings,
   warnings: readonly string[],
-  body: (run: Run) => void,
+  work: (run: LoggedRun) => void,
 ): Promise<number> {
   const onTerminal = await isTerminal(2);
-  using log = new LogFile(settings.logFile, settings.verbosity, `src/${kind}`);
+  using log = new LogFile(settings.logFile, settings.verbosity, `src/${kind}`, warn);
   try {
     for (const warning of warnings) log.warn(warning);
-    using _interrupts = new Interrupts();
     using progress = new Progress(onTerminal);
-    const stats = new Stats({
-      ended: (name, micros) => {
-        progress.clear();
-        log.info(`${name}: ${micros} us`);
-      },
-      progress: (what, done, total) => {
-        progress.show(what, done, total);
-      },
-      checkpoint: () => {
-        checkInterrupts();
-      },
+    inRun(log, progress, ({ stats }) => {
+      work({ log, stats });
     });
-    body({ log, stats });
     return 0;
   } catch (error) {
     if (error instanceof ReaderGone) throw error;

@@ -1,8 +1,8 @@
 import { accessSync, closeSync, constants } from 'node:fs';
 import path from 'node:path';
-import { CritError } from '../../image/errors.js';
-import { whyFailed } from '../../image/system-words.js';
-import { openTrustedDirectory } from '../../kernel/trusted-path.js';
+import { CritError } from '../image/errors.js';
+import { whyFailed } from '../image/system-words.js';
+import { openTrustedDirectory } from '../kernel/trusted-path.js';
 
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',

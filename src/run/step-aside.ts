@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { CritError } from '../../image/errors.js';
-import { findPidGap, meetsWanted } from '../../image/pid-gap.js';
-import { whyFailed } from '../../image/system-words.js';
-import { readImage } from '../../decode/image-reader.js';
-import { errnoWords } from '../../kernel/uapi/errno.js';
-import { LAST_PID, readLastPid, readPidMax, writeLastPid } from '../../kernel/proc/last-pid.js';
-import { execve } from '../../native/execve.js';
-import { cString } from '../../native/sys.js';
+import { CritError } from '../image/errors.js';
+import { findPidGap, meetsWanted } from '../image/pid-gap.js';
+import { whyFailed } from '../image/system-words.js';
+import { readImage } from '../decode/image-reader.js';
+import { errnoWords } from '../kernel/uapi/errno.js';
+import { LAST_PID, readLastPid, readPidMax, writeLastPid } from '../kernel/proc/last-pid.js';
+import { execve } from '../native/execve.js';
+import { cString } from '../native/sys.js';
 
 /** Tells a crit that it has moved already, and how often. */
 const MOVED = 'CRIT_MOVED';
@@ -48,9 +48,10 @@ function takeMoves(): number {
  * threads of Node have just those. The numbers that come next are moved beyond the wanted ones; where a thread has one
  * already, crit executes itself again: its threads are made anew, while its pid, parent, descriptors and arguments stay.
  * Cost: 4 small files; when crit moves, a second start of Node.
+ * @param keep descriptors that stay besides the standard ones
  * @throws CritError PID_IN_USE: the pid of crit itself is free only when its parent has waited for it
  */
-export function stepAside(imagesDir: string): void {
+export function stepAside(imagesDir: string, keep: readonly number[]): void {
   const moves = takeMoves();
   const wanted = wantedBy(imagesDir);
   if (!wanted) return;
@@ -86,7 +87,7 @@ export function stepAside(imagesDir: string): void {
   }
   if (taken === undefined) return;
   if (moves >= MOVES_MAX) cannot(`for others take its numbers each time (${moves} times)`);
-  cannot(`for it cannot execute itself again (${errnoWords(executeAgain(moves + 1))})`);
+  cannot(`for it cannot execute itself again (${errnoWords(executeAgain(moves + 1, keep))})`);
 }
 
 /** What crit reads in /proc of a number must be about the task that has the number in crit's namespace. */
@@ -111,8 +112,8 @@ function strings(file: string): Buffer[] {
 }
 
 /** The same program with the same arguments and environment. @returns -errno, only when it cannot be done */
-function executeAgain(moves: number): number {
+function executeAgain(moves: number, keep: readonly number[]): number {
   const mark = cString(`${MOVED}=${moves}`);
   const env = strings('/proc/self/environ').filter((word) => !word.toString('latin1').startsWith(`${MOVED}=`));
-  return execve('/proc/self/exe', strings('/proc/self/cmdline'), [...env, mark]);
+  return execve('/proc/self/exe', strings('/proc/self/cmdline'), [...env, mark], keep);
 }

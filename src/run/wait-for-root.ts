@@ -1,5 +1,5 @@
-import { ERRNO } from '../../kernel/uapi/errno.js';
-import { FUTEX_PRIVATE_FLAG, FUTEX_WAIT } from '../../kernel/uapi/futex.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
+import { FUTEX_PRIVATE_FLAG, FUTEX_WAIT } from '../kernel/uapi/futex.js';
 import {
   SIGALRM,
   SIGCHLD,
@@ -11,7 +11,7 @@ import {
   SIGTSTP,
   SIGUSR1,
   SIGUSR2,
-} from '../../kernel/uapi/signal.js';
+} from '../kernel/uapi/signal.js';
 import {
   __WALL,
   WEXITSTATUS,
@@ -21,10 +21,10 @@ import {
   WNOHANG,
   WTERMSIG,
   WUNTRACED,
-} from '../../kernel/uapi/wait.js';
-import { addon } from '../../native/addon.js';
-import { sysRaw } from '../../native/sys.js';
-import type { JobTerminal } from '../../restore/job-terminal.js';
+} from '../kernel/uapi/wait.js';
+import { addon } from '../native/addon.js';
+import { sysRaw } from '../native/sys.js';
+import type { JobTerminal } from '../restore/job-terminal.js';
 
 /** What is sent to crit and meant for the tree. */
 const FORWARDED = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM];

@@ -1,7 +1,5 @@
-import { imageFileName } from '../../image/catalogue.js';
-import type { Log } from '../../image/log.js';
 import type { CountField, Stats } from '../../image/stats.js';
-import { writeImage } from '../../encode/image-writer.js';
+import type { Run } from '../../run/run.js';
 import { print } from '../stdout.js';
 
 type Row = { readonly label: string } & ({ readonly time: string } | { readonly count: CountField });
@@ -38,23 +36,11 @@ export function displayedStats(kind: 'dump' | 'restore', stats: Stats): string {
   return [`Displaying ${kind} stats:`, ...lines].map((line) => `${line}\n`).join('');
 }
 
-/** Writes stats-dump or stats-restore into the current directory (the work directory), and prints them if asked. */
-export function writeStats(kind: 'dump' | 'restore', stats: Stats, display: boolean, log: Log): void {
-  log.info('Writing stats');
-  const entry = kind === 'dump' ? stats.dumpEntry() : stats.restoreEntry();
-  // The dump itself is complete, the restored tasks run: what goes wrong now is only told.
-  const attempt = (what: string, write: () => void) => {
-    try {
-      write();
-    } catch (error) {
-      log.warn(`${what} cannot be written: ${(error as Error).message}`);
-    }
-  };
-  attempt(imageFileName('STATS', kind), () => {
-    writeImage('.', 'STATS', kind, [{ message: entry }]);
-  });
-  if (display)
-    attempt('the statistics', () => {
-      print(displayedStats(kind, stats));
-    });
+/** Prints them. The dump is complete, or the tasks run: what goes wrong now is only told. */
+export function displayStats(kind: 'dump' | 'restore', { log, stats }: Run): void {
+  try {
+    print(displayedStats(kind, stats));
+  } catch (error) {
+    log.warn(`the statistics cannot be written: ${(error as Error).message}`);
+  }
 }

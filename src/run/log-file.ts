@@ -1,12 +1,11 @@
 import { closeSync, writeSync } from 'node:fs';
 import os from 'node:os';
-import { nowMs } from '../../image/clock.js';
-import { CritError } from '../../image/errors.js';
-import type { Log } from '../../image/log.js';
-import { openOutput } from '../../kernel/trusted-path.js';
-import { CRIU_VERSION, packageVersion } from '../package-version.js';
-import { warn as toStderr } from '../stdout.js';
-import { whyFailed } from '../../image/system-words.js';
+import { nowMs } from '../image/clock.js';
+import { CritError } from '../image/errors.js';
+import type { Log } from '../image/log.js';
+import { openOutput } from '../kernel/trusted-path.js';
+import { whyFailed } from '../image/system-words.js';
+import { CRIU_VERSION, packageVersion } from './package-version.js';
 
 /** CRIU's levels. Timestamps are printed from INFO up. */
 const ERROR = 1;
@@ -35,14 +34,15 @@ function oneLine(text: string): string {
 
 /**
  * The log of a dump or restore, in CRIU's form: `(00.012345) text`, errors as `Error (src/dump): text`. Lines are kept
- * until there are many, an error comes, or the end. Errors and warnings are on standard error too, in the form that all
- * of crit's commands have there: a log is never the only place of one.
+ * until there are many, an error comes, or the end. Errors and warnings are told to the user too, in the form that all of
+ * crit's commands have: a log is never the only place of one.
  */
 export class LogFile implements Log, Disposable {
   readonly #level: number;
   readonly #fd: number;
   readonly #name: string;
   readonly #room: string;
+  readonly #tell: (line: string) => void;
   readonly #start = nowMs();
   readonly #warned = new Set<string>();
   #text = '';
@@ -52,11 +52,13 @@ export class LogFile implements Log, Disposable {
    * @param file name of a new file; "-" for standard output; undefined for standard error
    * @param level CRIU's verbosity
    * @param room which part of crit speaks, for errors and warnings: "src/dump"
+   * @param tell writes a line to standard error
    * @throws CritError when the file cannot be made
    */
-  constructor(file: string | undefined, level: number, room: string) {
+  constructor(file: string | undefined, level: number, room: string, tell: (line: string) => void) {
     this.#level = level;
     this.#room = room;
+    this.#tell = tell;
     this.#name = file ?? 'standard error';
     this.#fd = file === undefined ? 2 : file === '-' ? 1 : openLog(file);
     this.info(`Version: ${CRIU_VERSION} (crit ${packageVersion()})`);
@@ -67,7 +69,7 @@ export class LogFile implements Log, Disposable {
     const line = oneLine(text);
     if (this.#fd !== 2) this.#write(ERROR, `Error (${this.#room}): ${line}`);
     this.flush();
-    toStderr(`crit: ${line}`);
+    this.#tell(`crit: ${line}`);
   }
 
   warn(text: string): void {
@@ -76,7 +78,7 @@ export class LogFile implements Log, Disposable {
     if (this.#level < WARN || this.#warned.has(line)) return;
     this.#warned.add(line);
     if (this.#fd === 2) this.flush();
-    toStderr(`crit: warning: ${line}`);
+    this.#tell(`crit: warning: ${line}`);
   }
 
   info(text: string): void {
@@ -108,7 +110,7 @@ export class LogFile implements Log, Disposable {
       for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
     } catch (error) {
       this.#broken = true;
-      if (this.#fd !== 2) toStderr(`crit: warning: the log ${this.#name} cannot be written: ${whyFailed(error)}`);
+      if (this.#fd !== 2) this.#tell(`crit: warning: the log ${this.#name} cannot be written: ${whyFailed(error)}`);
     }
   }
 

@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { CritError } from '../../image/errors.js';
-import { errnoWords } from '../../kernel/uapi/errno.js';
-import { execve } from '../../native/execve.js';
-import { cString } from '../../native/sys.js';
+import { CritError } from '../image/errors.js';
+import { errnoWords } from '../kernel/uapi/errno.js';
+import { execve } from '../native/execve.js';
+import { cString } from '../native/sys.js';
 
 /** What execvp(3) would run: a name without a slash is searched for in PATH. */
 export function findProgram(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {

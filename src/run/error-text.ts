@@ -1,6 +1,6 @@
-import { CritError } from '../../image/errors.js';
-import { whyFailed } from '../../image/system-words.js';
-import { systemErrorText } from '../system-error.js';
+import { CritError } from '../image/errors.js';
+import { whyFailed } from '../image/system-words.js';
+import { systemErrorText } from './system-error.js';
 
 /** What TypeScript's `using` makes of two failures; Node 20 does not know the class. */
 interface Suppressed extends Error {

@@ -1,6 +1,6 @@
-import { CritError } from '../../image/errors.js';
-import { hasCapability } from '../../kernel/uapi/capability.js';
-import { readStatus } from '../../kernel/proc/status.js';
+import { CritError } from '../image/errors.js';
+import { hasCapability } from '../kernel/uapi/capability.js';
+import { readStatus } from '../kernel/proc/status.js';
 
 /** Refuses to begin without what the kernel will ask for. @throws CritError PRIVILEGES */
 export function checkPrivileges(): void {

@@ -1,34 +1,39 @@
 import type { spawnSync } from 'node:child_process';
-import { CritError } from '../../image/errors.js';
-import type { Log } from '../../image/log.js';
+import { CritError } from '../image/errors.js';
+import type { Run } from './run.js';
 
 /** The restored tasks are there already: nothing can be taken back for a script that fails. */
 const TOO_LATE: ReadonlySet<string> = new Set(['pre-resume', 'post-resume']);
 
-/** What the scripts are run with; loaded only when there are any. */
-export async function spawner(scripts: readonly string[]): Promise<typeof spawnSync | undefined> {
-  return scripts.length > 0 ? (await import('node:child_process')).spawnSync : undefined;
+/** Action scripts in the order in which they run, and what they are run with. */
+export interface Scripts {
+  readonly files: readonly string[];
+  readonly spawn: typeof spawnSync | undefined;
 }
+
+/** What runs scripts is loaded only when there are any. */
+export const loadScripts = async (files: readonly string[]): Promise<Scripts> => ({
+  files,
+  spawn: files.length > 0 ? (await import('node:child_process')).spawnSync : undefined,
+});
 
 /**
  * What runs the action scripts at a moment of a dump or restore. A script finds the moment in CRTOOLS_SCRIPT_ACTION, the
  * images in CRTOOLS_IMAGE_DIR and the root task's pid, where it is known, in CRTOOLS_INIT_PID.
- * @param scripts in the order in which they run
- * @param spawn what `spawner` gave for them
  * @param rootPid the root task's pid, when there is a root task
- * @param checkpoint throws when the run is given up
  */
 export function actionScripts(
-  scripts: readonly string[],
-  spawn: typeof spawnSync | undefined,
+  { files, spawn }: Scripts,
   imagesDir: string,
   rootPid: (action: string) => number | undefined,
-  log: Log,
-  checkpoint: () => void,
+  { log, stats }: Run,
 ): (action: string) => void {
+  const checkpoint = (action: string) => {
+    if (!TOO_LATE.has(action)) stats.checkpoint();
+  };
   return (action) => {
     log.debug(`Running ${action} scripts`);
-    if (!TOO_LATE.has(action)) checkpoint();
+    checkpoint(action);
     if (!spawn) return;
     const pid = rootPid(action);
     const env = {
@@ -38,14 +43,14 @@ export function actionScripts(
       ...(pid === undefined ? {} : { CRTOOLS_INIT_PID: String(pid) }),
     };
     const failures: string[] = [];
-    for (const script of scripts) {
+    for (const script of files) {
       const { error, status, signal } = spawn(script, [], { env, stdio: 'inherit' });
       if (error) failures.push(`action script ${script} cannot be run at ${action}: ${error.message}`);
       else if (signal) failures.push(`action script ${script} was ended by ${signal} at ${action}`);
       else if (status !== 0) failures.push(`action script ${script} ended with status ${status ?? '?'} at ${action}`);
     }
     if (failures.length === 0) {
-      if (!TOO_LATE.has(action)) checkpoint();
+      checkpoint(action);
       return;
     }
     const message = failures.join('; ');

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { LogFile, timestamp } from '../../../src/cli/criu/log-file.js';
+import { LogFile, timestamp } from '../../src/run/log-file.js';
 
 describe('the log', () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'crit-log-'));
@@ -16,7 +16,7 @@ describe('the log', () => {
   /** What a log of a level says when everything is said. */
   function lines(level: number): string[] {
     {
-      using log = new LogFile(file, level, 'src/dump');
+      using log = new LogFile(file, level, 'src/dump', () => undefined);
       log.info('information');
       log.debug('detail');
     }
@@ -46,7 +46,7 @@ describe('the log', () => {
   });
 
   it('names the file that it cannot make', () => {
-    assert.throws(() => new LogFile(path.join(dir, 'no/log'), 4, 'src/dump'), {
+    assert.throws(() => new LogFile(path.join(dir, 'no/log'), 4, 'src/dump', () => undefined), {
       code: 'CANNOT_WRITE',
       message: /no\/log cannot be made: no such file or directory/,
     });
@@ -54,10 +54,10 @@ describe('the log', () => {
 
   /** Says an error and two equal warnings in a process of its own. */
   function said(target: string | undefined, level: number): { stdout: string; stderr: string } {
-    const module = JSON.stringify(new URL('../../../src/cli/criu/log-file.js', import.meta.url).href);
+    const module = JSON.stringify(new URL('../../src/run/log-file.js', import.meta.url).href);
     const script = `
       const { LogFile } = await import(${module});
-      const log = new LogFile(${JSON.stringify(target)}, ${level}, 'src/dump');
+      const log = new LogFile(${JSON.stringify(target)}, ${level}, 'src/dump', console.error);
       log.warn('beware'); log.warn('beware'); log.error('bad\\nthing\\u001b[2J'); log.note('FAILED');
       log[Symbol.dispose]();`;
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });

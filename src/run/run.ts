@@ -1,0 +1,38 @@
+import type { Log } from '../image/log.js';
+import { Stats } from '../image/stats.js';
+import { checkInterrupts, Interrupts } from '../native/interrupts.js';
+
+/** What an engine and all that stands around it are given. */
+export interface Run {
+  readonly log: Log;
+  readonly stats: Stats;
+}
+
+/** Who is shown how far long work is. */
+export interface ProgressView {
+  /** `done` of `total`, in bytes or in pieces. */
+  show(what: string, done: number, total: number): void;
+  /** A line of the log comes. */
+  clear?(): void;
+}
+
+/**
+ * Lets an engine work. A signal that asks crit to end gives the work up, at the next place where everything can be taken
+ * back; phases go to the log.
+ */
+export function inRun<T>(log: Log, progress: ProgressView, work: (run: Run) => T): T {
+  using _interrupts = new Interrupts();
+  const stats = new Stats({
+    ended: (name, micros) => {
+      progress.clear?.();
+      log.info(`${name}: ${micros} us`);
+    },
+    progress: (what, done, total) => {
+      progress.show(what, done, total);
+    },
+    checkpoint: () => {
+      checkInterrupts();
+    },
+  });
+  return work({ log, stats });
+}
