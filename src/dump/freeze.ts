@@ -13,16 +13,14 @@ import { cannotStop, deadLeader, tracedThread } from './refuse-thread.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead, Tracee, type Stop } from '../task/tracee.js';
 import { systemWords } from '../image/system-words.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
+import { PF_KTHREAD } from '../kernel/uapi/sched.js';
+import { SIGTRAP } from '../kernel/uapi/signal.js';
+import { giveWay, waitUntil } from '../task/wait.js';
 import { endTasks } from './end-tasks.js';
 
-const EVENT_STOP = 128;
-const SIGTRAP = 5;
-/** How often a thread is asked whether it stands before crit goes to sleep in between: together a millisecond or so. */
-const YIELDS = 1000;
-/** And after so many of those, whether it lives at all: a killed leader is reported after its threads. */
+/** After so many looks at a thread, whether it lives at all: a killed leader is reported after its threads. */
 const CHECK_ROUNDS = 256;
-/** include/linux/sched.h */
-const PF_KTHREAD = 0x200000;
 /** TRACESYSGOOD marks syscall stops; a filtered task must not filter crit's calls. */
 const OPTIONS = P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
 
@@ -174,7 +172,7 @@ export class FrozenTree {
       return tracee;
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      if (error.errno === 3) return undefined;
+      if (error.errno === ERRNO.ESRCH) return undefined;
       const status = unlessGone(undefined, () => readStatus(tid));
       if (!status) return undefined;
       const { tracerPid: tracer, state } = status;
@@ -198,16 +196,14 @@ export class FrozenTree {
         this.#seized.delete(thread.tid);
         return undefined;
       }
-      if (stop?.event === EVENT_STOP) return stop;
+      if (stop?.event === P.PTRACE_EVENT_STOP) return stop;
       if (stop) {
         thread.cont(stop.event === 0 && !stop.syscall ? stop.signal : 0);
         continue;
       }
       if (Date.now() > this.#deadline) throw cannotStop(thread.tid, stateOf(thread.tid), waitsForVfork(thread.tid));
       if (round % CHECK_ROUNDS === CHECK_ROUNDS - 1 && isDead(thread.tid)) return undefined;
-      // it may wait for this processor
-      if (round < YIELDS) sysRaw('sched_yield');
-      else sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
+      giveWay(round);
     }
   }
 
@@ -242,10 +238,7 @@ const DEATH_MS = 500;
 
 /** A leader that has ended while other threads run on looks like a zombie, and is none. @throws CritError UNSUPPORTED */
 function refuseDeadLeader({ pid, comm }: ProcStat): void {
-  for (const until = Date.now() + DEATH_MS; threadsOf(pid).length > 1;) {
-    if (Date.now() > until) throw deadLeader(pid, comm);
-    sysRaw('nanosleep', new BigInt64Array([0n, 1_000_000n]), null);
-  }
+  if (!waitUntil(() => threadsOf(pid).length <= 1, DEATH_MS, 1)) throw deadLeader(pid, comm);
 }
 
 function groupBy(tasks: readonly FrozenTask[]): Map<number, FrozenTask[]> {

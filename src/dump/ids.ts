@@ -3,6 +3,7 @@ import { answer, sys, sysRaw } from '../native/sys.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import { readNamespace } from '../kernel/proc/namespaces.js';
+import { KCMP_SIGHAND, KCMP_VM } from '../kernel/uapi/kcmp.js';
 import { askAll } from '../task/own.js';
 
 /** /proc/PID/ns links, the ids of crit's own namespaces in the images (CRIU's order), and how each is named to people */
@@ -16,10 +17,6 @@ const NAMESPACES = [
   ['user', 'user_ns_id', 7, 'user'],
   ['cgroup', 'cgroup_ns_id', 8, 'cgroup'],
 ] as const;
-
-/** include/uapi/linux/kcmp.h */
-const KCMP_VM = 1;
-const KCMP_SIGHAND = 4;
 
 type Ids = Messages['task_kobj_ids_entry'];
 

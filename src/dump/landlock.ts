@@ -5,6 +5,7 @@ import { ERRNO, errnoCode, errnoWords } from '../kernel/uapi/errno.js';
 import { MFD_CLOEXEC } from '../kernel/uapi/mman.js';
 import { O_CLOEXEC } from '../kernel/uapi/open-flags.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
+import { POLLIN } from '../kernel/uapi/socket.js';
 import { __WALL } from '../kernel/uapi/wait.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { answer, cString, sys, sysRaw } from '../native/sys.js';
@@ -17,7 +18,6 @@ import type { Batch } from '../task/batch.js';
 const LANDLOCK_CREATE_RULESET_VERSION = 1;
 /** Milliseconds that a stand-in may take to get ready. */
 const READY_MS = 2000;
-const POLLIN = 1;
 
 let present: boolean | undefined;
 

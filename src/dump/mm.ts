@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
+import { PR_GET_DUMPABLE, PR_GET_THP_DISABLE } from '../kernel/uapi/prctl.js';
 import { answer } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';
 import { askLockFuture } from './lock-future.js';
@@ -8,10 +9,6 @@ import { askRangePolicies } from './mempolicy.js';
 import type { DumpTask } from './context.js';
 import type { GuardRange } from './pages.js';
 import type { DumpVma } from './vmas.js';
-
-/** prctl(2) */
-const PR_GET_DUMPABLE = 3;
-const PR_GET_THP_DISABLE = 42;
 
 /** As many words as CRIU's restore takes; newer kernels have more, which go into a field of crit's own. */
 const AUXV_WORDS = 44;

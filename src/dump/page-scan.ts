@@ -1,15 +1,16 @@
 import { closeSync, openSync } from 'node:fs';
+import {
+  PAGEMAP_SCAN,
+  PAGE_IS_FILE,
+  PAGE_IS_GUARD,
+  PAGE_IS_PFNZERO,
+  PAGE_IS_PRESENT,
+  PAGE_IS_SWAPPED,
+} from '../kernel/uapi/ioctl.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
 import { addon } from '../native/addon.js';
 import { SysError, sysRaw } from '../native/sys.js';
 
-/** PAGEMAP_SCAN: ioctl(2) on /proc/PID/pagemap, linux/fs.h, Linux 6.7: _IOWR('f', 16, struct pm_scan_arg) */
-const PAGEMAP_SCAN = 0xc0606610;
-const EINVAL = 22;
-const PAGE_IS_FILE = 1 << 2;
-const PAGE_IS_PRESENT = 1 << 3;
-const PAGE_IS_SWAPPED = 1 << 4;
-const PAGE_IS_PFNZERO = 1 << 5;
-const PAGE_IS_GUARD = 1 << 8;
 /** struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, 4 masks: 12 words */
 const ARG_WORDS = 12;
 /** struct page_region: start, end, categories */
@@ -58,7 +59,7 @@ export class PageScanner implements Disposable {
       arg[6] = BigInt(VEC_LEN);
       arg[11] = BigInt(PAGE_IS_PRESENT | (tellsGuards ? PAGE_IS_GUARD : 0));
       const n = sysRaw('ioctl', this.#fd, PAGEMAP_SCAN, arg);
-      if (n === -EINVAL && tellsGuards) {
+      if (n === -ERRNO.EINVAL && tellsGuards) {
         tellsGuards = false;
         continue;
       }

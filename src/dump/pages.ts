@@ -4,11 +4,10 @@ import { PAGE_SIZE, PE } from '../image/vma-status.js';
 import { VMA } from '../image/vma-status.js';
 import { readRanges, type Range } from '../task/remote-memory.js';
 import type { Messages } from '../image/generated/messages.js';
+import { MAP_LOCKED, PROT_READ } from '../kernel/uapi/mman.js';
 import type { DumpVma } from './vmas.js';
 import type { PageScanner } from './page-scan.js';
 
-const MAP_LOCKED = 0x2000;
-const PROT_READ = 1;
 /** Bytes moved in one piece: larger and smaller pieces measured slower. */
 const PIECE = 1 << 20;
 

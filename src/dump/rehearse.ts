@@ -8,10 +8,13 @@ import { readMapRanges, readMaps } from '../kernel/proc/maps.js';
 import { readAnonymousPages } from '../kernel/proc/scalar-files.js';
 import { readStatus } from '../kernel/proc/status.js';
 import { readChildren } from '../kernel/proc/tasks.js';
+import { SIGKILL } from '../kernel/uapi/signal.js';
+import { __WALL } from '../kernel/uapi/wait.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { sys, sysRaw } from '../native/sys.js';
 import { findGadgets } from '../task/arch/x86_64/gadgets.js';
 import { executableMappings } from '../task/borrow.js';
+import { waitUntil } from '../task/wait.js';
 import { lookAtBuildIds } from './files/build-ids.js';
 import { DescriptorReader } from './files/descriptor-reader.js';
 import { FdRanks } from './files/fd-ranks.js';
@@ -20,7 +23,6 @@ import { borrowMapping } from './task.js';
 import { prepareRoom } from './task-pages.js';
 import { lookAtMappedFiles } from './vmas.js';
 
-const WALL = 0x40000000;
 /** The last descriptor that the program opens. */
 const READY_FD = 5;
 /** It starts in a millisecond or two. */
@@ -40,16 +42,12 @@ export function rehearse(perform: (pid: number) => void): void {
     const pid = addon().spawnStub(program, self, Int32Array.of(nothing, nothing, nothing), new Int32Array(), 0);
     if (pid < 0) throw new CritError(`no process to rehearse on: ${errnoWords(-pid)}`, { code: errnoCode(-pid) });
     try {
-      const until = Date.now() + READY_MS;
-      while (!existsSync(`/proc/${pid}/fd/${READY_FD}`)) {
-        if (Date.now() > until)
-          throw new CritError(`the process to rehearse on (pid ${pid}) does not start`, { code: 'TIMEOUT' });
-        sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
-      }
+      if (!waitUntil(() => existsSync(`/proc/${pid}/fd/${READY_FD}`), READY_MS, 0.1))
+        throw new CritError(`the process to rehearse on (pid ${pid}) does not start`, { code: 'TIMEOUT' });
       perform(pid);
     } finally {
-      sysRaw('kill', pid, 9);
-      sysRaw('wait4', pid, null, WALL, null);
+      sysRaw('kill', pid, SIGKILL);
+      sysRaw('wait4', pid, null, __WALL, null);
     }
   } finally {
     closeSync(nothing);

@@ -1,11 +1,10 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { PAGE_SIZE, PE } from '../image/vma-status.js';
+import { SEEK_DATA, SEEK_HOLE } from '../kernel/uapi/open-flags.js';
 import { answer, sys, sysRaw } from '../native/sys.js';
 import { pagemapOf, writeAll, writing, type PageRun } from './pages.js';
 import type { DumpContext } from './context.js';
 
-const SEEK_DATA = 3;
-const SEEK_HOLE = 4;
 const PIECE = 1 << 20;
 
 const run = (start: number, end: number): PageRun => ({

@@ -1,5 +1,7 @@
 import { closeSync } from 'node:fs';
 import { PAGE_SIZE } from '../image/vma-status.js';
+import { PR_GET_CHILD_SUBREAPER } from '../kernel/uapi/prctl.js';
+import { PF_FORKNOEXEC } from '../kernel/uapi/sched.js';
 import { giveFd } from '../task/descriptors.js';
 import { snapshot } from '../task/snapshot.js';
 import type { DumpContext } from './context.js';
@@ -14,9 +16,6 @@ import type { Task } from './task.js';
 const HELD_BYTES = 8 << 20;
 /** From here on it pays to bring the image's descriptor into a task that has to write while it stands. */
 const GIVE_BYTES = 256 << 10;
-const PR_GET_CHILD_SUBREAPER = 37;
-/** include/linux/sched.h: forked, and did not execute a program since */
-const PF_FORKNOEXEC = 0x40;
 
 let touched = Buffer.alloc(0);
 

@@ -3,18 +3,18 @@ import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
 import type { MapEntry, MapRange } from '../kernel/proc/maps.js';
+import {
+  MAP_ANONYMOUS,
+  MAP_DROPPABLE,
+  MAP_GROWSDOWN,
+  MAP_HUGETLB,
+  MAP_LOCKED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+} from '../kernel/uapi/mman.js';
 import { makeDev } from '../kernel/uapi/stat.js';
 import { hugeFlagOf } from './files/memfd.js';
-
-/** linux/mman.h, as vma_entry.flags holds them */
-const MAP_SHARED = 0x1;
-const MAP_PRIVATE = 0x2;
-const MAP_DROPPABLE = 0x8;
-const MAP_ANON = 0x20;
-const MAP_GROWSDOWN = 0x100;
-const MAP_LOCKED = 0x2000;
-const MAP_NORESERVE = 0x4000;
-const MAP_HUGETLB = 0x40000;
 
 /** VmFlags mnemonics (Documentation/filesystems/proc.rst) and the mmap flag each stands for. */
 const FLAG_OF: Record<string, number> = {
@@ -124,14 +124,14 @@ export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (ma
       status |= VMA.VVAR | VMA.ANON_PRIVATE;
       // What the kernel's own flags would add says nothing about the program.
       madv = 1n << 16n;
-      flags = MAP_PRIVATE | MAP_ANON;
+      flags = MAP_PRIVATE | MAP_ANONYMOUS;
     } else if (vdso) {
       status |= VMA.VDSO | VMA.ANON_PRIVATE;
-      flags = MAP_PRIVATE | MAP_ANON;
+      flags = MAP_PRIVATE | MAP_ANONYMOUS;
       madv = 0n;
     } else if (map.path === '[vsyscall]') {
       status = VMA.VSYSCALL | VMA.ANON_PRIVATE;
-      flags = MAP_PRIVATE | MAP_ANON;
+      flags = MAP_PRIVATE | MAP_ANONYMOUS;
       madv = 0n;
     } else if (foreign && !map.shared) {
       throw unsupported(pid, map, 'a device mapping is not supported');
@@ -150,7 +150,7 @@ export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (ma
       pgoff = map.offset;
       fdflags = mappedFileFlags(pid, map);
     } else {
-      flags |= MAP_ANON;
+      flags |= MAP_ANONYMOUS;
       status |= map.shared ? VMA.ANON_SHARED : VMA.ANON_PRIVATE;
       if (map.path === '[heap]') status |= VMA.HEAP;
       if (flags & MAP_HUGETLB) flags |= hugeFlagOf({ dev: makeDev(map.devMajor, map.devMinor) });

@@ -2,6 +2,7 @@ import type { MmEntry, VmaEntry } from '../image/generated/messages.js';
 import { FileNames } from './file-names.js';
 import type { ImageSet } from './image-set.js';
 import { VMA } from '../image/vma-status.js';
+import { MAP_GROWSDOWN } from '../kernel/uapi/mman.js';
 
 /** One mapping of a task. */
 export interface TaskVma {
@@ -42,8 +43,6 @@ class ObjectNumbers {
     return number;
   }
 }
-
-const MAP_GROWSDOWN = 0x100;
 
 function kindOf({ status, flags }: VmaEntry): TaskVma['kind'] {
   if (status & VMA.SYSVIPC) return 'sysvipc';

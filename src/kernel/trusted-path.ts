@@ -2,6 +2,7 @@ import { closeSync, fstatSync, lstatSync, openSync, readlinkSync, statfsSync, st
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../image/errors.js';
+import { PROC_SUPER_MAGIC } from './uapi/mount.js';
 import * as O from './uapi/open-flags.js';
 
 // A path that root is given may lead through directories of other users, who can put a symbolic link, a FIFO or a hard
@@ -14,8 +15,6 @@ const MAX_LINKS = 40;
 const STICKY = 0o1000;
 const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
-/** linux/magic.h. Its links to descriptors and directories lead to more than the path that they show. */
-const PROC_SUPER_MAGIC = 0x9fa0;
 
 let users: ReadonlySet<number> | undefined;
 

@@ -1,11 +1,10 @@
 import { F_SETFD } from '../kernel/uapi/open-flags.js';
-import { SIGPIPE, SIGXFSZ } from '../kernel/uapi/signal.js';
+import { SIGPIPE, SIGSET_BYTES, SIGXFSZ } from '../kernel/uapi/signal.js';
 import { addon } from './addon.js';
 import { cString, sysRaw } from './sys.js';
 
 /** struct sigaction of the kernel (x86_64), all zero: SIG_DFL. */
 const KERNEL_SIGACTION_BYTES = 32;
-const SIGSET_BYTES = 8;
 
 /** An array of strings as execve(2) takes it. */
 function pointers(strings: readonly Uint8Array[]): BigUint64Array {

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import * as P from '../kernel/uapi/ptrace.js';
 import { CritError } from '../image/errors.js';
 import { SIGCHLD } from '../kernel/uapi/signal.js';
-import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE, type Area } from '../task/area.js';
 import type { Batch, Ref } from '../task/batch.js';
 import { Puppet } from '../task/puppet.js';
@@ -12,23 +11,12 @@ import { isDead, Tracee } from '../task/tracee.js';
 import * as L from '../task/generated/layout.js';
 import type { Ring } from '../task/ring.js';
 import type { Birth, GroupHelper } from '../image/process-tree.js';
+import { CLONE_ARGS_BYTES, CLONE_PARENT, CLONE_THREAD } from '../kernel/uapi/clone.js';
+import { PR_SET_CHILD_SUBREAPER } from '../kernel/uapi/prctl.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
+import { __WALL } from '../kernel/uapi/wait.js';
+import { sleep } from '../task/wait.js';
 
-/** linux/sched.h */
-export const CLONE = {
-  VM: 0x100,
-  FS: 0x200,
-  FILES: 0x400,
-  SIGHAND: 0x800,
-  PARENT: 0x8000,
-  THREAD: 0x10000,
-  SYSVSEM: 0x40000,
-} as const;
-
-const WALL = 0x40000000;
-const EEXIST = 17;
-const EINVAL = 22;
-const PR_SET_CHILD_SUBREAPER = 36;
-const CLONE_ARGS_BYTES = 88;
 const PID_WAIT_MS = 3000;
 /** PTRACE_O_EXITKILL: should crit die, nothing half restored stays. */
 export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
@@ -42,8 +30,8 @@ export function fork(from: Puppet, ring: Ring, pid: number, flags: number, exitS
     const b = from.batch();
     const made = addClone(b, ring, pid, flags, exitSignal);
     b.run();
-    if (made.value === -EEXIST && Date.now() < until && !isHeld(pid)) {
-      sysRaw('nanosleep', new BigInt64Array([0n, 5_000_000n]), null);
+    if (made.value === -ERRNO.EEXIST && Date.now() < until && !isHeld(pid)) {
+      sleep(5);
       continue;
     }
     return cloned(made.value, from, ring, pid, flags);
@@ -60,7 +48,7 @@ function addClone(b: Batch, ring: Ring, pid: number, flags: number, exitSignal: 
   const args = new BigUint64Array(CLONE_ARGS_BYTES / 8);
   args[0] = BigInt(flags);
   // a sibling has the one of its forker
-  args[4] = flags & (CLONE.THREAD | CLONE.PARENT) ? 0n : BigInt(exitSignal);
+  args[4] = flags & (CLONE_THREAD | CLONE_PARENT) ? 0n : BigInt(exitSignal);
   args[5] = BigInt(ring.stackBase);
   args[6] = BigInt(L.PUPPET_STACK_SIZE);
   args[8] = BigInt(tid.address);
@@ -70,8 +58,8 @@ function addClone(b: Batch, ring: Ring, pid: number, flags: number, exitSignal: 
 
 /** Takes the child of a clone over. @throws CritError PID_IN_USE, PID_TOO_LARGE */
 function cloned(result: number, from: Puppet, ring: Ring, pid: number, flags: number): Puppet {
-  if (result === -EEXIST) throw pidInUse(pid);
-  if (result === -EINVAL && !(flags & CLONE.THREAD)) throw cannotStart(pid, EINVAL);
+  if (result === -ERRNO.EEXIST) throw pidInUse(pid);
+  if (result === -ERRNO.EINVAL && !(flags & CLONE_THREAD)) throw cannotStart(pid, ERRNO.EINVAL);
   if (result < 0)
     throw new RemoteError(from.tid, 'clone3', [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`], -result, 'forking');
   try {
@@ -175,7 +163,7 @@ export class Family {
   #clone(birth: Birth): Clone {
     const forker = this.puppets.get(birth.forker!)!;
     const ring = this.#area.ring(birth.helper || birth.task.zombie ? NARROW : WIDE);
-    const flags = this.#hooks.shareFlags(birth) | (birth.cloneParent ? CLONE.PARENT : 0);
+    const flags = this.#hooks.shareFlags(birth) | (birth.cloneParent ? CLONE_PARENT : 0);
     const pid = birth.task.pid || this.#pids.take();
     const exitSignal = this.#hooks.exitSignal(birth);
     const made = addClone(forker.batch(), ring, pid, flags, exitSignal);
@@ -195,7 +183,7 @@ export class Family {
     };
     for (const clone of clones) {
       const { made, forker, ring, pid, flags } = clone;
-      if (made.value === -EEXIST) taken.push(clone);
+      if (made.value === -ERRNO.EEXIST) taken.push(clone);
       else adopt(clone, () => cloned(made.value, forker, ring, pid, flags));
     }
     // numbers that a dying process still has
@@ -210,7 +198,7 @@ export class Family {
     puppet.tracee!.detachRunning();
     puppet.batch().call('exit_group', 0);
     puppet.batch().submit();
-    parent.must('wait4', puppet.tid, null, WALL, null);
+    parent.must('wait4', puppet.tid, null, __WALL, null);
   }
 
   /** Puts every task into its process group; where a leader is dead, a helper stands in. */

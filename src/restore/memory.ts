@@ -1,40 +1,38 @@
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE, VMA } from '../image/vma-status.js';
 import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import {
+  MADV_DODUMP,
+  MADV_DONTDUMP,
+  MADV_DONTFORK,
+  MADV_DONTNEED,
+  MADV_GUARD_INSTALL,
+  MADV_HUGEPAGE,
+  MADV_MERGEABLE,
+  MADV_NOHUGEPAGE,
+  MADV_NORMAL,
+  MADV_POPULATE_WRITE,
+  MADV_RANDOM,
+  MADV_SEQUENTIAL,
+  MADV_UNMERGEABLE,
+  MADV_WIPEONFORK,
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_GROWSDOWN,
+  MAP_LOCKED,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MLOCK_ONFAULT,
+  PROT_READ,
+  PROT_WRITE,
+} from '../kernel/uapi/mman.js';
+import { ARCH_MAP_VDSO_64, PR_SET_MM, PR_SET_MM_MAP } from '../kernel/uapi/prctl.js';
 import type { Batch } from '../task/batch.js';
 import { restoreRangePolicies } from './mempolicy.js';
 import type { Puppet } from '../task/puppet.js';
 import { clip, gaps, TASK_SIZE, type PageRun, type Vma } from './address-space.js';
 
-/** linux/mman.h */
-const PROT_READ = 1;
-const PROT_WRITE = 2;
-const MAP_SHARED = 0x1;
-const MAP_PRIVATE = 0x2;
-const MAP_FIXED = 0x10;
-const MAP_ANON = 0x20;
-const MAP_GROWSDOWN = 0x100;
-const MAP_LOCKED = 0x2000;
-const MAP_KEPT = 0x1 | 0x2 | 0x8 | MAP_ANON | MAP_GROWSDOWN | 0x4000 | 0x40000 | (0x3f << 26);
-const MADV_NORMAL = 0;
-const MADV_RANDOM = 1;
-const MADV_SEQUENTIAL = 2;
-const MADV_DONTNEED = 4;
-const MADV_DONTFORK = 10;
-const MADV_MERGEABLE = 12;
-const MADV_UNMERGEABLE = 13;
-const MADV_HUGEPAGE = 14;
-const MADV_NOHUGEPAGE = 15;
-const MADV_DONTDUMP = 16;
-const MADV_DODUMP = 17;
-const MADV_WIPEONFORK = 18;
-const MADV_GUARD_INSTALL = 102;
-const MLOCK_ONFAULT = 1;
-/** arch_prctl(2), asm/prctl.h */
-const ARCH_MAP_VDSO_64 = 0x2003;
-/** prctl(2), linux/prctl.h */
-const PR_SET_MM = 35;
-const PR_SET_MM_MAP = 14;
+const MAP_KEPT = 0x1 | 0x2 | 0x8 | MAP_ANONYMOUS | MAP_GROWSDOWN | 0x4000 | 0x40000 | (0x3f << 26);
 
 const IOV_MAX = 1024;
 /** Room for comparing shared pages, in the arena. */
@@ -86,14 +84,14 @@ function mapVma(b: Batch, ctx: MemoryContext, vma: Vma, prot: number): void {
   let fd = -1;
   let offset = 0n;
   if (entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) {
-    flags &= ~MAP_ANON;
+    flags &= ~MAP_ANONYMOUS;
     fd = ctx.fileFd(entry);
     offset = entry.pgoff;
   } else if (entry.status & VMA.ANON_SHARED) {
-    flags &= ~MAP_ANON;
+    flags &= ~MAP_ANONYMOUS;
     fd = ctx.sharedFd(entry);
     offset = entry.pgoff;
-  } else flags |= MAP_ANON;
+  } else flags |= MAP_ANONYMOUS;
   if (!(flags & (MAP_SHARED | MAP_PRIVATE | 0x8))) flags |= MAP_PRIVATE;
   b.doing(`mapping ${vma.start.toString(16)}-${vma.end.toString(16)}`);
   b.call('mmap', vma.start, vma.end - vma.start, prot, flags, fd, offset);
@@ -351,7 +349,6 @@ export interface Assistant {
 
 /** From here on a second thread pays. */
 const ASSISTED_BYTES = 32 << 20;
-const MADV_POPULATE_WRITE = 23;
 /** A person waits for so much a tenth of a second. */
 const REPORTED_BYTES = 256 << 20;
 

@@ -1,11 +1,10 @@
+import { SIGKILL } from '../kernel/uapi/signal.js';
 import { __WALL } from '../kernel/uapi/wait.js';
 import { sys, sysRaw } from '../native/sys.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Ring } from '../task/ring.js';
 import { spawnPuppet, type SpawnOptions } from '../task/stub.js';
 import { fork } from './births.js';
-
-const SIGKILL = 9;
 
 /**
  * As spawnPuppet, but the puppet has the parent already that it will have when crit has ended: whoever adopts orphans. A

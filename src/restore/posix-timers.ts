@@ -5,7 +5,7 @@ import {
   PR_TIMER_CREATE_RESTORE_IDS_OFF,
   PR_TIMER_CREATE_RESTORE_IDS_ON,
 } from '../kernel/uapi/prctl.js';
-import { SIGINFO, SIGINFO_BYTES, SIGSET_BYTES, signalBit, signalName } from '../kernel/uapi/signal.js';
+import { SIGINFO, SIGINFO_BYTES, SIGSET_BYTES, SI_TIMER, signalBit, signalName } from '../kernel/uapi/signal.js';
 import {
   CLOCK_BOOTTIME,
   CLOCK_BOOTTIME_ALARM,
@@ -275,8 +275,6 @@ export class PosixTimerStarter {
 function timespec(ns: bigint): Uint8Array {
   return new Uint8Array(new BigUint64Array([ns / SECOND, ns % SECOND]).buffer);
 }
-
-const SI_TIMER = -2;
 
 /** The timer that sent a signal, or undefined. */
 function timerOf(siginfo: Uint8Array): number | undefined {

@@ -2,7 +2,7 @@ import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
 import type { Stats } from '../image/stats.js';
 import { VMA } from '../image/vma-status.js';
-import { SIGCHLD } from '../kernel/uapi/signal.js';
+import { SIGCHLD, SIGKILL } from '../kernel/uapi/signal.js';
 import { readStat } from '../kernel/proc/stat-file.js';
 import { formatTimeOffsets } from '../kernel/proc/time-namespace.js';
 import { MAP_GROWSDOWN, MAP_SHARED, PROT_EXEC, PROT_WRITE } from '../kernel/uapi/mman.js';
@@ -16,7 +16,7 @@ import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
 import { spawnPuppet, STUB_FDS, type SpawnOptions } from '../task/stub.js';
 import { sysRaw } from '../native/sys.js';
-import { CLONE, Family, fork, FreePids } from './births.js';
+import { Family, fork, FreePids } from './births.js';
 import type { RestoreOptions } from './context.js';
 import { restoreIds } from './creds.js';
 import { restoreTaskAttributes, restoreThreadAttributes, stopSignal, wasStopped } from './core.js';
@@ -44,15 +44,14 @@ import { describe, Images, wantedNumbers, type Task } from './images.js';
 import { type Birth } from '../image/process-tree.js';
 import { roomsOf } from './wake-up.js';
 import { counted, treeWords } from '../image/count-words.js';
+import { CLONE_FILES, CLONE_FS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VM } from '../kernel/uapi/clone.js';
+import { WNOHANG, __WALL } from '../kernel/uapi/wait.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
+import { RLIMITS } from '../kernel/uapi/resource.js';
+import { waitUntil } from '../task/wait.js';
 import { fillCounter } from './fill-counter.js';
 
-const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD | CLONE.SYSVSEM;
-const SIGKILL = 9;
-const WALL = 0x40000000;
-const WNOHANG = 1;
-const ECHILD = 10;
-const RLIMIT_CORE = 4;
-const RLIMIT_NOFILE = 7;
+const THREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
 
 /** The restored tree. */
 export interface RestoreResult {
@@ -256,8 +255,8 @@ function openEverything(images: Images, root: Puppet, memory: MemoryContext, sha
   const b = root.batch();
   // The hard limit is what crit itself has; the dumped one is set at the end.
   const limit = b.out(16);
-  b.call('prlimit64', 0, RLIMIT_NOFILE, null, limit);
-  b.call('prlimit64', 0, RLIMIT_NOFILE, withSoftAtHard(b, limit), null);
+  b.call('prlimit64', 0, RLIMITS.RLIMIT_NOFILE, null, limit);
+  b.call('prlimit64', 0, RLIMITS.RLIMIT_NOFILE, withSoftAtHard(b, limit), null);
   b.call('umask', 0);
   defaultSigactions(b);
   b.run();
@@ -296,8 +295,8 @@ function birthMemory(birth: Birth, taskOf: (birth: Birth) => Task | undefined): 
 function shareFlags(task: Task | undefined, forker: Task | undefined): number {
   if (!task?.ids || !forker?.ids || task.tree.zombie) return 0;
   return (
-    (task.ids.files_id !== 0 && task.ids.files_id === forker.ids.files_id ? CLONE.FILES : 0) |
-    (task.ids.fs_id !== 0 && task.ids.fs_id === forker.ids.fs_id ? CLONE.FS : 0)
+    (task.ids.files_id !== 0 && task.ids.files_id === forker.ids.files_id ? CLONE_FILES : 0) |
+    (task.ids.fs_id !== 0 && task.ids.fs_id === forker.ids.fs_id ? CLONE_FS : 0)
   );
 }
 
@@ -313,7 +312,7 @@ function endZombies(tasks: readonly Task[]): void {
     const b = puppet.batch();
     setName(b, tc?.comm);
     if (signal) {
-      b.call('prlimit64', 0, RLIMIT_CORE, new Uint8Array(16), null);
+      b.call('prlimit64', 0, RLIMITS.RLIMIT_CORE, new Uint8Array(16), null);
       if (signal !== 9 && signal !== 19) b.call('rt_sigaction', signal, new Uint8Array(32), null, 8); // SIG_DFL
     }
     if (tc?.zombie_creds) restoreIds(b, tc.zombie_creds);
@@ -328,12 +327,8 @@ function endZombies(tasks: readonly Task[]): void {
 }
 
 function waitZombie(pid: number): void {
-  for (let i = 0; i < 2000; i++) {
-    const { state } = readStat(pid);
-    if (state === 'Z') return;
-    sysRaw('nanosleep', new BigInt64Array([0n, 500_000n]), null);
-  }
-  throw new CritError(`zombie ${pid} did not end`, { code: 'ZOMBIE' });
+  if (!waitUntil(() => readStat(pid).state === 'Z', 2000, 0.5))
+    throw new CritError(`zombie ${pid} did not end`, { code: 'ZOMBIE' });
 }
 
 /** The SIGCHLDs of helpers and zombies are crit's doing: ignoring the signal for a moment drops them. */
@@ -377,9 +372,14 @@ function undo(root: Puppet | undefined, family: Family | undefined): void {
   if (root) all.add(root);
   for (const puppet of all) sysRaw('kill', puppet.tid, SIGKILL);
   // As their tracer crit sees the end of every thread; a leader's comes after its threads'.
-  for (let i = 0; i < 4000; i++) {
-    const r = sysRaw('wait4', -1, null, WALL | WNOHANG, null);
-    if (r === -ECHILD) return;
-    if (r === 0) sysRaw('nanosleep', new BigInt64Array([0n, 500_000n]), null);
-  }
+  waitUntil(
+    () => {
+      let r;
+      do r = sysRaw('wait4', -1, null, __WALL | WNOHANG, null);
+      while (r > 0);
+      return r === -ERRNO.ECHILD;
+    },
+    4000,
+    0.5,
+  );
 }

@@ -4,6 +4,7 @@ import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { readImageIfPresent } from './read-image.js';
 import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
 import {
   MAP_ANONYMOUS,
   MAP_HUGE_MASK,
@@ -148,7 +149,7 @@ export class SharedMemory {
           throw new CritError(`${imageFileName('SHMEM_PAGEMAP', shmid)}: cannot seek`, { code: 'EIO' });
         while (left > 0) {
           const n = sysRaw('sendfile', to, from, offset, left);
-          if (n === -4) continue;
+          if (n === -ERRNO.EINTR) continue;
           if (n <= 0) throw new SysError('sendfile', n ? -n : 61, `from ${pagesFile}`);
           left -= n;
         }

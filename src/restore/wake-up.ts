@@ -1,11 +1,11 @@
 import { VMA } from '../image/vma-status.js';
+import { PROT_WRITE } from '../kernel/uapi/mman.js';
 import { sayEintr, type WakeUp } from '../task/restart.js';
 import { resumeCall } from '../task/resume-call.js';
 import { belowStack, limitTo } from '../task/time-limit.js';
 import { REG, type Tracee } from '../task/tracee.js';
 import type { Vma } from './address-space.js';
 
-const PROT_WRITE = 2;
 /** So many mappings are tried. */
 const MAX_ROOMS = 64;
 

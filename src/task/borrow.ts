@@ -1,6 +1,17 @@
 import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
+import { FUTEX_WAKE_OP } from '../kernel/uapi/futex.js';
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED_NOREPLACE,
+  MAP_NORESERVE,
+  MAP_SHARED,
+  PROT_EXEC,
+  PROT_READ,
+  PROT_WRITE,
+} from '../kernel/uapi/mman.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
 import { Area, areaSize, SLIM, WIDE, type AreaSize, type RingShape } from './area.js';
 import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
 import type { Batch, Load } from './batch.js';
@@ -15,16 +26,8 @@ import { REG, type Regs } from './tracee.js';
 const PAGE = 4096;
 /** Bytes of the answers that no batch uses. */
 const STABLE_BYTES = 512;
-const PROT_READ = 1;
-const PROT_WRITE = 2;
-const PROT_EXEC = 4;
-/** MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE */
-const MAP_AREA = 0x104021;
-const EACCES = 13;
-const EEXIST = 17;
-const ENOMEM = 12;
-/** linux/futex.h: wakes the first word's waiters after adding -1 to the second; FUTEX_OP(ADD, -1, EQ, 0) */
-const FUTEX_WAKE_OP = 5;
+const MAP_AREA = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+/** FUTEX_WAKE_OP: adds -1 to the second word, FUTEX_OP(ADD, -1, EQ, 0), and wakes who waits at the first. */
 const MINUS_ONE = 0x10fff000;
 const INT_MAX = 0x7fffffff;
 /** What a place without a cure calls. */
@@ -458,14 +461,14 @@ function sizeOf(rings: AreaSize, framed: readonly BorrowedThread[]): AreaSize {
 
 /** Why a process has no room for the control area, where it is known. */
 function refusedRoom(pid: number, base: number, size: number, errno: number): CritError {
-  const cause = new RemoteError(pid, 'mmap', [hex(base), String(size)], errno > 0 ? errno : EEXIST);
+  const cause = new RemoteError(pid, 'mmap', [hex(base), String(size)], errno > 0 ? errno : ERRNO.EEXIST);
   const needs = `process ${pid}: crit needs ${Math.ceil(size / 1024)} KiB in its address space for the time of a dump, `;
-  if (errno === ENOMEM)
+  if (errno === ERRNO.ENOMEM)
     return new CritError(
       `${needs}but the kernel gives it no more memory: raise its limit of address space (prlimit --pid ${pid} --as), or free memory`,
       { code: 'ENOMEM', cause },
     );
-  if (errno === EACCES)
+  if (errno === ERRNO.EACCES)
     return new CritError(
       `${needs}for code too, but it may map no code of its own making (a security module): not supported`,
       { code: 'UNSUPPORTED', cause },

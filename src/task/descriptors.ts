@@ -7,6 +7,7 @@ import {
   SOCK_CLOEXEC,
   SOCK_DGRAM,
 } from '../kernel/uapi/socket.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
 import { sendMessage } from '../native/message.js';
 import { SysError, sys } from '../native/sys.js';
 import { Load, type Ref } from './batch.js';
@@ -15,7 +16,6 @@ import { ARG_LOAD32 } from './generated/layout.js';
 
 /** struct cmsghdr with one descriptor (cmsg(3)), bytes */
 const CMSG_BYTES = 24;
-const EMFILE = 24;
 
 /** A copy of a descriptor of another process (pidfd_getfd(2), Linux 5.6): the description is shared. @throws SysError */
 export function takeFd(pidfd: number, fd: number): number {
@@ -51,7 +51,7 @@ function sendThrough(pid: number, socket: number, fd: number): void {
  * pidfd_getfd and sends through it, which works across any namespaces. Should crit die, the process closes what it
  * got. 2 batches. The caller closes it with `close` in the process when done.
  * @returns the number in the process
- * @throws RemoteError, SysError EMFILE when its table is full
+ * @throws RemoteError, SysError ERRNO.EMFILE when its table is full
  */
 export function giveFd(borrowed: Borrowed, fd: number): number {
   const words = borrowed.stable(16 + CMSG_BYTES + MSGHDR_BYTES + 32);
@@ -96,6 +96,6 @@ export function giveFd(borrowed: Borrowed, fd: number): number {
   }
   const given = words.view.getInt32(16 + 16, true);
   // a full table takes the message without its descriptor
-  if (given < 0) throw new SysError('recvmsg', got.value < 0 ? -got.value : EMFILE, `in process ${borrowed.pid}`);
+  if (given < 0) throw new SysError('recvmsg', got.value < 0 ? -got.value : ERRNO.EMFILE, `in process ${borrowed.pid}`);
   return given;
 }

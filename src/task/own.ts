@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { MFD_CLOEXEC } from '../kernel/uapi/mman.js';
 import { addon } from '../native/addon.js';
 import { cString, sys } from '../native/sys.js';
 import { Area, areaSize, type RingShape } from './area.js';
@@ -6,7 +7,6 @@ import { Batch } from './batch.js';
 import * as L from './generated/layout.js';
 import { Ring } from './ring.js';
 
-const MFD_CLOEXEC = 1;
 /** Wide enough that 100 descriptors are looked at in one piece. */
 const SHAPE: RingShape = { nrOps: 1024, arenaBytes: 128 << 10 };
 

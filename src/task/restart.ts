@@ -1,23 +1,22 @@
 import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
 import { SYSCALL_INSTRUCTION_BYTES } from '../arch/x86_64/registers.js';
 import { FUTEX_WAIT_BITSET } from '../kernel/uapi/futex.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
 import { argumentsOf, futexOperation, timeLimitOf, WRITE_REST, type TimeLimit } from './time-limit.js';
 import { REG, type Regs } from './tracee.js';
 
-const EINTR = 4;
-
 /**
  * linux/errno.h: what the result register holds while a signal or a tracer keeps a thread from finishing a system call.
- * Before the thread is back in its own code the kernel makes the call again or turns the number into EINTR.
+ * Before the thread is back in its own code the kernel makes the call again or turns the number into ERRNO.EINTR.
  */
 export const RESTART = {
   /** Again; after a handler only with SA_RESTART. */
   SYS: 512,
   /** Again, always. */
   NOINTR: 513,
-  /** Again, but EINTR after any handler. */
+  /** Again, but ERRNO.EINTR after any handler. */
   NOHAND: 514,
-  /** Goes on, by restart_syscall(2), with what the kernel remembers for the thread; EINTR after any handler. */
+  /** Goes on, by restart_syscall(2), with what the kernel remembers for the thread; ERRNO.EINTR after any handler. */
   BLOCK: 516,
 } as const;
 
@@ -26,7 +25,7 @@ const NONE = BigInt.asUintN(64, -1n);
 const negative = (error: number) => BigInt.asUintN(64, BigInt(-error));
 
 /**
- * Calls that say EINTR even if no handler ran (signal(7), "Interruption of system calls and library functions by stop
+ * Calls that say ERRNO.EINTR even if no handler ran (signal(7), "Interruption of system calls and library functions by stop
  * signals"). Called again without a time limit they wait on, which is what a thread sees that nobody stopped. Those of sockets
  * say so only with a limit (SO_RCVTIMEO, SO_SNDTIMEO), which would begin anew: they may say it.
  */
@@ -70,7 +69,7 @@ export function restarted(regs: Regs, onBlock: 'again' | 'eintr'): Regs {
   const copy = regs.slice();
   const error = restartError(regs);
   if (error === undefined) return copy;
-  if (error === RESTART.BLOCK && onBlock === 'eintr') copy[REG.ax] = negative(EINTR);
+  if (error === RESTART.BLOCK && onBlock === 'eintr') copy[REG.ax] = negative(ERRNO.EINTR);
   else {
     copy[REG.ax] = copy[REG.orig_ax]!;
     copy[REG.ip] = copy[REG.ip]! - BigInt(SYSCALL_INSTRUCTION_BYTES);
@@ -87,7 +86,7 @@ export function interruptedLimit(regs: Regs): TimeLimit | undefined {
   const nr = callOf(regs);
   if (nr === undefined) return undefined;
   const error = errorOf(regs);
-  const anew = SAYS_EINTR.has(nr) && (error === EINTR || error === RESTART.NOHAND);
+  const anew = SAYS_EINTR.has(nr) && (error === ERRNO.EINTR || error === RESTART.NOHAND);
   return anew || error === RESTART.BLOCK ? timeLimitOf(nr, argumentsOf(regs)) : undefined;
 }
 
@@ -99,32 +98,32 @@ export function writtenRest(regs: Regs): TimeLimit | undefined {
 }
 
 /**
- * Takes the EINTR away from a thread whose call would say so only because it was stopped: it is as if the call were
- * restarted by the kernel, which says EINTR by itself should a handler run. Not from one with a time limit, which would begin
+ * Takes the ERRNO.EINTR away from a thread whose call would say so only because it was stopped: it is as if the call were
+ * restarted by the kernel, which says ERRNO.EINTR by itself should a handler run. Not from one with a time limit, which would begin
  * anew: see `waitOn`. For a thread with no signal to take.
  */
 export function hideStop(regs: Regs): void {
   const nr = callOf(regs);
   if (nr === undefined || !SAYS_EINTR.has(nr)) return;
-  if (interruptedLimit(regs)) regs[REG.ax] = negative(EINTR);
-  else if (errorOf(regs) === EINTR) regs[REG.ax] = negative(RESTART.NOHAND);
+  if (interruptedLimit(regs)) regs[REG.ax] = negative(ERRNO.EINTR);
+  else if (errorOf(regs) === ERRNO.EINTR) regs[REG.ax] = negative(RESTART.NOHAND);
 }
 
-/** Has a thread whose call said EINTR make it again; its limit must be what is left of it. @returns false for another one */
+/** Has a thread whose call said ERRNO.EINTR make it again; its limit must be what is left of it. @returns false for another one */
 export function waitOn(regs: Regs): boolean {
   const nr = callOf(regs);
-  if (nr === undefined || errorOf(regs) !== EINTR || !SAYS_EINTR.has(nr)) return false;
+  if (nr === undefined || errorOf(regs) !== ERRNO.EINTR || !SAYS_EINTR.has(nr)) return false;
   regs[REG.ax] = negative(RESTART.NOHAND);
   return true;
 }
 
-/** Has a thread's interrupted call end with EINTR. */
+/** Has a thread's interrupted call end with ERRNO.EINTR. */
 export function sayEintr(regs: Regs): void {
-  regs[REG.ax] = negative(EINTR);
+  regs[REG.ax] = negative(ERRNO.EINTR);
 }
 
 /**
- * Registers as the images hold them: the call made again, or -EINTR; orig_ax stays. A call with a time limit says EINTR to a
+ * Registers as the images hold them: the call made again, or -ERRNO.EINTR; orig_ax stays. A call with a time limit says ERRNO.EINTR to a
  * tool that cannot give it the rest of it; all others are made again.
  */
 export function regsForImage(regs: Regs): { regs: Regs; restartError: number | undefined } {
@@ -163,12 +162,12 @@ export interface WakeUp {
 
 /**
  * Registers to wake up with. The kernel treats a thread that crit lets go like one that was stopped in its call, so an
- * interrupted call is left to it: again, or EINTR, as signals that are pending demand.
+ * interrupted call is left to it: again, or ERRNO.EINTR, as signals that are pending demand.
  *
- * A relative sleep and its like (RESTART.BLOCK, or -EINTR in the images of tools that know no better) go on through the
+ * A relative sleep and its like (RESTART.BLOCK, or -ERRNO.EINTR in the images of tools that know no better) go on through the
  * thread's restart block, which is made new by a `resume` call that is interrupted at once (see resumeCall). The
  * kernel wrote the rest of a sleep to its second timespec, if there is one, when the thread was stopped; the rest of others is
- * `leftNs` if the image tells it. Whoever's is not known says EINTR.
+ * `leftNs` if the image tells it. Whoever's is not known says ERRNO.EINTR.
  */
 export function regsFromImage(image: Regs, error?: number, leftNs?: bigint): WakeUp {
   const regs = image.slice();
@@ -185,7 +184,7 @@ export function regsFromImage(image: Regs, error?: number, leftNs?: bigint): Wak
       return { ...plain, resume };
     }
   }
-  if (errorOf(image) === EINTR && (error === undefined || error === RESTART.BLOCK)) {
+  if (errorOf(image) === ERRNO.EINTR && (error === undefined || error === RESTART.BLOCK)) {
     const resume = resumption(nr, image, left);
     if (resume && !resume.anew) return { ...plain, resume };
     if (error === undefined && (!limit || left) && waitOn(regs)) return { ...plain, left };

@@ -1,10 +1,9 @@
 import { PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import type { Resumption } from './restart.js';
 import { ARGUMENTS, millisecondsOf, timespecOf } from './time-limit.js';
 import { REG, type Tracee } from './tracee.js';
-
-const EINTR = 4;
 
 /**
  * Lets a stopped thread make a call and interrupts it before it can wait: a sleep, poll or futex wait then stands in the
@@ -27,7 +26,7 @@ export function resumeCall(
   if (left?.limit.unit === 'ms') args[left.limit.argument] = millisecondsOf(left.leftNs);
   else if (left) {
     const lent = lend(tracee.tid, rooms, timespecOf(left.leftNs));
-    if (!lent) return BigInt.asUintN(64, BigInt(-EINTR));
+    if (!lent) return BigInt.asUintN(64, BigInt(-ERRNO.EINTR));
     args[left.limit.argument] = BigInt(lent.address);
     try {
       return make(tracee, call.nr, args, instruction, home);

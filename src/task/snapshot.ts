@@ -2,6 +2,10 @@ import { closeSync } from 'node:fs';
 import { nowMs } from '../image/clock.js';
 import { checkInterrupts } from '../native/interrupts.js';
 import { readChildren } from '../kernel/proc/tasks.js';
+import { CLONE_ARGS_BYTES, CLONE_VM } from '../kernel/uapi/clone.js';
+import { SIGKILL } from '../kernel/uapi/signal.js';
+import { POLLIN } from '../kernel/uapi/socket.js';
+import { __WALL } from '../kernel/uapi/wait.js';
 import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE } from './area.js';
 import type { Borrowed } from './borrow.js';
@@ -11,11 +15,6 @@ import { Puppet } from './puppet.js';
 import type { Batch, Ref } from './batch.js';
 import type { Ring } from './ring.js';
 
-const CLONE_VM = 0x100;
-const CLONE_ARGS_BYTES = 88;
-const WALL = 0x40000000;
-const SIGKILL = 9;
-const POLLIN = 1;
 /** How long the end of a copy is waited for: its memory is freed first. */
 const END_MS = 10_000;
 
@@ -81,7 +80,7 @@ export function snapshot(borrowed: Borrowed, sizeBytes: number, keepFds: readonl
   middle.batch().submit();
   const b = puppet.batch();
   const child = cloneInto(b, middleRing, CLONE_VM);
-  b.tryCall('wait4', child, null, WALL, null);
+  b.tryCall('wait4', child, null, __WALL, null);
   b.submit();
   let known: { pid: number; pidfd: number } | undefined;
   if (answers(middle, puppet)) {

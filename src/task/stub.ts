@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { addon, nativeFile } from '../native/addon.js';
 import { cString, SysError, sys, sysRaw } from '../native/sys.js';
-import { errnoCode, errnoWords } from '../kernel/uapi/errno.js';
+import { ERRNO, errnoCode, errnoWords } from '../kernel/uapi/errno.js';
 import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC } from '../kernel/uapi/mman.js';
 import {
   F_ADD_SEALS,
@@ -11,6 +11,7 @@ import {
   F_SEAL_SHRINK,
 } from '../kernel/uapi/open-flags.js';
 import { CritError } from '../image/errors.js';
+import { CLONE_PARENT } from '../kernel/uapi/clone.js';
 import * as P from '../kernel/uapi/ptrace.js';
 import { Area, type AreaSize } from './area.js';
 import * as L from './generated/layout.js';
@@ -19,15 +20,10 @@ import { Puppet } from './puppet.js';
 import type { Ring } from './ring.js';
 import { isDead, Tracee } from './tracee.js';
 
-const CLONE_PARENT = 0x8000;
-const EEXIST = 17;
-const EINVAL = 22;
-const EMFILE = 24;
-
 /** An anonymous file that may be executed; where vm.memfd_noexec forbids it, one that may not. */
 function execMemfd(name: string, flags: number): number {
   let fd = sysRaw('memfd_create', cString(name), flags | MFD_EXEC);
-  if (fd === -EINVAL) fd = sysRaw('memfd_create', cString(name), flags);
+  if (fd === -ERRNO.EINVAL) fd = sysRaw('memfd_create', cString(name), flags);
   return fd;
 }
 
@@ -129,10 +125,10 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
         flags,
         options.clocks,
       );
-      if (pid !== -EEXIST || Date.now() > until || isHeld(options.setTid[0]!)) break;
+      if (pid !== -ERRNO.EEXIST || Date.now() > until || isHeld(options.setTid[0]!)) break;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
-    if (pid === -EEXIST) throw pidInUse(options.setTid[0]!);
+    if (pid === -ERRNO.EEXIST) throw pidInUse(options.setTid[0]!);
     if (pid < 0) throw cannotStart(options.setTid[0], -pid);
     return new Puppet(
       ring,
@@ -150,14 +146,14 @@ export function isHeld(pid: number): boolean {
   return existsSync(`/proc/${pid}`) && !isDead(pid);
 }
 
-/** Why a task could not be started: the kernel says EINVAL for a pid that it does not hand out, and for other things. */
+/** Why a task could not be started: the kernel says ERRNO.EINVAL for a pid that it does not hand out, and for other things. */
 export function cannotStart(pid: number | undefined, errno: number): CritError {
   const max = Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8'));
-  if (errno === EINVAL && pid !== undefined && pid >= max)
+  if (errno === ERRNO.EINVAL && pid !== undefined && pid >= max)
     return new CritError(`pid ${pid} cannot be had here (pid_max is ${max}): raise kernel.pid_max`, {
       code: 'PID_TOO_LARGE',
     });
-  const hint = errno === EINVAL || errno === EMFILE ? ': does crit have descriptors left (ulimit -n)?' : '';
+  const hint = errno === ERRNO.EINVAL || errno === ERRNO.EMFILE ? ': does crit have descriptors left (ulimit -n)?' : '';
   return new CritError(`cannot start a task with pid ${pid ?? 'any'} : ${errnoWords(errno)}${hint}`, {
     code: errnoCode(errno),
   });

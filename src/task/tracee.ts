@@ -4,7 +4,20 @@ import { CritError } from '../image/errors.js';
 import { addon } from '../native/addon.js';
 import { SysError, sys, sysRaw } from '../native/sys.js';
 import * as P from '../kernel/uapi/ptrace.js';
+import { SIGTRAP } from '../kernel/uapi/signal.js';
+import { ERRNO } from '../kernel/uapi/errno.js';
+import {
+  ptraceEvent,
+  WEXITSTATUS,
+  WIFEXITED,
+  WIFSIGNALED,
+  WNOHANG,
+  WSTOPSIG,
+  WTERMSIG,
+  __WALL,
+} from '../kernel/uapi/wait.js';
 import { TaskDied } from './remote-error.js';
+import { giveWay } from './wait.js';
 
 /** User registers as NT_PRSTATUS orders them (sys/user.h, struct user_regs_struct): 27 words. */
 export type Regs = BigUint64Array;
@@ -16,17 +29,11 @@ export const REG = {
   orig_ax: 15, ip: 16, cs: 17, flags: 18, sp: 19, ss: 20, fs_base: 21, gs_base: 22, ds: 23, es: 24, fs: 25, gs: 26,
 } as const; // prettier-ignore
 
-const SIGTRAP = 5;
-const WALL = 0x40000000;
-const WNOHANG = 1;
-/** wait status of a PTRACE_EVENT_STOP: event << 16 | signal << 8 | 0x7f */
-const EVENT_STOP = P.PTRACE_EVENT_STOP;
-
-/** So often a stop is looked for at once, then every 0.1 ms. */
-const YIELDS = 500;
+/** PTRACE_O_TRACESYSGOOD sets it in the signal of a syscall stop. */
+const SYSGOOD = 0x80;
 /** A thread that is told to stop does so at once, unless the kernel keeps it in a call that nothing interrupts. */
 const STOP_MS = 5000;
-/** After so many of those: does the thread live at all? */
+/** After so many looks: does the thread live at all? */
 const CHECK_ROUNDS = 256;
 
 /** SIGKILL is pending for the process, or it is a zombie: a killed leader is reported only when its threads were waited for. */
@@ -67,7 +74,7 @@ export class Tracee {
   static seize(tid: number, options: number): Tracee {
     let r = sysRaw('ptrace', P.PTRACE_SEIZE, tid, 0, options);
     // Suspending seccomp needs CAP_SYS_ADMIN; an unfiltered task does not need it.
-    if (r === -1 && options & P.PTRACE_O_SUSPEND_SECCOMP)
+    if (r === -ERRNO.EPERM && options & P.PTRACE_O_SUSPEND_SECCOMP)
       r = sysRaw('ptrace', P.PTRACE_SEIZE, tid, 0, options & ~P.PTRACE_O_SUSPEND_SECCOMP);
     if (r < 0) throw new SysError('ptrace', -r, `SEIZE of task ${tid}`);
     return new Tracee(tid);
@@ -76,7 +83,7 @@ export class Tracee {
   /** Asks it to stop: `waitTrap` waits for that. */
   interrupt(): void {
     const r = sysRaw('ptrace', P.PTRACE_INTERRUPT, this.tid, 0, 0);
-    if (r < 0 && r !== -3) throw new SysError('ptrace', -r, `INTERRUPT of task ${this.tid}`);
+    if (r < 0 && r !== -ERRNO.ESRCH) throw new SysError('ptrace', -r, `INTERRUPT of task ${this.tid}`);
   }
 
   /**
@@ -88,46 +95,40 @@ export class Tracee {
     let dead = false;
     const until = nowMs() + forMs;
     for (let round = 1; ; round++) {
-      const r = sysRaw('wait4', this.tid, status, WALL | WNOHANG, null);
+      const r = sysRaw('wait4', this.tid, status, __WALL | WNOHANG, null);
       if (r > 0) return this.#stop(status[0]!);
-      if (r < 0 && r !== -4 && r !== -10) throw new SysError('wait4', -r, `for task ${this.tid}`);
-      if (dead || r === -10) throw new TaskDied(this.tid, 'was killed');
-      // it may wait for this processor
-      if (round < YIELDS) sysRaw('sched_yield');
-      else {
-        sysRaw('nanosleep', new BigInt64Array([0n, 100_000n]), null);
-        dead = round % CHECK_ROUNDS === 0 && isDead(this.tid);
-        if (nowMs() > until)
-          throw new CritError(`task ${this.tid} does not stop: it is in a system call that cannot be interrupted`, {
-            code: 'TIMEOUT',
-          });
-      }
+      if (r < 0 && r !== -ERRNO.EINTR && r !== -ERRNO.ECHILD) throw new SysError('wait4', -r, `for task ${this.tid}`);
+      if (dead || r === -ERRNO.ECHILD) throw new TaskDied(this.tid, 'was killed');
+      giveWay(round);
+      dead = round % CHECK_ROUNDS === 0 && isDead(this.tid);
+      if (nowMs() > until)
+        throw new CritError(`task ${this.tid} does not stop: it is in a system call that cannot be interrupted`, {
+          code: 'TIMEOUT',
+        });
     }
   }
 
   /** A stop that is there already, or undefined. @throws TaskDied */
   poll(): Stop | undefined {
     const status = new Int32Array(1);
-    const r = sysRaw('wait4', this.tid, status, WALL | WNOHANG, null);
-    if (r === 0 || r === -10) return undefined;
+    const r = sysRaw('wait4', this.tid, status, __WALL | WNOHANG, null);
+    if (r === 0 || r === -ERRNO.ECHILD) return undefined;
     if (r < 0) throw new SysError('wait4', -r, `for task ${this.tid}`);
     return this.#stop(status[0]!);
   }
 
   #stop(status: number): Stop {
-    if ((status & 0x7f) !== 0x7f) {
-      const signal = status & 0x7f;
-      throw new TaskDied(this.tid, signal ? `was killed by signal ${signal}` : `exited with status ${status >> 8}`);
-    }
-    const signal = (status >> 8) & 0xff;
+    if (WIFEXITED(status)) throw new TaskDied(this.tid, `exited with status ${WEXITSTATUS(status)}`);
+    if (WIFSIGNALED(status)) throw new TaskDied(this.tid, `was killed by signal ${WTERMSIG(status)}`);
+    const signal = WSTOPSIG(status);
     this.#standing = true;
-    return { signal: signal & 0x7f, event: status >> 16, syscall: signal === (SIGTRAP | 0x80) };
+    return { signal: signal & ~SYSGOOD, event: ptraceEvent(status), syscall: signal === (SIGTRAP | SYSGOOD) };
   }
 
   /** PTRACE_O_*, of a stopped thread. */
   setOptions(options: number): void {
     let r = sysRaw('ptrace', P.PTRACE_SETOPTIONS, this.tid, 0, options);
-    if (r === -1 && options & P.PTRACE_O_SUSPEND_SECCOMP)
+    if (r === -ERRNO.EPERM && options & P.PTRACE_O_SUSPEND_SECCOMP)
       r = sysRaw('ptrace', P.PTRACE_SETOPTIONS, this.tid, 0, options & ~P.PTRACE_O_SUSPEND_SECCOMP);
     if (r < 0) throw new SysError('ptrace', -r, `SETOPTIONS of task ${this.tid}`);
   }
@@ -147,7 +148,7 @@ export class Tracee {
   detach(signal = 0): void {
     this.#standing = false;
     const r = sysRaw('ptrace', P.PTRACE_DETACH, this.tid, 0, signal);
-    if (r < 0 && r !== -3) throw new SysError('ptrace', -r, `DETACH of task ${this.tid}`);
+    if (r < 0 && r !== -ERRNO.ESRCH) throw new SysError('ptrace', -r, `DETACH of task ${this.tid}`);
   }
 
   /** Lets go of a thread that runs: stops it first, as ptrace(2) wants it. */
@@ -208,7 +209,7 @@ export class Tracee {
   waitTrap(): void {
     while (!this.#standing) {
       const stop = this.wait();
-      if (stop.event === EVENT_STOP) return;
+      if (stop.event === P.PTRACE_EVENT_STOP) return;
       // A signal was being delivered before the trap: hand it on, the trap follows.
       this.cont(stop.event === 0 && !stop.syscall ? stop.signal : 0);
     }

@@ -1,4 +1,6 @@
+import { AT_EMPTY_PATH, AT_STATX_DONT_SYNC, SEEK_CUR } from '../../src/kernel/uapi/open-flags.js';
 import * as F from '../../src/kernel/uapi/open-flags.js';
+import { STATX_BYTES } from '../../src/kernel/uapi/stat.js';
 import { room, type Questions } from './ask.js';
 import type { Looked } from './descriptors.js';
 import { remaining } from './facts.js';
@@ -73,10 +75,6 @@ const NOT_READ: Readonly<Record<string, string>> = {
 const OPTION_BYTES = 512;
 
 const STATX_ALL = 0x3fff;
-const STATX_BYTES = 256;
-const AT_EMPTY_PATH = 0x1000;
-const AT_STATX_DONT_SYNC = 0x4000;
-const SEEK_CUR = 1;
 
 /** struct statx: what is the same wherever the file lies; the rest is asked from outside. */
 const statx = (view: DataView) =>

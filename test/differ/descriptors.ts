@@ -6,6 +6,7 @@ import { FIONREAD } from '../../src/kernel/uapi/ioctl.js';
 import { KCMP_FILE } from '../../src/kernel/uapi/kcmp.js';
 import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/uapi/socket.js';
 import type { UnixSocket } from '../../src/kernel/netlink/unix-diag.js';
+import { F_SETPIPE_SZ } from '../../src/kernel/uapi/open-flags.js';
 import { sysRaw } from '../../src/native/sys.js';
 import { openPidfd, takeFd } from '../../src/task/descriptors.js';
 import { remaining, type Facts } from './facts.js';
@@ -17,7 +18,6 @@ const NAMELESS = /^(?:pipe|socket|anon_inode):|^\/memfd:| \(deleted\)$|^\/proc\/
 const SPLICE_F_NONBLOCK = 2;
 const PEEKED_BYTES = 1 << 16;
 const PIPE_BYTES = 1 << 20;
-const F_SETPIPE_SZ = 1031;
 
 /** What is known of a descriptor from outside. */
 export interface Looked {

@@ -1,13 +1,10 @@
+import { PF_FORKNOEXEC, PF_SUPERPRIV } from '../../src/kernel/uapi/sched.js';
 import type { Exception } from './compare.js';
 
 /** Facts about a process and about each of its threads. */
 const of = (names: string) => new RegExp(`^(?:root|process) \\d+(?:/thread \\d+)?/(?:${names})$`);
 const ofMapping = (names: string) => new RegExp(`/mapping [^/]+/(?:${names})$`);
 const ofDescriptor = (names: string) => new RegExp(`/descriptor \\d+/(?:${names})$`);
-
-/** linux/sched.h */
-const PF_FORKNOEXEC = 0x40;
-const PF_SUPERPRIV = 0x100;
 
 /** What differs around any dump, also one that leaves the process running: it counts, or the kernel does as it likes. */
 export const ALWAYS: readonly Exception[] = [

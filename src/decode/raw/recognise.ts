@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { FIRST_MAGIC, typeByMagic, typeOfFileName, type RawImageType } from '../../image/catalogue.js';
+import { AF_INET6 } from '../../kernel/uapi/socket.js';
 import { DUMP_MAGIC, dumpMagicOf } from './dump-magic.js';
 
 /** How a raw image's bytes are laid out. */
@@ -27,8 +28,6 @@ export const isRawType = (type: string): type is RawImageType => Object.hasOwn(R
 
 /** As many bytes from the start of a file as recognising it takes. */
 export const HEAD_BYTES = 64;
-
-const AF_INET6 = 10;
 
 function byContent(head: Buffer): RawImageType | undefined {
   if (head.length < 4) return undefined;

@@ -2,6 +2,7 @@ import { sysRaw, SysError, cString } from '../../native/sys.js';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../../kernel/uapi/open-flags.js';
 import { STAT, STAT_BYTES, devMajor, devMinor, kernelDev } from '../../kernel/uapi/stat.js';
 import { bytesOfString, stringOfBytes } from '../../image/utf8.js';
+import { ERRNO } from '../../kernel/uapi/errno.js';
 
 /** struct stat (stat(2)), the part that dumps need. */
 export interface FileStat {
@@ -79,7 +80,7 @@ export function statFd(fd: number): FileStat {
 export function statPath(path: string, nofollow = false): FileStat | undefined {
   const buffer = new ArrayBuffer(STAT_BYTES);
   const r = sysRaw('newfstatat', AT_FDCWD, pathBytes(path), buffer, nofollow ? AT_SYMLINK_NOFOLLOW : 0);
-  if (r === -2 || r === -20) return undefined;
+  if (r === -ERRNO.ENOENT || r === -ERRNO.ENOTDIR) return undefined;
   if (r < 0) throw new SysError('newfstatat', -r, `of ${path}`);
   return new StatRecord(new DataView(buffer));
 }

@@ -4,6 +4,7 @@ import type { GhostFileEntry } from '../../image/generated/messages.js';
 import { S_IFBLK, S_IFCHR, S_IFLNK, S_IFMT, S_IFREG } from '../../kernel/uapi/stat.js';
 import { SEEK_DATA, SEEK_HOLE } from '../../kernel/uapi/open-flags.js';
 import { stringOfBytes } from '../../image/utf8.js';
+import { ERRNO } from '../../kernel/uapi/errno.js';
 import { cString, sysRaw, SysError } from '../../native/sys.js';
 import type { DumpContext, OutEntry } from '../context.js';
 import { kernelDevOf, type FileStat } from './file-stat.js';
@@ -12,7 +13,6 @@ import type { OpenFile } from './names.js';
 /** Smaller files are stored in one piece, as CRIU does. */
 const CHUNKED_FROM_BYTES = 3 * 4096;
 const PIECE_BYTES = 1 << 20;
-const ENXIO = 6;
 
 interface Ghost {
   id: number;
@@ -108,7 +108,7 @@ function linkTarget(fd: number): string {
 function* dataRanges(fd: number, sizeBytes: number): Generator<{ start: number; end: number }> {
   for (let at = 0; at < sizeBytes;) {
     let start = sysRaw('lseek', fd, at, SEEK_DATA);
-    if (start === -ENXIO) return;
+    if (start === -ERRNO.ENXIO) return;
     let end = start < 0 ? -1 : sysRaw('lseek', fd, start, SEEK_HOLE);
     if (end < 0) {
       // a file system that does not tell

@@ -11,7 +11,7 @@ import { Ghosts } from './ghost.js';
 import { NO_OWNER } from './owner.js';
 import { regularFile } from './regular-entry.js';
 import { whyUnreachable } from './unreachable.js';
-import { errnoWords } from '../../kernel/uapi/errno.js';
+import { ERRNO, errnoWords } from '../../kernel/uapi/errno.js';
 
 /** A file that has to be found again by name. */
 export interface OpenFile {
@@ -29,8 +29,6 @@ export interface OpenFile {
 const DELETED = ' (deleted)';
 /** What /proc calls a file of memfd_secret(2): one of a file system without names. */
 const SECRETMEM = '/secretmem (deleted)';
-const ENOENT = 2;
-const EEXIST = 17;
 
 /**
  * Finds names for open files. A file without any link is copied as a ghost; one whose name is gone or another file's,
@@ -148,9 +146,9 @@ export class Names implements Disposable {
           this.#made.push(made);
           return made;
         }
-        if (r === -EEXIST && isSame(statPath(made, true), file.stat)) return made; // that of an earlier dump
-        if (r === -EEXIST && tries < 100) tries++;
-        else if (r === -ENOENT && dir !== '/') dir = path.posix.dirname(dir);
+        if (r === -ERRNO.EEXIST && isSame(statPath(made, true), file.stat)) return made; // that of an earlier dump
+        if (r === -ERRNO.EEXIST && tries < 100) tries++;
+        else if (r === -ERRNO.ENOENT && dir !== '/') dir = path.posix.dirname(dir);
         else
           throw new CritError(`${file.where} (${file.link}): no link can be made for it: ${errnoWords(-r)}`, {
             code: 'LINK_REMAP',

@@ -16,11 +16,10 @@ import { cString, sys, sysRaw } from '../../native/sys.js';
 import type { Description, FileKind } from './description.js';
 import type { Files } from './files.js';
 import { unsupported } from './unsupported.js';
-import { errnoWords } from '../../kernel/uapi/errno.js';
+import { ERRNO, errnoWords } from '../../kernel/uapi/errno.js';
 
 const SPLICE_F_NONBLOCK = 2;
 const DEFAULT_BYTES = 65536;
-const EAGAIN = 11;
 
 /** pipe(2): the ends are descriptions, what is in it belongs to the inode. */
 export const pipe: FileKind = {
@@ -109,7 +108,7 @@ function peek(fd: number, sizeBytes: number, packets: boolean): Buffer[] {
   }
   if (copy.sizeBytes < sizeBytes) copy.sizeBytes = sys('fcntl', copy.write, F_SETPIPE_SZ, sizeBytes);
   const n = sysRaw('tee', fd, copy.write, sizeBytes, SPLICE_F_NONBLOCK);
-  if (n === -EAGAIN) return [];
+  if (n === -ERRNO.EAGAIN) return [];
   if (n < 0) throw new CritError(`the data of a pipe cannot be copied: ${errnoWords(-n)}`, { code: 'PIPE_DATA' });
   const pieces: Buffer[] = [];
   const buffer = Buffer.allocUnsafeSlow(packets ? DEFAULT_BYTES : Math.min(n, 1 << 20));

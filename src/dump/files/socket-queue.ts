@@ -20,13 +20,13 @@ import {
 } from '../../kernel/uapi/socket.js';
 import { TIMESTAMP_OPTIONS } from '../../kernel/uapi/socket-options.js';
 import type { UnixSocket } from '../../kernel/netlink/unix-diag.js';
+import { ERRNO } from '../../kernel/uapi/errno.js';
 import { receiveMessage, type Received } from '../../native/message.js';
 import { sys, SysError } from '../../native/sys.js';
 import type { Description } from './description.js';
 import { withPeekOffset } from './peek-offset.js';
 import { unsupported } from './unsupported.js';
 
-const EAGAIN = 11;
 /** Control messages have the numbers of the options that ask for them. */
 const TIMES = [...TIMESTAMP_OPTIONS, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW];
 /** UnixSocket.shutdown */
@@ -136,7 +136,7 @@ function peekMessages(peek: Peek, socket: UnixSocket, idOf: (fd: number) => numb
   let room = new Uint8Array(ROOM_BYTES);
   for (let offset = 0; ;) {
     const message = peek.at(offset, room, ({ result: n }, fds) => {
-      if (n === -EAGAIN || (n === 0 && hasEnd && fds.length === 0)) return undefined;
+      if (n === -ERRNO.EAGAIN || (n === 0 && hasEnd && fds.length === 0)) return undefined;
       if (n < 0) throw new SysError('recvmsg', -n, `peeking at ${peek.file.where}`);
       return n > room.length ? n : { data: room.slice(0, n), rights: take(fds, idOf) };
     });

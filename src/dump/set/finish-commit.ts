@@ -2,7 +2,7 @@ import { closeSync, lstatSync } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import { openTrustedDirectory } from '../../kernel/trusted-path.js';
-import { sysRaw } from '../../native/sys.js';
+import { sleep } from '../../task/wait.js';
 import {
   Busy,
   COMMITTED,
@@ -16,7 +16,7 @@ import {
 
 /** How long a dump that is just putting its images in place is waited for, ms. */
 const WAIT_MS = 10_000;
-const STEP_NS = 5_000_000n;
+const STEP_MS = 5;
 
 /**
  * Finishes what a dump into the directory was killed in the middle of: putting its complete set in place. To be called
@@ -24,14 +24,18 @@ const STEP_NS = 5_000_000n;
  */
 export function finishCommit(dir: string): void {
   const committed = path.join(dir, STAGING, COMMITTED);
-  for (const until = Date.now() + WAIT_MS; ; sysRaw('nanosleep', new BigInt64Array([0n, STEP_NS]), null)) {
+  const until = Date.now() + WAIT_MS;
+  for (;;) {
     // Who may not look into it reads what is there; a set that is not complete is found out from its inventory.
     if (!isThere(committed)) return;
     try {
       finish(dir);
       return;
     } catch (error) {
-      if (error instanceof Busy && Date.now() < until) continue;
+      if (error instanceof Busy && Date.now() < until) {
+        sleep(STEP_MS);
+        continue;
+      }
       throw new CritError(
         `${dir}: a dump was ended while it put its images in place, which are in ${path.dirname(committed)} in part; that cannot be finished: ${(error as Error).message}`,
         { code: 'TORN_SET', cause: error },

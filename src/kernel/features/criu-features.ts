@@ -4,8 +4,17 @@ import { FEATURES, type FeatureName } from './feature-probes.js';
 import type { Answer, SyscallFunction } from './features.js';
 import { PAGEMAP_SCAN, PAGE_IS_GUARD, PM_SCAN_ARG, PM_SCAN_ARG_BYTES, UFFDIO_API } from '../uapi/ioctl.js';
 import { MFD_CLOEXEC, MFD_HUGETLB } from '../uapi/mman.js';
-import { LOCK_NB, LOCK_SH, O_CLOEXEC } from '../uapi/open-flags.js';
-import { AF_INET6, AF_UNIX, SIOCUNIXFILE, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, SO_BUF_LOCK } from '../uapi/socket.js';
+import { LOCK_NB, LOCK_SH, O_CLOEXEC, O_RDWR } from '../uapi/open-flags.js';
+import {
+  AF_INET6,
+  AF_UNIX,
+  IPPROTO_IPV6,
+  SIOCUNIXFILE,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  SO_BUF_LOCK,
+} from '../uapi/socket.js';
 import { kernelAtLeast } from '../proc/system-files.js';
 import {
   UFFD_API,
@@ -35,8 +44,6 @@ const same = (name: FeatureName) => FEATURES[name].probe;
 
 /** linux/sockios.h: the network namespace of a socket or of a tun device. */
 const SIOCGSKNS = 0x894c;
-/** linux/in6.h */
-const IPPROTO_IPV6 = 41;
 const IPV6_FREEBIND = 78;
 
 const both =
@@ -65,7 +72,6 @@ function ask(
 }
 
 const unixSocket = (syscall: SyscallFunction): number => syscall('socket', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-const O_RDWR = 2;
 const tunDevice = (syscall: SyscallFunction): number =>
   syscall('open', Buffer.from('/dev/net/tun\0'), O_RDWR | O_CLOEXEC, 0);
 

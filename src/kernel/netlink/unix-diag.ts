@@ -1,3 +1,5 @@
+import { AF_UNIX } from '../uapi/socket.js';
+import { NLMSG_HEADER_BYTES } from './netlink-attribute.js';
 // linux/sock_diag.h, linux/unix_diag.h (sock_diag(7)): what the kernel tells about the unix sockets of a network namespace.
 
 const SOCK_DIAG_BY_FAMILY = 20;
@@ -5,8 +7,6 @@ const NLM_F_REQUEST = 1;
 const NLM_F_DUMP = 0x300;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
-const NLMSG_HEADER_BYTES = 16;
-const AF_UNIX = 1;
 
 const SHOW_NAME = 1;
 const SHOW_PEER = 4;

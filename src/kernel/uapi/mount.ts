@@ -45,6 +45,7 @@ export const NFS_SUPER_MAGIC = 0x6969;
 export const NSFS_MAGIC = 0x6e736673;
 export const OVERLAYFS_SUPER_MAGIC = 0x794c7630;
 export const PIPEFS_MAGIC = 0x50495045;
+/** Its links to descriptors and directories lead to more than the path that they show. */
 export const PROC_SUPER_MAGIC = 0x9fa0;
 export const SOCKFS_MAGIC = 0x534f434b;
 export const SYSFS_MAGIC = 0x62656572;

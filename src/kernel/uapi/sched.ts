@@ -28,6 +28,7 @@ export const IOPRIO_CLASS_SHIFT = 13;
 
 // linux/sched.h (inside the kernel): task flags, field 9 of /proc/PID/stat.
 export const PF_EXITING = 4;
+/** Forked, and did not execute a program since. */
 export const PF_FORKNOEXEC = 0x40;
 export const PF_SUPERPRIV = 0x100;
 export const PF_DUMPCORE = 0x200;

@@ -14,6 +14,7 @@ import {
 } from '../../kernel/uapi/open-flags.js';
 import { PROT_WRITE } from '../../kernel/uapi/mman.js';
 import { VMA } from '../../image/vma-status.js';
+import { RLIMITS } from '../../kernel/uapi/resource.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
 import type { Batch } from '../../task/batch.js';
@@ -29,8 +30,6 @@ import { Names } from './names.js';
 import { setOwners, switchSignalsOn } from './owner.js';
 import { place } from './place.js';
 import { ownNumbers, Slots } from './slots.js';
-
-const RLIMIT_NOFILE = 7;
 
 /**
  * All files of the tree: descriptors, mapped files, programs, directories. Every description is opened once, in the root,
@@ -348,7 +347,7 @@ function byType(images: FileImages): Map<number, number> {
 function limit(): number {
   const words = new BigUint64Array(2);
   words.fill(BigInt(readFileSync('/proc/sys/fs/nr_open', 'latin1').trim()));
-  sysRaw('prlimit64', 0, RLIMIT_NOFILE, words, null);
-  sys('prlimit64', 0, RLIMIT_NOFILE, null, words);
+  sysRaw('prlimit64', 0, RLIMITS.RLIMIT_NOFILE, words, null);
+  sys('prlimit64', 0, RLIMITS.RLIMIT_NOFILE, null, words);
   return Number(words[1]! < 0x3fffffffn ? words[1]! : 0x3fffffffn);
 }

@@ -2,6 +2,13 @@
  * A signal frame as the kernel builds it (arch/x86/kernel/signal_64.c, asm/sigcontext.h): rt_sigreturn(2) on it puts a
  * thread's registers, FP state and signal mask in place in one step, without any tracer.
  */
+import {
+  FP_XSTATE_MAGIC1,
+  FP_XSTATE_MAGIC2,
+  UC_FP_XSTATE,
+  UC_SIGCONTEXT_SS,
+  UC_STRICT_RESTORE_SS,
+} from '../../../arch/x86_64/registers.js';
 import { REG, type Regs } from '../../tracee.js';
 
 /** struct rt_sigframe: pretcode, ucontext (flags, link, stack_t, sigcontext, mask), siginfo. */
@@ -12,14 +19,8 @@ const UC_SIGMASK = UC_MCONTEXT + 256;
 const FRAME_BYTES = UC_SIGMASK + 8 + 128;
 const FPSTATE = UC_MCONTEXT + 184;
 
-const UC_FP_XSTATE = 1;
-const UC_SIGCONTEXT_SS = 2;
-const UC_STRICT_RESTORE_SS = 4;
-
 /** struct _fpx_sw_bytes in the last bytes of the legacy area */
 const SW_RESERVED = 464;
-const FP_XSTATE_MAGIC1 = 0x46505853;
-const FP_XSTATE_MAGIC2 = 0x46505845;
 
 /** Where AMX tile data begins: threads that never asked for it have a frame without (Documentation/arch/x86/xstate.rst). */
 const TILE_DATA = 2816;
