@@ -6,13 +6,9 @@ import {
   type RegFileEntry,
   type UnixSkEntry,
 } from '../image/generated/messages.js';
+import { fileTypeName } from '../image/file-kinds.js';
 import { quoteName } from '../image/quoted-printable.js';
 import type { ImageSet } from './image-set.js';
-
-const TYPE_NAME = new Map<number, string>(Object.entries(FdTypes).map(([name, number]) => [number, name]));
-
-/** The name of a descriptor's type, e.g. REG; a number that has no name is itself. */
-export const fileTypeName = (type: number): string => TYPE_NAME.get(type) ?? String(type);
 
 /** Descriptions of open files, as `x fds` and `x mems` print them. */
 export class FileNames {
@@ -85,7 +81,7 @@ export class FileNames {
         return `unix[${socket.ino} (${socket.peer})${name === '' ? '' : ` ${name}`}]`;
       }
       default:
-        return `${fileTypeName(type)}.${id}`;
+        return `${fileTypeName(type) ?? type}.${id}`;
     }
   }
 

@@ -1,5 +1,6 @@
 import type { FdinfoEntry, FsEntry, TaskKobjIdsEntry } from '../image/generated/messages.js';
-import { FileNames, fileTypeName } from './file-names.js';
+import { fileTypeName } from '../image/file-kinds.js';
+import { FileNames } from './file-names.js';
 import type { ImageSet } from './image-set.js';
 
 /** One descriptor of a task. */
@@ -42,7 +43,7 @@ export async function taskFiles(
     const fds: TaskFd[] = [];
     for (const { fd, type, id, flags } of fdinfo) {
       await seek(`fdinfo-${table ?? ''}.img: descriptor ${fd}`, id);
-      fds.push({ fd, type: fileTypeName(type), id, flags, file: await names.describe(type, id) });
+      fds.push({ fd, type: fileTypeName(type) ?? String(type), id, flags, file: await names.describe(type, id) });
     }
     const fs = await images.first<FsEntry>(`fs-${pid}.img`);
     if (fs) await seek(`fs-${pid}.img: cwd_id`, fs.cwd_id);

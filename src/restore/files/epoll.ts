@@ -12,12 +12,12 @@ import { place, setFlags } from './place.js';
  * epoll(7). The kernel knows a target by its description and the number it was added under, so targets are added in a
  * table where the numbers are right.
  */
-export const epoll: GroupMaker = (files, entries) => {
+export const epoll: GroupMaker<'epfd'> = (files, entries) => {
   const loose = looseTargets(files.images.dir);
   const perTable = new Map<Table, { fd: number; id: number; targets: EventpollTfdEntry[] }[]>();
   for (const { id, epfd } of entries) {
     files.slot(id);
-    const targets = [...(epfd!.tfd ?? []), ...(loose.get(id) ?? [])];
+    const targets = [...(epfd.tfd ?? []), ...(loose.get(id) ?? [])];
     const { table, fd } = holderOf(files, id, targets);
     for (const target of targets) check(files, table, id, target);
     const list = perTable.get(table) ?? [];
@@ -28,7 +28,7 @@ export const epoll: GroupMaker = (files, entries) => {
     open: (b) => {
       for (const { id, epfd } of entries) {
         place(b, b.call('epoll_create1', 0), files.slot(id));
-        setFlags(b, files.slot(id), epfd!.flags);
+        setFlags(b, files.slot(id), epfd.flags);
       }
     },
     inTable: (table, b) => {

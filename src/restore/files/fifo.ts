@@ -4,11 +4,11 @@ import { fillPipe, readPipeContents } from './pipe-data.js';
 import { openFlags, place } from './place.js';
 
 /** fifo(7): opening one end waits for the other, so each FIFO is held open at both ends by a helper first. */
-export const fifo: GroupMaker = (files, entries) => {
+export const fifo: GroupMaker<'fifo'> = (files, entries) => {
   const contents = readPipeContents(files.images.dir, 'FIFO_DATA');
   const helpers = new Map<number, { slot: number; opened: boolean }>();
   for (const entry of entries) {
-    const { pipe_id: pipeId, regf_id: regf = entry.id } = entry.fifo!;
+    const { pipe_id: pipeId, regf_id: regf = entry.id } = entry.fifo;
     const slot = files.slot(entry.id);
     const where = `files.img: file ${entry.id}: fifo.regf_id`;
     const { flags } = files.images.regular(regf, where);

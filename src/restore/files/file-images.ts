@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
-import { FdTypes, RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
+import { fileField, fileTypeName, isFileOf, type FileField, type FileOf } from '../../image/file-kinds.js';
+import { RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
 import type { Log } from '../../image/log.js';
 import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/uapi/socket.js';
 import { readImage, readImageIfPresent } from '../read-image.js';
@@ -31,19 +32,6 @@ export interface Queued {
   rights: readonly number[];
 }
 
-/** Field of a file_entry that its type says must be there. */
-const FIELD: Record<number, keyof FileEntry> = {
-  [FdTypes.REG]: 'reg',
-  [FdTypes.PIPE]: 'pipe',
-  [FdTypes.FIFO]: 'fifo',
-  [FdTypes.UNIXSK]: 'usk',
-  [FdTypes.EVENTFD]: 'efd',
-  [FdTypes.EVENTPOLL]: 'epfd',
-  [FdTypes.SIGNALFD]: 'sgfd',
-  [FdTypes.TIMERFD]: 'tfd',
-  [FdTypes.MEMFD]: 'memfd',
-  [FdTypes.TTY]: 'tty',
-};
 /** Flag of a remap's target in images that do not tell its type. */
 const OLD_GHOST = 1 << 31;
 
@@ -80,7 +68,7 @@ export class FileImages {
   #readFiles(): void {
     const name = imageFileName('FILES');
     readImage(this.dir, 'FILES').entries.forEach(({ message: entry }, i) => {
-      const field = FIELD[entry.type];
+      const field = fileField(entry.type);
       if (field && entry[field] === undefined)
         throw bad(name, `entries[${i}]: its type is ${typeName(entry.type)}, but there is no ${field}`);
       if (this.byId.has(entry.id)) throw bad(name, `entries[${i}].id: ${entry.id} is there twice`);
@@ -209,9 +197,14 @@ export class FileImages {
     return entry.reg;
   }
 
-  /** All entries of a type that descriptors or messages refer to. */
-  usedOf(type: number): FileEntry[] {
-    return [...this.byId.values()].filter((entry) => entry.type === type && this.used.has(entry.id));
+  /** All entries of a kind that descriptors or messages refer to. */
+  usedOf<F extends FileField>(field: F): FileOf<F>[] {
+    return [...this.byId.values()].filter((entry) => isFileOf(entry, field)).filter(({ id }) => this.used.has(id));
+  }
+
+  /** The first entry of a type that a descriptor or message refers to. */
+  firstUsed(type: number): FileEntry | undefined {
+    return [...this.byId.values()].find((entry) => entry.type === type && this.used.has(entry.id));
   }
 
   /** The first table that refers to a file, and under which number; undefined for one that is only in flight. */
@@ -226,5 +219,5 @@ export class FileImages {
 
 /** The name of a value of fd_types. */
 export function typeName(type: number): string {
-  return Object.entries(FdTypes).find(([, value]) => value === type)?.[0] ?? `type ${type}`;
+  return fileTypeName(type) ?? `type ${type}`;
 }

@@ -1,4 +1,4 @@
-import type { FileEntry } from '../../image/generated/messages.js';
+import type { FileField, FileOf } from '../../image/file-kinds.js';
 import type { Batch } from '../../task/batch.js';
 import type { RestoreContext } from '../context.js';
 import type { FileImages, Table } from './file-images.js';
@@ -44,4 +44,4 @@ export interface FileGroup {
 }
 
 /** Makes the group of a kind out of the entries that descriptors refer to. */
-export type GroupMaker = (files: Files, entries: readonly FileEntry[]) => FileGroup;
+export type GroupMaker<F extends FileField> = (files: Files, entries: readonly FileOf<F>[]) => FileGroup;

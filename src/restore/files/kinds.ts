@@ -1,8 +1,8 @@
-import { FdTypes } from '../../image/generated/messages.js';
+import { fileField, type FileField, type FileOf } from '../../image/file-kinds.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fifo } from './fifo.js';
-import type { GroupMaker } from './group.js';
+import type { FileGroup, Files, GroupMaker } from './group.js';
 import { pipe } from './pipe.js';
 import { regular } from './regular.js';
 import { signalfd } from './signalfd.js';
@@ -10,15 +10,25 @@ import { timerfd } from './timerfd.js';
 import { tty } from './tty.js';
 import { unix } from './unix.js';
 
-/** Every kind of file that can be restored, by its type in the images; memfds besides, which mappings are made of too. */
-export const KINDS: ReadonlyMap<number, GroupMaker> = new Map<number, GroupMaker>([
-  [FdTypes.REG, regular],
-  [FdTypes.PIPE, pipe],
-  [FdTypes.FIFO, fifo],
-  [FdTypes.UNIXSK, unix],
-  [FdTypes.EVENTFD, eventfd],
-  [FdTypes.EVENTPOLL, epoll],
-  [FdTypes.TIMERFD, timerfd],
-  [FdTypes.SIGNALFD, signalfd],
-  [FdTypes.TTY, tty],
-]);
+/** Every kind of file that can be restored, by its field of file_entry; memfds besides, which mappings are made of too. */
+const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
+  reg: regular,
+  pipe,
+  fifo,
+  usk: unix,
+  efd: eventfd,
+  epfd: epoll,
+  tfd: timerfd,
+  sgfd: signalfd,
+  tty,
+};
+
+/** All files of a type that descriptors or messages refer to; undefined where such files cannot be restored. */
+export function groupOf(files: Files, type: number): FileGroup | undefined {
+  const field = fileField(type);
+  return field && make(files, field, files.images.usedOf(field));
+}
+
+function make<F extends FileField>(files: Files, field: F, entries: readonly FileOf<F>[]): FileGroup | undefined {
+  return KINDS[field]?.(files, entries);
+}

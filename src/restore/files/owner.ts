@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { F_SETFL, F_SETOWN_EX, F_SETSIG, O_ASYNC } from '../../kernel/uapi/open-flags.js';
 import { PR_SET_DUMPABLE } from '../../kernel/uapi/prctl.js';
+import { fileMessage } from '../../image/file-kinds.js';
 import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
 import type { Batch } from '../../task/batch.js';
 import type { Table } from './file-images.js';
@@ -11,17 +12,8 @@ const KEEP = -1;
 /** The part of an entry that all kinds have. */
 function common(entry: FileEntry, files: Files): { fown: FownEntry; flags: number } | undefined {
   if (entry.fifo) return files.images.byId.get(entry.fifo.regf_id ?? entry.id)?.reg;
-  return (
-    entry.reg ??
-    entry.pipe ??
-    entry.usk ??
-    entry.efd ??
-    entry.epfd ??
-    entry.sgfd ??
-    entry.tfd ??
-    entry.memfd ??
-    entry.tty
-  );
+  const message = fileMessage(entry);
+  return message && 'fown' in message && 'flags' in message ? message : undefined;
 }
 
 /** Gives descriptions their owners and signals (fcntl(2): F_SETOWN, F_SETSIG): the processes exist by now. */

@@ -7,9 +7,9 @@ import { openFlags, place } from './place.js';
 const NO_POSITION = 0xffff_ffff_ffff_ffffn;
 
 /** Regular files, directories, devices without state, and what is only held (O_PATH). */
-export const regular: GroupMaker = (files, entries) => {
+export const regular: GroupMaker<'reg'> = (files, entries) => {
   for (const { id, reg } of entries) {
-    const { flags, pos, mode } = reg!;
+    const { flags, pos, mode } = reg;
     const slot = files.slot(id);
     files.names.add(id, 'files.img', flags & O_PATH ? 'handle' : 'descriptor', (b, open) => {
       place(b, open(b, openFlags(flags)), slot);

@@ -24,7 +24,7 @@ import type { MemoryObject } from '../shared-memory.js';
 import type { Purpose } from './check-file.js';
 import { FileImages, typeName, type Table } from './file-images.js';
 import type { FileGroup, Files } from './group.js';
-import { KINDS } from './kinds.js';
+import { groupOf } from './kinds.js';
 import { Memfds } from './memfd.js';
 import { Names } from './names.js';
 import { setOwners, switchSignalsOn } from './owner.js';
@@ -71,18 +71,15 @@ export class RestoreFiles {
     };
     this.#memfds = new Memfds(files);
     for (const type of new Set([...this.#images.byId.values()].map((entry) => entry.type))) {
-      const entries = this.#images.usedOf(type);
-      if (entries.length === 0) continue;
+      const entry = this.#images.firstUsed(type);
+      if (!entry) continue;
       if (type === FdTypes.MEMFD) {
-        for (const { id } of entries) this.#memfds.addDescriptor(id);
+        for (const { id } of this.#images.usedOf('memfd')) this.#memfds.addDescriptor(id);
         continue;
       }
-      const make = KINDS.get(type);
-      if (!make) {
-        ctx.refuse(this.#unsupported(entries[0]!));
-        continue;
-      }
-      this.#groups.push(make(files, entries));
+      const group = groupOf(files, type);
+      if (group) this.#groups.push(group);
+      else ctx.refuse(this.#unsupported(entry));
     }
     this.#groups.push(this.#memfds, {
       open: () => undefined,

@@ -20,22 +20,22 @@ const WITHOUT_ALARM: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** timerfd_create(2); they are started when all tasks are there. */
-export const timerfd: GroupMaker = (files, entries) => {
+export const timerfd: GroupMaker<'tfd'> = (files, entries) => {
   for (const { id } of entries) files.slot(id);
   return {
     open: (b) => {
       for (const { id, tfd } of entries) {
-        place(b, b.call('timerfd_create', tfd!.clockid, 0), files.slot(id));
-        setFlags(b, files.slot(id), tfd!.flags);
+        place(b, b.call('timerfd_create', tfd.clockid, 0), files.slot(id));
+        setFlags(b, files.slot(id), tfd.flags);
       }
     },
     settle: (b) => {
       for (const { id, tfd } of entries) {
         const slot = files.slot(id);
-        const flags = tfd!.settime_flags & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
+        const flags = tfd.settime_flags & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
         b.doing(`starting the timer of file ${id}`);
-        b.call('timerfd_settime', slot, flags, timerspec(tfd!, files.ctx.clocks.aheadNs(tfd!.clockid)), null);
-        if (tfd!.ticks) b.call('ioctl', slot, TFD_IOC_SET_TICKS, new Uint8Array(BigUint64Array.of(tfd!.ticks).buffer));
+        b.call('timerfd_settime', slot, flags, timerspec(tfd, files.ctx.clocks.aheadNs(tfd.clockid)), null);
+        if (tfd.ticks) b.call('ioctl', slot, TFD_IOC_SET_TICKS, new Uint8Array(BigUint64Array.of(tfd.ticks).buffer));
       }
       b.doing(undefined);
     },

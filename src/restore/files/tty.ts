@@ -1,5 +1,6 @@
 import { CritError } from '../../image/errors.js';
-import { TtyType, type FileEntry, type TtyInfoEntry } from '../../image/generated/messages.js';
+import type { FileOf } from '../../image/file-kinds.js';
+import { TtyType, type TtyInfoEntry } from '../../image/generated/messages.js';
 import { AT_FDCWD, O_NOCTTY } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import { ownTerminal } from '../job-terminal.js';
@@ -12,12 +13,12 @@ import { openFlags, place, setFlags } from './place.js';
  * Terminals of a shell job: the one that crit stands on takes their place (--shell-job). One that had hung up is a new
  * one that hangs up.
  */
-export const tty: GroupMaker = (files, entries) => {
+export const tty: GroupMaker<'tty'> = (files, entries) => {
   const infos = new Map<number, TtyInfoEntry>();
   for (const { message } of readImageIfPresent(files.images.dir, 'TTY_INFO')?.entries ?? [])
     infos.set(message.id, message);
-  const infoOf = ({ tty: entry }: FileEntry) => infos.get(entry!.tty_info_id);
-  const isHungUp = (entry: FileEntry) => {
+  const infoOf = ({ tty: entry }: FileOf<'tty'>) => infos.get(entry.tty_info_id);
+  const isHungUp = (entry: FileOf<'tty'>) => {
     const info = infoOf(entry);
     return info?.pty !== undefined && info.termios === undefined;
   };
@@ -29,8 +30,8 @@ export const tty: GroupMaker = (files, entries) => {
   return {
     open: (b) => {
       for (const { id, tty: entry } of live) {
-        const { flags } = entry!;
-        const isControlling = infos.get(entry!.tty_info_id)?.type === TtyType.CTTY;
+        const { flags } = entry;
+        const isControlling = infos.get(entry.tty_info_id)?.type === TtyType.CTTY;
         const path = isControlling ? '/dev/tty' : `/proc/self/fd/${standard}`;
         b.doing(`taking the terminal for file ${id}`);
         place(b, b.call('openat', AT_FDCWD, path, openFlags(flags) | O_NOCTTY, 0), files.slot(id));
@@ -62,8 +63,8 @@ function liveTerminal(files: Files): number {
 /** Has the root take slaves of new terminals, one terminal for all that had the same. */
 function openHungUp(
   files: Files,
-  entries: readonly FileEntry[],
-  infoOf: (entry: FileEntry) => TtyInfoEntry | undefined,
+  entries: readonly FileOf<'tty'>[],
+  infoOf: (entry: FileOf<'tty'>) => TtyInfoEntry | undefined,
   b: Batch,
 ): HungUp[] {
   const terminals = new Map<TtyInfoEntry, HungUp>();
@@ -75,8 +76,8 @@ function openHungUp(
     if (!terminal) terminals.set(info, (terminal = new HungUp(info.pty!.index)));
     const slot = files.slot(entry.id);
     b.doing(`opening a terminal that has hung up, for file ${entry.id}`);
-    place(b, b.call('pidfd_getfd', crit, terminal.open(entry.tty!.flags), 0), slot);
-    setFlags(b, slot, entry.tty!.flags);
+    place(b, b.call('pidfd_getfd', crit, terminal.open(entry.tty.flags), 0), slot);
+    setFlags(b, slot, entry.tty.flags);
     terminal.chown(info.uid ?? 0, info.gid ?? 0);
   }
   b.call('close', crit);

@@ -1,6 +1,7 @@
 import type { CritErrorCode } from '../../image/error-codes.js';
 import { CritError } from '../../image/errors.js';
-import type { FileEntry, UnixSkEntry } from '../../image/generated/messages.js';
+import type { FileOf } from '../../image/file-kinds.js';
+import type { UnixSkEntry } from '../../image/generated/messages.js';
 import { TASK } from '../../image/process-tree.js';
 import {
   AF_UNIX,
@@ -37,29 +38,29 @@ interface Pair {
 }
 
 /** unix(7): socket pairs, and sockets that are neither bound nor connected. */
-export const unix: GroupMaker = (files, entries) => {
+export const unix: GroupMaker<'usk'> = (files, entries) => {
   const pairs: Pair[] = [];
   const single: UnixSkEntry[] = [];
-  const byIno = new Map(entries.map(({ usk }) => [usk!.ino, usk!]));
+  const byIno = new Map(entries.map(({ usk }) => [usk.ino, usk]));
   const paired = new Set<number>();
   for (const { id, usk } of entries) {
-    check(id, usk!, byIno);
+    check(id, usk, byIno);
     files.slot(id);
     if (paired.has(id)) continue;
-    const peer = usk!.peer ? byIno.get(usk!.peer) : undefined;
-    if (!peer && usk!.state === TCP_CLOSE && !wasPaired(files, usk!)) {
-      single.push(usk!);
+    const peer = usk.peer ? byIno.get(usk.peer) : undefined;
+    if (!peer && usk.state === TCP_CLOSE && !wasPaired(files, usk)) {
+      single.push(usk);
       continue;
     }
     paired.add(id);
     if (peer) paired.add(peer.id);
     pairs.push({
-      a: usk!,
+      a: usk,
       b: peer,
       // of a closed end, which is there until the queue is filled
       slots: [files.slot(id), peer ? files.slot(peer.id) : files.reserve()],
-      maker: makerOf(usk!),
-      task: makingTask(files, usk!),
+      maker: makerOf(usk),
+      task: makingTask(files, usk),
       own: undefined,
     });
   }
@@ -95,11 +96,11 @@ function check(id: number, usk: UnixSkEntry, byIno: ReadonlyMap<number, UnixSkEn
 
 class Sockets {
   readonly #files: Files;
-  readonly #entries: readonly FileEntry[];
+  readonly #entries: readonly FileOf<'usk'>[];
   readonly #pairs: readonly Pair[];
   readonly #single: readonly UnixSkEntry[];
 
-  constructor(files: Files, entries: readonly FileEntry[], pairs: readonly Pair[], single: readonly UnixSkEntry[]) {
+  constructor(files: Files, entries: readonly FileOf<'usk'>[], pairs: readonly Pair[], single: readonly UnixSkEntry[]) {
     this.#files = files;
     this.#entries = entries;
     this.#pairs = pairs;
@@ -208,10 +209,10 @@ class Sockets {
   #finish(b: Batch): void {
     for (const { id, usk } of this.#entries) {
       const slot = this.#files.slot(id);
-      b.doing(`setting the options of unix socket ${usk!.ino}`);
-      setSocketOptions(b, slot, usk!.opts);
-      setFlags(b, slot, usk!.flags);
-      setOwner(b, slot, usk!);
+      b.doing(`setting the options of unix socket ${usk.ino}`);
+      setSocketOptions(b, slot, usk.opts);
+      setFlags(b, slot, usk.flags);
+      setOwner(b, slot, usk);
     }
     for (const { a, b: other, slots } of this.#pairs) {
       if (other) continue;
@@ -222,8 +223,8 @@ class Sockets {
     }
     // a stream that is shut down says so to the other end: then the queues are in already
     for (const { id, usk } of this.#entries) {
-      b.doing(`shutting unix socket ${usk!.ino} down`);
-      if (usk!.shutdown) b.call('shutdown', this.#files.slot(id), usk!.shutdown - 1 + SHUT_RD);
+      b.doing(`shutting unix socket ${usk.ino} down`);
+      if (usk.shutdown) b.call('shutdown', this.#files.slot(id), usk.shutdown - 1 + SHUT_RD);
     }
     b.doing(undefined);
   }
