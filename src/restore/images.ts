@@ -4,6 +4,7 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
+import { NAMESPACES } from '../image/namespaces.js';
 import { VMA } from '../image/vma-status.js';
 import { readImage, readImageIfPresent } from './read-image.js';
 import { areaSize, NARROW, WIDE, type RingShape } from '../task/area.js';
@@ -169,11 +170,11 @@ export class Images {
   #checkNamespaces(inventory: Messages['inventory_entry']): void {
     const host = inventory.root_ids;
     if (!host) return;
-    const names = { pid_ns_id: 'PID', net_ns_id: 'network', ipc_ns_id: 'IPC', uts_ns_id: 'UTS', mnt_ns_id: 'mount', user_ns_id: 'user', cgroup_ns_id: 'cgroup' } as const; // prettier-ignore
     for (const task of this.tasks)
-      for (const [field, name] of Object.entries(names)) {
-        const theirs = task.ids?.[field as keyof typeof names];
-        const ours = host[field as keyof typeof names];
+      for (const { field, name } of Object.values(NAMESPACES)) {
+        if (field === NAMESPACES.time.field) continue; // #timeNamespace
+        const theirs = task.ids?.[field];
+        const ours = host[field];
         if (theirs !== undefined && ours !== undefined && theirs !== ours)
           throw new CritError(
             `task ${task.pid} was in a ${name} namespace of its own: restoring that is not supported yet`,

@@ -16,6 +16,7 @@ import {
   TCP_LISTEN,
 } from '../../kernel/uapi/socket.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
+import { NAMESPACES } from '../../image/namespaces.js';
 import type { UnixSocket } from '../../kernel/netlink/unix-diag.js';
 import { S_IFMT, S_IFSOCK } from '../../kernel/uapi/stat.js';
 import { O_PATH } from '../../kernel/uapi/open-flags.js';
@@ -36,8 +37,6 @@ const FAMILIES: Record<number, string> = {
   [AF_XDP]: 'an XDP socket',
 };
 
-/** Id of the host's network namespace in the images (ids.ts). */
-const HOST_NET_NS = 2;
 const SHUT_BOTH = 3;
 
 /** The list of sockets as of the moment the first one was met: the tree stands, its sockets do not change. */
@@ -86,7 +85,7 @@ export const unix: FileKind = {
       fown: file.owner,
       opts,
       name: socket.name,
-      ns_id: HOST_NET_NS,
+      ns_id: NAMESPACES.net.host,
     };
     if (socket.shutdown) usk.shutdown = socket.shutdown;
     if (error) usk.error = error;

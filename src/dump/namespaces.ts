@@ -1,37 +1,19 @@
 import { CritError } from '../image/errors.js';
-import { answer, sys, sysRaw } from '../native/sys.js';
+import { NAMESPACES } from '../image/namespaces.js';
+import { answer } from '../native/sys.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import { readNamespace } from '../kernel/proc/namespaces.js';
-import { KCMP_SIGHAND, KCMP_VM } from '../kernel/uapi/kcmp.js';
 import { askAll } from '../task/own.js';
-
-/** /proc/PID/ns links, the ids of crit's own namespaces in the images (CRIU's order), and how each is named to people */
-const NAMESPACES = [
-  ['pid', 'pid_ns_id', 1, 'PID'],
-  ['net', 'net_ns_id', 2, 'network'],
-  ['ipc', 'ipc_ns_id', 3, 'IPC'],
-  ['uts', 'uts_ns_id', 4, 'UTS'],
-  ['time', 'time_ns_id', 5, 'time'],
-  ['mnt', 'mnt_ns_id', 6, 'mount'],
-  ['user', 'user_ns_id', 7, 'user'],
-  ['cgroup', 'cgroup_ns_id', 8, 'cgroup'],
-] as const;
 
 type Ids = Messages['task_kobj_ids_entry'];
 
 /** The ids that stand for crit's own objects: a task of the host's namespaces has the same namespace ids. */
 export function rootIds(): Ids {
   const ids: Record<string, number> = { vm_id: 1, files_id: 1, fs_id: 1, sighand_id: 1 };
-  for (const [, field, id] of NAMESPACES) ids[field] = id;
+  for (const { field, host } of Object.values(NAMESPACES)) ids[field] = host;
   return ids as unknown as Ids;
 }
-
-/** Where a task's children will be (namespaces(7)): not where it is itself after unshare(2) or setns(2). */
-const FOR_CHILDREN = [
-  ['pid_for_children', 'PID'],
-  ['time_for_children', 'time'],
-] as const;
 
 /** "net:[4026531840]" and the like: 32 bits of inode number */
 const LINK_BYTES = 48;
@@ -46,7 +28,17 @@ function askLink(b: Batch, tid: number, name: string): () => string | undefined 
   };
 }
 
-const LINKS: readonly string[] = [...NAMESPACES, ...FOR_CHILDREN].map(([name]) => name);
+/** Where a task's children will be (namespaces(7)): not where it is itself after unshare(2) or setns(2). */
+const FOR_CHILDREN = { pid_for_children: 'pid', time_for_children: 'time' } as const;
+
+/** The links of /proc/TID/ns, and what is said of a task whose link is another than crit's. */
+const OTHERWISE: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(NAMESPACES).map(([link, { name }]) => [link, `is in a ${name} namespace of its own`] as const),
+  ...Object.entries(FOR_CHILDREN).map(
+    ([link, kind]) => [link, `has a ${NAMESPACES[kind].name} namespace for its children`] as const,
+  ),
+]);
+const LINKS: readonly string[] = [...OTHERWISE.keys()];
 const TIME = LINKS.indexOf('time');
 const TIME_FOR_CHILDREN = LINKS.indexOf('time_for_children');
 /** What all threads of a process have in common: only the single thread of one can change it. */
@@ -101,36 +93,8 @@ export function* namespacesRefused(tasks: readonly Threads[]): Generator<CritErr
       if (link === undefined || self[at] === undefined || link === self[at]) continue;
       if (tid !== pid && link === leader[at]) continue;
       const who = tid === pid ? `process ${pid}` : `thread ${tid} of process ${pid}`;
-      const kind = NAMESPACES[at];
-      if (!kind && theirs.indexOf(link) < at) continue; // its children are where it is itself
-      const is = kind
-        ? `is in a ${kind[3]} namespace of its own`
-        : `has a ${FOR_CHILDREN[at - NAMESPACES.length]![1]} namespace for its children`;
-      yield new CritError(`${who} ${is} (${link}): not supported yet`, { code: 'UNSUPPORTED' });
+      if (theirs.indexOf(link) < at) continue; // its children are where it is itself
+      yield new CritError(`${who} ${OTHERWISE.get(LINKS[at]!)} (${link}): not supported yet`, { code: 'UNSUPPORTED' });
     }
-  }
-}
-
-/** @throws CritError UNSUPPORTED when two processes share their memory or their signal handlers */
-export function checkUnshared(pids: readonly number[]): void {
-  for (const refused of sharingRefused(pids)) throw refused;
-}
-
-/** Processes that share their memory or their signal handlers. */
-export function* sharingRefused(pids: readonly number[]): Generator<CritError> {
-  // kcmp orders objects: equal neighbours after a sort are all that can be equal
-  for (const [type, what] of [
-    [KCMP_VM, 'memory (CLONE_VM without CLONE_THREAD, as between vfork and exec)'],
-    [KCMP_SIGHAND, 'signal handlers (CLONE_SIGHAND without CLONE_THREAD)'],
-  ] as const) {
-    const sorted = [...pids].sort((a, b) => {
-      const order = sysRaw('kcmp', a, b, type, 0, 0);
-      return order === 1 ? -1 : order === 2 ? 1 : 0;
-    });
-    for (let i = 1; i < sorted.length; i++)
-      if (sys('kcmp', sorted[i - 1]!, sorted[i]!, type, 0, 0) === 0)
-        yield new CritError(`processes ${sorted[i - 1]} and ${sorted[i]} share their ${what}: not supported`, {
-          code: 'UNSUPPORTED',
-        });
   }
 }
