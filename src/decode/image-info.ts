@@ -1,8 +1,7 @@
 import type { Source } from '../image/byte-source.js';
 import type { ImageType } from '../image/catalogue.js';
-import { messageDef } from '../image/message-def.js';
+import { messageAt, messageDef } from '../image/message-def.js';
 import type { Message } from './decode-message.js';
-import { messageAt } from './image-reader.js';
 import { ImageScanner } from './image-scanner.js';
 import { paddingBytes, payloadSize } from './payload-size.js';
 import { plainNumbers } from './print-payload.js';

@@ -3,7 +3,7 @@ import type { Source } from '../image/byte-source.js';
 import { describeType, imageFileName, type ImageDescription, type ImageType } from '../image/catalogue.js';
 import type { Header, Image, ImageEntry } from '../image/entry.js';
 import { ImageError } from '../image/errors.js';
-import { messageDef, type MessageDef } from '../image/message-def.js';
+import { messageAt } from '../image/message-def.js';
 import { decodeBody, type Message } from './decode-message.js';
 import { ImageScanner } from './image-scanner.js';
 import { readGhost, readPayload } from './payload.js';
@@ -11,13 +11,6 @@ import { readGhost, readPayload } from './payload.js';
 export interface ReadOptions {
   /** A message without a required field is an error, as it is to CRIU; otherwise it is decoded without that field. */
   strict?: boolean;
-}
-
-/** The message of an entry: only pagemaps and ghost files have another one in later entries. */
-export function messageAt(description: ImageDescription, entry: number): MessageDef {
-  if (entry > 0 && description.payload === 'pagemap') return messageDef('pagemap_entry');
-  if (entry > 0 && description.payload === 'ghost') return messageDef('ghost_chunk_entry');
-  return messageDef(description.message ?? 'inventory_entry');
 }
 
 /** Reads an image entry by entry; one entry is in memory at a time. Iterate it once, then close it. */

@@ -1,7 +1,7 @@
 import type { Source } from '../image/byte-source.js';
 import { DAMAGE_KEY, HEADER_KEY } from '../image/entry.js';
 import { ImageError } from '../image/errors.js';
-import { messageAt } from './image-reader.js';
+import { messageAt } from '../image/message-def.js';
 import { ImageScanner } from './image-scanner.js';
 import { CLOSE_LIST, CLOSE_OBJECT, JsonLayout, OPEN_LIST, OPEN_OBJECT } from './json-layout.js';
 import { MessagePrinter } from './print-message.js';

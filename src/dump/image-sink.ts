@@ -1,6 +1,6 @@
 import { openSync } from 'node:fs';
 import { encodeMessage } from '../encode/encode-message.js';
-import { describeType, type ImageType } from '../image/catalogue.js';
+import { describeType, messageNameAt, type ImageType } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { OutEntry } from './context.js';
 
@@ -24,10 +24,9 @@ export class Nowhere implements ImageSink {
     return { fd: openSync('/dev/null', 'w'), file: '/dev/null' };
   }
   write(type: ImageType, _id: number | undefined, entries: readonly OutEntry[]): void {
-    const { message } = describeType(type);
-    const pagemap = type === 'PAGEMAP' || type === 'SHMEM_PAGEMAP';
+    const description = describeType(type);
     entries.forEach((entry, i) => {
-      const name = pagemap && i > 0 ? 'pagemap_entry' : message;
+      const name = messageNameAt(description, i);
       if (name) encodeMessage(name, entry.message as never);
     });
   }

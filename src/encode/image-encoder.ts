@@ -1,6 +1,6 @@
 import { describeType, FIRST_MAGIC, type ImageDescription, type ImageType } from '../image/catalogue.js';
 import type { Header } from '../image/entry.js';
-import { messageDef, type MessageDef } from '../image/message-def.js';
+import { messageAt, type MessageDef } from '../image/message-def.js';
 import { encodeBody } from './encode-message.js';
 import { described, EncodePlace } from './encode-place.js';
 import { checkPayloadSizes, sized, writePayload } from './payload.js';
@@ -43,10 +43,7 @@ export class ImageEncoder {
 
   /** The message that the next entry has. */
   nextMessage(): MessageDef {
-    const { payload, message } = this.description;
-    if (this.#entries > 0 && payload === 'pagemap') return messageDef('pagemap_entry');
-    if (this.#entries > 0 && payload === 'ghost') return messageDef('ghost_chunk_entry');
-    return messageDef(message ?? 'inventory_entry');
+    return messageAt(this.description, this.#entries);
   }
 
   /** Appends an entry to the writer. @throws ImageError BAD_JSON with the path of what is wrong */

@@ -1,3 +1,5 @@
+import type { Messages } from './generated/messages.js';
+
 /** What follows the message of an entry: see src/decode/payload.ts. */
 export type PayloadKind =
   | 'none'
@@ -191,6 +193,13 @@ export function describeType(type: ImageType): ImageDescription {
   const found = BY_TYPE.get(type);
   if (!found) throw new TypeError(`no image type ${type}`);
   return found;
+}
+
+/** The message of an entry: only pagemaps and ghost files have another one in later entries. Null for raw types. */
+export function messageNameAt({ payload, message }: ImageDescription, entry: number): keyof Messages | null {
+  if (entry > 0 && payload === 'pagemap') return 'pagemap_entry';
+  if (entry > 0 && payload === 'ghost') return 'ghost_chunk_entry';
+  return message;
 }
 
 /** The type that a (second) magic stands for; of several types with one magic the one the magic is named after. */

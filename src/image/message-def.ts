@@ -1,3 +1,4 @@
+import { messageNameAt, type ImageDescription } from './catalogue.js';
 import { DICTS, FLAG_MAPS, type FlagMap, type WordMap } from './display.js';
 import type { Messages } from './generated/messages.js';
 import schema from './generated/schema.js';
@@ -182,3 +183,7 @@ export function messageDef(name: MessageName): MessageDef {
   }
   return def;
 }
+
+/** The message of an entry. Raw images, which have no messages, are never asked for one. */
+export const messageAt = (description: ImageDescription, entry: number): MessageDef =>
+  messageDef(messageNameAt(description, entry) ?? 'inventory_entry');
