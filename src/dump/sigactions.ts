@@ -1,11 +1,6 @@
 import type { Messages } from '../image/generated/messages.js';
-import { NSIG, SIGACTION, SIGACTION_BYTES, SIGKILL, SIGSET_BYTES, SIGSTOP } from '../kernel/uapi/signal.js';
+import { ACTION_SIGNALS, SIGACTION, SIGACTION_BYTES, SIGSET_BYTES } from '../kernel/uapi/signal.js';
 import type { Batch } from '../task/batch.js';
-
-/** The signals that have an action, in the order of the images. */
-export const ACTION_SIGNALS: readonly number[] = Array.from({ length: NSIG }, (_, i) => i + 1).filter(
-  (signal) => signal !== SIGKILL && signal !== SIGSTOP,
-);
 
 /** rt_sigaction(2) of every signal. 62 operations. */
 export function askSigactions(b: Batch): () => Messages['sa_entry'][] {

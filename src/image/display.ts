@@ -1,3 +1,5 @@
+import { INET_PROTOCOL, SOCKET_FAMILY, SOCKET_STATE, SOCKET_TYPE } from './socket-names.js';
+
 /** Names of bits, in the order in which they are printed. */
 export type FlagMap = readonly (readonly [name: string, bits: number])[];
 /** Words for numbers. */
@@ -74,27 +76,22 @@ export const FLAG_MAPS: Readonly<Record<string, FlagMap | undefined>> = {
   ],
 };
 
-const words = (entries: Record<number, string>): WordMap =>
-  new Map(Object.entries(entries).map(([number, word]) => [Number(number), word]));
+const words = (entries: Readonly<Record<number, string>>, known: (word: string) => boolean = () => true): WordMap =>
+  new Map(
+    Object.entries(entries)
+      .filter(([, word]) => known(word))
+      .map(([number, word]) => [Number(number), word]),
+  );
 
 /** Words for the values of a field, by the name that `(criu).dict` gives and the field's name. */
 export const DICTS: Readonly<Record<string, Readonly<Record<string, WordMap | undefined>> | undefined>> = {
+  // The words of the Python crit, which has two of them the wrong way round: 3 is stopped, 6 a zombie (task-state.ts).
   gen: { task_state: words({ 1: 'Alive', 3: 'Zombie', 6: 'Stopped' }) },
+  // The Python crit knows less of states and protocols than socket-names.ts.
   sk: {
-    family: words({ 1: 'UNIX', 2: 'INET', 10: 'INET6', 16: 'NETLINK', 17: 'PACKET' }),
-    type: words({ 1: 'STREAM', 2: 'DGRAM', 3: 'RAW', 5: 'SEQPACKET', 10: 'PACKET' }),
-    state: words({
-      1: 'ESTABLISHED',
-      2: 'SYN_SENT',
-      3: 'SYN_RECV',
-      4: 'FIN_WAIT1',
-      5: 'FIN_WAIT2',
-      6: 'TIME_WAIT',
-      7: 'CLOSE',
-      8: 'CLOSE_WAIT',
-      9: 'LAST_ACK',
-      10: 'LISTEN',
-    }),
-    proto: words({ 0: 'IP', 6: 'TCP', 17: 'UDP', 136: 'UDPLITE' }),
+    family: words(SOCKET_FAMILY),
+    type: words(SOCKET_TYPE),
+    state: words(SOCKET_STATE, (state) => state !== 'CLOSING'),
+    proto: words(INET_PROTOCOL, (protocol) => ['IP', 'TCP', 'UDP', 'UDPLITE'].includes(protocol)),
   },
 };

@@ -11,7 +11,7 @@ import type {
   UnixSkEntry,
 } from '../image/generated/messages.js';
 import type { ImageSet } from './image-set.js';
-import { INET_PROTOCOL, NETLINK_PROTOCOL, SOCKET_FAMILY, SOCKET_STATE, SOCKET_TYPE } from './socket-names.js';
+import { INET_PROTOCOL, NETLINK_PROTOCOL, SOCKET_FAMILY, SOCKET_STATE, SOCKET_TYPE } from '../image/socket-names.js';
 
 /** A descriptor that refers to a socket. */
 export interface SocketOwner {

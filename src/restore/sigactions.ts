@@ -1,28 +1,24 @@
 import { CritError } from '../image/errors.js';
 import {
-  NSIG,
+  ACTION_SIGNALS,
   SIGACTION,
   SIGACTION_BYTES,
   SIGCHLD,
-  SIGKILL,
   SIGSET_BYTES,
-  SIGSTOP,
   signalName,
 } from '../kernel/uapi/signal.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 
-/** Signals with an action, in the order of the images. */
-const SIGNALS = Array.from({ length: NSIG }, (_, i) => i + 1).filter((s) => s !== SIGKILL && s !== SIGSTOP);
-
 /** Every action the default, in the root and thereby in all that it forks: an ignored signal of crit's survives exec. */
 export function defaultSigactions(b: Batch): void {
-  for (const signal of SIGNALS) b.call('rt_sigaction', signal, new Uint8Array(SIGACTION_BYTES), null, SIGSET_BYTES);
+  for (const signal of ACTION_SIGNALS)
+    b.call('rt_sigaction', signal, new Uint8Array(SIGACTION_BYTES), null, SIGSET_BYTES);
 }
 
 /** Whether the images leave a signal's action the default. */
 export function actsByDefault(entries: readonly Messages['sa_entry'][] = [], signal: number): boolean {
-  return entries[SIGNALS.indexOf(signal)]?.sigaction === 0n;
+  return entries[ACTION_SIGNALS.indexOf(signal)]?.sigaction === 0n;
 }
 
 /** What `defaultSigactions` has left, for the one signal that is otherwise while a restore goes on. */
@@ -35,11 +31,11 @@ function isDefault(signal: number, { sigaction, flags, restorer, mask }: Message
  * done before pending signals come: setting an action that ignores a signal throws away what is pending of it.
  */
 export function restoreSigactions(pid: number, b: Batch, entries: readonly Messages['sa_entry'][] = []): void {
-  if (entries.length !== SIGNALS.length)
-    throw new CritError(`core-${pid}.img: tc.sigactions: ${entries.length} elements, ${SIGNALS.length} wanted`, {
+  if (entries.length !== ACTION_SIGNALS.length)
+    throw new CritError(`core-${pid}.img: tc.sigactions: ${entries.length} elements, ${ACTION_SIGNALS.length} wanted`, {
       code: 'BAD_IMAGE',
     });
-  SIGNALS.forEach((signal, i) => {
+  ACTION_SIGNALS.forEach((signal, i) => {
     const entry = entries[i]!;
     if (entry.compat_sigaction)
       throw new CritError(`process ${pid}: the action of ${signalName(signal)} belongs to 32-bit code: not supported`, {

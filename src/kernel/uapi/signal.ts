@@ -221,6 +221,11 @@ export const SIGSET_BYTES = 8;
 export const NSIG = 64;
 export const SIGRTMIN = 32;
 
+/** The signals whose action can be changed (sigaction(2)); images have the actions in this order. */
+export const ACTION_SIGNALS: readonly number[] = Array.from({ length: NSIG }, (_, i) => i + 1).filter(
+  (signal) => signal !== SIGNALS.SIGKILL && signal !== SIGNALS.SIGSTOP,
+);
+
 const NAMES = new Map<number, string>(Object.entries(SIGNALS).map(([name, number]) => [number, name]));
 
 /** "SIGKILL", "SIGRTMIN+3"; a number that is none as "signal 99". */
