@@ -1,5 +1,6 @@
 import { stringOfBytes } from '../image/utf8.js';
-import type { Messages } from '../image/generated/messages.js';
+import { CoreEntryMarch, type Messages } from '../image/generated/messages.js';
+import { TASK } from '../image/task-state.js';
 import { ProcFileError, readProcBytes } from '../kernel/proc/proc-file.js';
 import { SIGCHLD, SIGSTOP } from '../kernel/uapi/signal.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj, readPersonality } from '../kernel/proc/scalar-files.js';
@@ -17,12 +18,6 @@ import { rlimitsOf } from './rlimits.js';
 import { robustListOf } from './robust-list.js';
 import { schedOf } from './sched.js';
 import { askSigactions } from './sigactions.js';
-
-/** core_entry.march, and the states of task_core_entry (compel/include/uapi/task-state.h) */
-const X86_64 = 1;
-const TASK_ALIVE = 1;
-const TASK_DEAD = 2;
-const TASK_STOPPED = 3;
 
 /** What the process answered, each thread for itself, leader first. */
 export interface CoreParts {
@@ -56,7 +51,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): 
     const self = parts.self[i]!;
     const peeked = task.peeked[i]!;
     const entry: Entry<'core_entry'> = {
-      mtype: X86_64,
+      mtype: CoreEntryMarch.X86_64,
       thread_info: threadInfo(thread, self.clearTidAddress, peeked.tls, peeked.timed),
       thread_core: {
         ...robustListOf(thread.tracee.tid),
@@ -120,7 +115,7 @@ function taskCore(ctx: DumpContext, task: DumpTask, parts: CoreParts): Messages[
   const oom = optional(readOomScoreAdj);
   const coredump = optional(readCoredumpFilter);
   return {
-    task_state: stopSignal ? TASK_STOPPED : TASK_ALIVE,
+    task_state: stopSignal ? TASK.STOPPED : TASK.ALIVE,
     exit_code: 0,
     personality: optional(readPersonality) ?? 0,
     flags: frozen.stat.flags,
@@ -151,9 +146,9 @@ function exitSignalOf({ stat }: FrozenTask): { exit_signal?: number } {
 /** The core of a process that has ended and whose parent has not waited for it. */
 export function zombieCore(task: FrozenTask): Entry<'core_entry'> {
   return {
-    mtype: X86_64,
+    mtype: CoreEntryMarch.X86_64,
     tc: {
-      task_state: TASK_DEAD,
+      task_state: TASK.DEAD,
       exit_code: task.stat.exitCode,
       personality: 0,
       flags: 0,

@@ -1,9 +1,6 @@
 import { CritError } from './errors.js';
 import type { Messages } from './generated/messages.js';
 
-/** compel/task-state of CRIU: core.tc.task_state */
-export const TASK = { ALIVE: 1, DEAD: 2, STOPPED: 3, HELPER: 4, ZOMBIE: 6 } as const;
-
 /** A process to restore, as the images tell. */
 export interface TreeTask {
   pid: number;

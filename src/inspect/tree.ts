@@ -1,8 +1,6 @@
 import type { CoreEntry } from '../image/generated/messages.js';
+import { taskStateName } from '../image/task-state.js';
 import type { ImageSet } from './image-set.js';
-
-/** compel/include/uapi/task-state.h of CRIU. */
-const STATE: Readonly<Record<number, string>> = { 1: 'alive', 2: 'dead', 3: 'stopped', 6: 'zombie' };
 
 /** A process as it was dumped, with its children. Ids are those of the innermost pid namespace. */
 export interface TaskNode {
@@ -34,7 +32,7 @@ export async function taskTree(images: ImageSet): Promise<readonly TaskNode[]> {
       pgid: task.pgid,
       sid: task.sid,
       comm: core?.tc?.comm,
-      state: state === undefined ? undefined : (STATE[state] ?? `state ${state}`),
+      state: state === undefined ? undefined : (taskStateName(state) ?? `state ${state}`),
       threads: task.threads ?? [],
       children: [],
     });

@@ -1,6 +1,6 @@
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
-import { TASK } from '../image/process-tree.js';
+import { hasEnded } from '../image/task-state.js';
 import { bytesOfString } from '../image/utf8.js';
 import { hasCapability } from '../kernel/uapi/capability.js';
 import { readLimits } from '../kernel/proc/limits.js';
@@ -22,8 +22,7 @@ export function checkCores(tasks: readonly RestoreTask[], refuse: Refuse): void 
   for (const task of tasks) {
     const tids = [task.pid, ...(task.entry.threads ?? []).filter((tid) => tid !== task.pid)];
     task.cores.forEach((core, i) => {
-      const state = core.tc?.task_state;
-      if (state === TASK.ZOMBIE || state === TASK.DEAD) return;
+      if (hasEnded(core.tc?.task_state)) return;
       const file = imageFileName('CORE', tids[i]);
       const bad = (what: string) => {
         refuse(new CritError(`${file}: ${what}`, { code: 'BAD_IMAGE' }));

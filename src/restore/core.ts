@@ -16,7 +16,7 @@ import { restorePersonality, restoreProcFiles, restoreSettings, procNow, type Pr
 import { restoreRlimits } from './rlimits.js';
 import { restoreSched } from './sched.js';
 import { actsByDefault, restoreSigactions } from './sigactions.js';
-import { TASK } from '../image/process-tree.js';
+import { TASK } from '../image/task-state.js';
 import { restoreRseq, restoreThreadSettings } from './thread-settings.js';
 
 export { registersOf, type Registers } from './arch/x86_64/registers.js';

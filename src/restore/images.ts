@@ -24,7 +24,8 @@ import { type MemoryImage } from './memory.js';
 import { PagesImages } from './pages-images.js';
 import { SharedMemory } from './shared-memory.js';
 import { checkWhole, SameSet } from './whole-set.js';
-import { planBirths, readTree, TASK, type TreeTask } from '../image/process-tree.js';
+import { planBirths, readTree, type TreeTask } from '../image/process-tree.js';
+import { hasEnded, TASK } from '../image/task-state.js';
 
 /** The images of one task. */
 export class Task implements RestoreTask {
@@ -103,7 +104,7 @@ export class Images {
       if (!core) throw new CritError(`${imageFileName('CORE', pid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       cores.push(core);
       const state = core.tc?.task_state;
-      if (state === TASK.ZOMBIE || state === TASK.DEAD) zombies.add(pid);
+      if (hasEnded(state)) zombies.add(pid);
       else if (state !== TASK.ALIVE && state !== TASK.STOPPED)
         throw new CritError(
           `${imageFileName('CORE', pid)}: tc.task_state: ${state === undefined ? 'missing' : `${state} is no state that a dump leaves a task in`}`,

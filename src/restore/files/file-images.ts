@@ -7,7 +7,7 @@ import type { Log } from '../../image/log.js';
 import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/uapi/socket.js';
 import { readImage, readImageIfPresent } from '../read-image.js';
 import type { RestoreTask } from '../context.js';
-import { TASK } from '../../image/process-tree.js';
+import { hasEnded } from '../../image/task-state.js';
 
 /** A descriptor table and the tasks that share it, in the order of the tree. */
 export interface Table {
@@ -56,8 +56,7 @@ export class FileImages {
     this.dir = dir;
     this.#readFiles();
     for (const task of tasks) {
-      const state = task.cores[0]?.tc?.task_state;
-      if (state === TASK.ZOMBIE || state === TASK.DEAD) continue;
+      if (hasEnded(task.cores[0]?.tc?.task_state)) continue;
       this.#readTable(task);
       this.#readFs(task);
     }

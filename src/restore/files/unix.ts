@@ -2,7 +2,7 @@ import type { CritErrorCode } from '../../image/error-codes.js';
 import { CritError } from '../../image/errors.js';
 import type { FileOf } from '../../image/file-kinds.js';
 import type { UnixSkEntry } from '../../image/generated/messages.js';
-import { TASK } from '../../image/process-tree.js';
+import { hasEnded } from '../../image/task-state.js';
 import {
   AF_UNIX,
   AF_UNSPEC,
@@ -78,7 +78,7 @@ function wasPaired(files: Files, usk: UnixSkEntry): boolean {
 function makingTask({ ctx }: Files, usk: UnixSkEntry): RestoreTask | undefined {
   if (!usk.peer_pid || usk.peer_gone || usk.peer_pid === ctx.root.pid) return undefined;
   const task = ctx.tasks.find((task) => task.pid === usk.peer_pid);
-  return task?.cores[0]?.tc?.task_state === TASK.ZOMBIE ? undefined : task;
+  return hasEnded(task?.cores[0]?.tc?.task_state) ? undefined : task;
 }
 
 function check(id: number, usk: UnixSkEntry, byIno: ReadonlyMap<number, UnixSkEntry>): void {

@@ -1,4 +1,4 @@
-import type { Messages } from '../../../image/generated/messages.js';
+import { CoreEntryMarch, type Messages } from '../../../image/generated/messages.js';
 import { CritError } from '../../../image/errors.js';
 import { TASK_SIZE, USER_CS, USER_DS, USER_REGS } from '../../../arch/x86_64/registers.js';
 import { xstateOf } from '../../../task/arch/x86_64/xstate.js';
@@ -6,7 +6,6 @@ import { xsaveLayout } from '../../../task/arch/x86_64/xsave-layout.js';
 import { regsFromImage, type WakeUp } from '../../../task/restart.js';
 import { NR_REGS } from '../../../task/tracee.js';
 
-const X86_64 = 1;
 /** asm/segment.h: who may use a selector; the kernel refuses any other but 0 (arch/x86/kernel/ptrace.c, invalid_selector). */
 const RPL_MASK = 3n;
 const RPL_USER = 3n;
@@ -25,7 +24,7 @@ export function registersOf(core: Messages['core_entry'], file: string): Registe
   const no = (what: string) => new CritError(`${file}: ${what}: not supported`, { code: 'UNSUPPORTED' });
   const bad = (what: string) => new CritError(`${file}: thread_info${what}`, { code: 'BAD_IMAGE' });
   const info = core.thread_info;
-  if (core.mtype !== X86_64) throw no(`the image is of another processor (mtype ${core.mtype})`);
+  if (core.mtype !== CoreEntryMarch.X86_64) throw no(`the image is of another processor (mtype ${core.mtype})`);
   if (!info) throw bad(' is missing');
   if (info.gpregs.mode === COMPAT) throw no('the task runs 32-bit code');
   if (info.fpregs.xsave?.cet?.cet) throw no('the task uses a shadow stack');
