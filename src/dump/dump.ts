@@ -22,7 +22,7 @@ import { Nowhere, type ImageSink } from './image-sink.js';
 import { endStandIns } from './landlock.js';
 import { askMm } from './mm.js';
 import { checkNamespaces, isInOwnTime, rootIds } from './namespaces.js';
-import { pagemapOf } from './pages.js';
+import { pagemapOf } from '../image/pagemap.js';
 import { lookAhead, rehearse } from './rehearse.js';
 import { checkUnshared } from './sharing.js';
 import { Sleepers } from './sleepers.js';
@@ -257,7 +257,7 @@ function writeTasks(
     ctx.write(
       'PAGEMAP',
       task.pid,
-      pagemapOf(alive.runs, alive.pagesId).map((message) => ({ message })),
+      pagemapOf(alive.pagesId, alive.runs).map((message) => ({ message })),
     );
     ctx.log.debug(`task ${task.pid}: ${alive.vmas.length} mappings, ${bytesOf(alive.runs) / PAGE_SIZE} pages`);
   }

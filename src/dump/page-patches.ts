@@ -1,6 +1,6 @@
 import { PAGE_SIZE } from '../image/vma-status.js';
 import type { BorrowedThread } from '../task/borrowed-thread.js';
-import type { PageRun } from './pages.js';
+import type { DumpRun } from './pages.js';
 
 /** Bytes of a pages image that the task's memory does not have at the moment. */
 export interface Patch {
@@ -23,17 +23,17 @@ export function savedBytes(threads: readonly BorrowedThread[]): Saved[] {
 }
 
 /** Makes runs of their own of the pages that will be patched: only crit can write them. */
-export function setApart(runs: readonly PageRun[], saved: readonly Saved[]): PageRun[] {
+export function setApart(runs: readonly DumpRun[], saved: readonly Saved[]): DumpRun[] {
   const pages = saved
     .map(({ address, bytes }) => ({ start: floor(address), end: floor(address + bytes.length + PAGE_SIZE - 1) }))
     .sort((a, b) => a.start - b.start);
   let first = 0;
   return runs.flatMap((run) => {
-    const parts: PageRun[] = [];
-    const end = run.address + run.sizeBytes;
-    let at = run.address;
+    const parts: DumpRun[] = [];
+    const { end } = run;
+    let at = run.start;
     const cut = (to: number, readable: boolean) => {
-      if (to > at) parts.push({ ...run, address: at, sizeBytes: to - at, readable });
+      if (to > at) parts.push({ ...run, start: at, end: to, readable });
       at = Math.max(at, to);
     };
     while (first < pages.length && pages[first]!.end <= at) first++;
@@ -47,18 +47,17 @@ export function setApart(runs: readonly PageRun[], saved: readonly Saved[]): Pag
 }
 
 /** Where in the pages image the saved bytes belong. */
-export function patchesOf(runs: readonly PageRun[], saved: readonly Saved[]): Patch[] {
+export function patchesOf(runs: readonly DumpRun[], saved: readonly Saved[]): Patch[] {
   const patches: Patch[] = [];
   let offset = 0;
-  for (const run of runs) {
-    const end = run.address + run.sizeBytes;
+  for (const { start, end } of runs) {
     for (const { address, bytes } of saved) {
-      const from = Math.max(address, run.address);
+      const from = Math.max(address, start);
       const to = Math.min(address + bytes.length, end);
       if (from < to)
-        patches.push({ offset: offset + from - run.address, bytes: bytes.subarray(from - address, to - address) });
+        patches.push({ offset: offset + from - start, bytes: bytes.subarray(from - address, to - address) });
     }
-    offset += run.sizeBytes;
+    offset += end - start;
   }
   return patches;
 }

@@ -1,7 +1,6 @@
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
-import type { PageRun } from './pages.js';
-import { pieces } from './pages.js';
+import { pieces, type DumpRun, type Reach } from './pages.js';
 
 const PWRITEV = 296;
 /** Iovecs of one pwritev: together about 1 MiB, the piece size that measured best. */
@@ -18,8 +17,8 @@ const REPORT_BYTES = 256 << 20;
 export function writeFromInside(
   puppet: Puppet,
   fd: number,
-  runs: readonly PageRun[],
-  want: (run: PageRun) => boolean = (run) => run.readable,
+  runs: readonly DumpRun[],
+  want: (run: Reach) => boolean = (run) => run.readable,
   report?: (bytes: number) => void,
 ): void {
   const b = puppet.batch();
@@ -31,7 +30,7 @@ export function writeFromInside(
  * Lets a task write runs into a pages image while crit goes on with other things.
  * @returns waits until that is done @throws RemoteError (from what is returned)
  */
-export function startWriting(puppet: Puppet, fd: number, runs: readonly PageRun[]): () => void {
+export function startWriting(puppet: Puppet, fd: number, runs: readonly DumpRun[]): () => void {
   const b = puppet.batch();
   addWrites(b, fd, runs, (run) => run.readable, undefined);
   b.submit();
@@ -43,8 +42,8 @@ export function startWriting(puppet: Puppet, fd: number, runs: readonly PageRun[
 function addWrites(
   b: Batch,
   fd: number,
-  runs: readonly PageRun[],
-  want: (run: PageRun) => boolean,
+  runs: readonly DumpRun[],
+  want: (run: Reach) => boolean,
   report: ((bytes: number) => void) | undefined,
 ): void {
   let iov: number[] = [];

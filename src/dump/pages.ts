@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { cannotWrite } from '../encode/image-writer.js';
-import { PAGE_SIZE, PE } from '../image/vma-status.js';
-import { VMA } from '../image/vma-status.js';
+import type { PageRun } from '../image/pagemap.js';
+import { PE, VMA } from '../image/vma-status.js';
 import { readRanges, type Range } from '../task/remote-memory.js';
 import type { Messages } from '../image/generated/messages.js';
 import { MAP_LOCKED, PROT_READ } from '../kernel/uapi/mman.js';
@@ -15,14 +15,20 @@ const PIECE = 1 << 20;
 export const INSIDE_BYTES = 4 << 20;
 
 /** Pages that go into the image, in pagemap order, and how to reach them. */
-export interface PageRun {
-  address: number;
-  sizeBytes: number;
-  flags: number;
+export interface DumpRun extends PageRun {
   /** Readable by the task itself; else only through /proc/PID/mem. */
   readable: boolean;
   /** Fork would not hand these pages to a snapshot child. */
   unforkable: boolean;
+}
+
+/** How a run is reached. */
+export type Reach = Pick<DumpRun, 'readable' | 'unforkable'>;
+
+/** A part of a run. */
+export interface Piece extends Range, Reach {
+  /** In the pages image. */
+  readonly offset: number;
 }
 
 /** May a lazy restore leave these pages to a page server? Only plain private anonymous memory. */
@@ -41,8 +47,8 @@ export interface GuardRange {
 }
 
 /** The private pages of a task that its image must hold, and its guard pages. */
-export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): { runs: PageRun[]; guards: GuardRange[] } {
-  const runs: PageRun[] = [];
+export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): { runs: DumpRun[]; guards: GuardRange[] } {
+  const runs: DumpRun[] = [];
   const guards: GuardRange[] = [];
   const add = (vma: DumpVma, start: number, end: number) => {
     const flags = PE.PRESENT | (canBeLazy(vma.entry) ? PE.LAZY : 0);
@@ -51,13 +57,13 @@ export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): { r
     const last = runs.at(-1);
     if (
       last &&
-      last.address + last.sizeBytes === start &&
+      last.end === start &&
       last.flags === flags &&
       last.readable === readable &&
       last.unforkable === unforkable
     )
-      last.sizeBytes += end - start;
-    else runs.push({ address: start, sizeBytes: end - start, flags, readable, unforkable });
+      last.end = end;
+    else runs.push({ start, end, flags, readable, unforkable });
   };
   let index = 0;
   const withPages = vmas.filter((vma) => vma.hasPages);
@@ -87,30 +93,17 @@ export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): { r
   for (; index < withPages.length; index++)
     if (withPages[index]!.vdso)
       add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
-  runs.sort((a, b) => a.address - b.address);
+  runs.sort((a, b) => a.start - b.start);
   return { runs, guards };
 }
 
-/** pagemap entries of the runs. */
-export function pagemapOf(runs: readonly PageRun[], pagesId: number): object[] {
-  const entries: Messages['pagemap_entry'][] = [];
-  for (const run of runs) {
-    const last = entries.at(-1);
-    const pages = BigInt(run.sizeBytes / PAGE_SIZE);
-    if (last && last.flags === run.flags && last.vaddr + last.nr_pages! * BigInt(PAGE_SIZE) === BigInt(run.address))
-      last.nr_pages = last.nr_pages! + pages;
-    else entries.push({ vaddr: BigInt(run.address), compat_nr_pages: 0, flags: run.flags, nr_pages: pages });
-  }
-  return [{ pages_id: pagesId } satisfies Messages['pagemap_head'], ...entries];
-}
-
 /** Splits runs into pieces of at most 1 MiB with the offset of each in the pages image. */
-export function* pieces(runs: readonly PageRun[]): Generator<PageRun & { offset: number }> {
+export function* pieces(runs: readonly DumpRun[]): Generator<Piece> {
   let offset = 0;
-  for (const run of runs)
-    for (let done = 0; done < run.sizeBytes; done += PIECE) {
-      const sizeBytes = Math.min(PIECE, run.sizeBytes - done);
-      yield { ...run, address: run.address + done, sizeBytes, offset };
+  for (const { start, end, readable, unforkable } of runs)
+    for (let address = start; address < end; address += PIECE) {
+      const sizeBytes = Math.min(PIECE, end - address);
+      yield { address, sizeBytes, readable, unforkable, offset };
       offset += sizeBytes;
     }
 }
@@ -120,7 +113,7 @@ let outside: Buffer | undefined;
 /** How pages are copied from outside. */
 export interface CopyOptions {
   /** Which runs; all without it. */
-  want?: ((run: PageRun) => boolean) | undefined;
+  want?: ((run: Reach) => boolean) | undefined;
   /** Room for all of the pages image, which is read in place; without it each piece is gone with the next. */
   into?: Buffer | undefined;
   /**
@@ -138,7 +131,7 @@ export interface CopyOptions {
  */
 export function copyFromOutside(
   pid: number,
-  runs: readonly PageRun[],
+  runs: readonly DumpRun[],
   put: (bytes: Uint8Array, offset: number) => void,
   { want = () => true, into, shared = false }: CopyOptions = {},
 ): void {

@@ -1,19 +1,14 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
+import { pagemapOf, type PageRun } from '../image/pagemap.js';
 import { PAGE_SIZE, PE } from '../image/vma-status.js';
 import { SEEK_DATA, SEEK_HOLE } from '../kernel/uapi/open-flags.js';
 import { answer, sys, sysRaw } from '../native/sys.js';
-import { pagemapOf, writeAll, writing, type PageRun } from './pages.js';
+import { writeAll, writing } from './pages.js';
 import type { DumpContext } from './context.js';
 
 const PIECE = 1 << 20;
 
-const run = (start: number, end: number): PageRun => ({
-  address: start,
-  sizeBytes: end - start,
-  flags: PE.PRESENT,
-  readable: true,
-  unforkable: true,
-});
+const run = (start: number, end: number): PageRun => ({ start, end, flags: PE.PRESENT });
 
 /** What is there of a file. */
 function dataRuns(fd: number, size: number): PageRun[] {
@@ -37,7 +32,7 @@ function nonZeroRuns(fd: number, size: number, buffer: Buffer): PageRun[] {
     const got = readSync(fd, buffer, 0, Math.min(PIECE, size - at), at);
     if (!buffer.subarray(0, got).some((byte) => byte !== 0)) continue;
     const last = runs.at(-1);
-    if (last && last.address + last.sizeBytes === at) last.sizeBytes += got;
+    if (last?.end === at) last.end += got;
     else runs.push(run(at, at + got));
   }
   return runs;
@@ -55,17 +50,17 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number, huge: boo
   const { fd: out, file } = ctx.createImage('PAGES', pagesId);
   try {
     let offset = 0;
-    for (const run of runs)
-      for (let done = 0; done < run.sizeBytes;) {
-        const want = Math.min(PIECE, run.sizeBytes - done);
-        const got = readSync(fd, buffer, 0, want, run.address + done);
+    for (const { start, end } of runs)
+      for (let at = start; at < end;) {
+        const want = Math.min(PIECE, end - at);
+        const got = readSync(fd, buffer, 0, want, at);
         // the last page of an object may be partial
         if (got < want) buffer.fill(0, got, want);
         writing(file, () => {
           writeAll(out, buffer.subarray(0, want), offset);
         });
         offset += want;
-        done += want;
+        at += want;
         ctx.stats.add('shpages_written', want / PAGE_SIZE);
       }
   } finally {
@@ -74,6 +69,6 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number, huge: boo
   ctx.write(
     'SHMEM_PAGEMAP',
     shmid,
-    pagemapOf(runs, pagesId).map((message) => ({ message })),
+    pagemapOf(pagesId, runs).map((message) => ({ message })),
   );
 }

@@ -9,7 +9,7 @@ import type { ImageSink } from './image-sink.js';
 import { patch, patchesOf, savedBytes, setApart } from './page-patches.js';
 import { PageScanner } from './page-scan.js';
 import { startWriting, writeFromInside } from './pages-inside.js';
-import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, writing, type PageRun } from './pages.js';
+import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, writing, type DumpRun, type Reach } from './pages.js';
 import type { Task } from './task.js';
 
 /** How much of small tasks is held back until the tree runs again, all together. */
@@ -28,8 +28,8 @@ export function prepareRoom(sizeBytes: number): void {
 }
 
 /** Bytes of all runs. */
-export function bytesOf(runs: readonly PageRun[]): number {
-  return runs.reduce((sum, run) => sum + run.sizeBytes, 0);
+export function bytesOf(runs: readonly DumpRun[]): number {
+  return runs.reduce((sum, run) => sum + run.end - run.start, 0);
 }
 
 /**
@@ -229,7 +229,7 @@ function toFile(task: Task, fd: number, file: string): (piece: Uint8Array, offse
 }
 
 /** Pages that a snapshot has and can write. */
-function byCopy(run: PageRun): boolean {
+function byCopy(run: Reach): boolean {
   return run.readable && !run.unforkable;
 }
 

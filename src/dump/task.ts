@@ -8,7 +8,7 @@ import { SNAPSHOT_RINGS, type Snapshot } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
 import type { Patch } from './page-patches.js';
-import type { GuardRange, PageRun } from './pages.js';
+import type { GuardRange, DumpRun } from './pages.js';
 import { peekThread, type PeekedThread } from './peek.js';
 import type { Sleepers } from './sleepers.js';
 import { waitRest, type TimedCall } from './timed-call.js';
@@ -26,7 +26,7 @@ export class Task implements DumpTask {
   readonly borrowed: Borrowed;
   vmas: DumpVma[] = [];
   exeId = 0;
-  runs: PageRun[] = [];
+  runs: DumpRun[] = [];
   guards: GuardRange[] = [];
   pagesId = 0;
   /** Bytes of its pages image that are elsewhere for the time of the dump. */

@@ -1,6 +1,7 @@
 import type { MmEntry, PagemapEntry, VmaEntry } from '../image/generated/messages.js';
 import { FileNames } from './file-names.js';
 import type { ImageSet } from './image-set.js';
+import { nrPages } from '../image/pagemap.js';
 import { VMA } from '../image/vma-status.js';
 
 /** A mapping that a run of pages lies in. */
@@ -38,8 +39,7 @@ async function inMappings(
   let at = 0;
   let shown = -1;
   for (const entry of pages) {
-    // compat_nr_pages alone is there in images of CRIU before 4.0.
-    const count = entry.nr_pages ?? BigInt(entry.compat_nr_pages);
+    const count = nrPages(entry);
     const end = entry.vaddr + (count << PAGE_SHIFT);
     while (at < vmas.length && (vmas[at]?.end ?? 0n) <= entry.vaddr) at++;
     const found: RangeVma[] = [];
