@@ -1,17 +1,21 @@
 import { stringOfBytes } from '../image/utf8.js';
-import { CoreEntryMarch, type Messages } from '../image/generated/messages.js';
+import { type Messages } from '../image/generated/messages.js';
 import { TASK } from '../image/task-state.js';
 import { ProcFileError, readProcBytes } from '../kernel/proc/proc-file.js';
 import { SIGCHLD, SIGSTOP } from '../kernel/uapi/signal.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj, readPersonality } from '../kernel/proc/scalar-files.js';
 import { readStatus } from '../kernel/proc/status.js';
+import { addon } from '../native/addon.js';
 import type { Batch } from '../task/batch.js';
-import { threadInfo } from './arch/x86_64/registers.js';
+import type { BorrowedThread } from '../task/borrowed-thread.js';
+import { regsForImage } from '../task/restart.js';
+import { coreOf, MTYPE, REG } from '../arch/index.js';
 import type { DumpContext, DumpTask, Entry } from './context.js';
 import { credsOf } from './creds.js';
 import type { FrozenTask } from './freeze.js';
 import { askItimers } from './itimers.js';
 import { warnOfParentThread } from './parent-thread.js';
+import type { PeekedThread } from './peek.js';
 import { askPosixTimers } from './posix-timers.js';
 import { askSelf, askSettings, type ProcessSettings, type ThreadSelf } from './prctl.js';
 import { rlimitsOf } from './rlimits.js';
@@ -45,14 +49,21 @@ export function askTask(task: DumpTask, b: Batch): () => CoreParts {
   });
 }
 
+/** What a core entry says of a thread's processor. */
+function archPart(thread: BorrowedThread, clearTidAddress: bigint, { tls, timed }: PeekedThread) {
+  const own = timed ? thread.regs.with(REG.call, timed.nr) : thread.regs;
+  const { regs, restartError } = regsForImage(own);
+  const dumped = { regs, restartError, timeLeftNs: timed?.leftNs, xstate: thread.xstate, clearTidAddress, tls };
+  return coreOf(dumped, (leaf, sub) => addon().cpuid(leaf, sub));
+}
+
 /** The core entries of a process, leader first. */
 export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): Entry<'core_entry'>[] {
   return task.threads.map((thread, i) => {
     const self = parts.self[i]!;
     const peeked = task.peeked[i]!;
     const entry: Entry<'core_entry'> = {
-      mtype: CoreEntryMarch.X86_64,
-      thread_info: threadInfo(thread, self.clearTidAddress, peeked.tls, peeked.timed),
+      ...archPart(thread, self.clearTidAddress, peeked),
       thread_core: {
         ...robustListOf(thread.tracee.tid),
         ...schedOf(thread.tracee.tid),
@@ -146,7 +157,7 @@ function exitSignalOf({ stat }: FrozenTask): { exit_signal?: number } {
 /** The core of a process that has ended and whose parent has not waited for it. */
 export function zombieCore(task: FrozenTask): Entry<'core_entry'> {
   return {
-    mtype: CoreEntryMarch.X86_64,
+    mtype: MTYPE,
     tc: {
       task_state: TASK.DEAD,
       exit_code: task.stat.exitCode,

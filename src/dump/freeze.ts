@@ -1,6 +1,6 @@
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
-import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import { SYSCALLS } from '../arch/index.js';
 import { CLONE_VFORK } from '../kernel/uapi/clone.js';
 import { ProcGone } from '../kernel/proc/proc-file.js';
 import * as P from '../kernel/uapi/ptrace.js';

@@ -1,17 +1,14 @@
 import type { Messages } from '../image/generated/messages.js';
-import { USER_CS } from '../arch/x86_64/registers.js';
+import { isNative, hasTiles, tlsOf } from '../arch/index.js';
 import * as P from '../kernel/uapi/ptrace.js';
 import { SIGINFO_BYTES } from '../kernel/uapi/signal.js';
 import { readStatus, type ProcStatus } from '../kernel/proc/status.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
-import { hasTiles } from '../task/arch/x86_64/xstate.js';
 import type { BorrowedThread, BorrowMapping } from '../task/borrowed-thread.js';
 import { hideStop } from '../task/restart.js';
-import { REG } from '../task/tracee.js';
 import { refusedByStatus, refusedThread } from './refuse-thread.js';
 import { leaveCriticalSection, rseqOf } from './rseq.js';
 import { checkLabel } from './security-label.js';
-import { tlsOf } from './arch/x86_64/tls.js';
 import type { Sleepers } from './sleepers.js';
 import { timedCallOf, type TimedCall } from './timed-call.js';
 
@@ -59,7 +56,10 @@ export function peekThread(
     ownSignals: status.sigPnd ? peekSignals(tid, 0) : [],
     sharedSignals: leader && status.shdPnd ? peekSignals(tid, P.PTRACE_PEEKSIGINFO_SHARED) : [],
     rseq,
-    tls: tlsOf(tid),
+    tls: tlsOf((entry, into) => {
+      const r = sysRaw('ptrace', P.PTRACE_GET_THREAD_AREA, tid, entry, into);
+      return answer('ptrace', r, ['EIO', 'EINVAL'], `GET_THREAD_AREA of task ${tid}`) !== undefined;
+    }),
     timed,
   };
 }
@@ -67,7 +67,7 @@ export function peekThread(
 function refuse(pid: number, thread: BorrowedThread, status: ProcStatus): void {
   const { tid } = thread.tracee;
   const no = (what: string) => refusedThread(pid, tid, what);
-  if (thread.regs[REG.cs] !== BigInt(USER_CS)) throw no('runs 32-bit code');
+  if (!isNative(thread.regs)) throw no('runs 32-bit code');
   if (hasTiles(thread.xstate)) throw no('has AMX tile registers in use');
   for (const refused of refusedByStatus(pid, tid, status)) throw refused;
   checkLabel(pid, tid);

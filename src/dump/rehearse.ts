@@ -12,8 +12,9 @@ import { SIGKILL } from '../kernel/uapi/signal.js';
 import { __WALL } from '../kernel/uapi/wait.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { sys, sysRaw } from '../native/sys.js';
-import { findGadgets } from '../task/arch/x86_64/gadgets.js';
+import { findGadgets } from '../arch/index.js';
 import { executableMappings } from '../task/borrow.js';
+import { readerOf } from '../task/remote-memory.js';
 import { waitUntil } from '../task/wait.js';
 import { lookAtBuildIds } from './files/build-ids.js';
 import { DescriptorReader } from './files/descriptor-reader.js';
@@ -96,7 +97,7 @@ export function lookAhead(pid: number, buildIds: boolean): FdRanks {
       const maps = readMapRanges(at);
       // What reads thousands of them is worth being compiled.
       if (maps.length >= MANY_MAPPINGS && !warmed) warmed = readMaps(at).length > 0;
-      findGadgets(at, executableMappings(maps.map(borrowMapping)));
+      findGadgets(executableMappings(maps.map(borrowMapping)), readerOf(at));
       lookAtMappedFiles(at, maps);
       if (buildIds) lookAtBuildIds(at, maps);
       const fds = readFds(at);

@@ -1,4 +1,4 @@
-import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import { SYSCALLS } from '../arch/index.js';
 import { readProcText } from '../kernel/proc/proc-file.js';
 
 /** CLOCK_* are small, no pointer is. */

@@ -1,3 +1,4 @@
+import { REG } from '../arch/index.js';
 import type { Messages } from '../image/generated/messages.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import * as P from '../kernel/uapi/ptrace.js';
@@ -5,7 +6,6 @@ import { RSEQ, RSEQ_CS, RSEQ_CS_BYTES } from '../kernel/uapi/rseq.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
 import type { BorrowedThread } from '../task/borrowed-thread.js';
 import { readMemory } from '../task/remote-memory.js';
-import { REG } from '../task/tracee.js';
 
 /** The rseq(2) registration of a stopped thread (zeros for none); undefined before Linux 5.13. */
 export function rseqOf(tid: number): Messages['rseq_entry'] | undefined {

@@ -1,4 +1,4 @@
-import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import { SYSCALLS } from '../arch/index.js';
 import { readSyscall, readTimerSlackNs } from '../kernel/proc/scalar-files.js';
 import { readSched } from '../kernel/proc/sched-file.js';
 import { readStat } from '../kernel/proc/stat-file.js';

@@ -1,9 +1,9 @@
+import { REG, type Regs } from '../arch/index.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
 import type { BorrowedThread, BorrowMapping } from '../task/borrowed-thread.js';
 import { writeMemory } from '../task/remote-memory.js';
 import { interruptedLimit, RESTART, restartError, sayEintr, waitOn, writtenRest } from '../task/restart.js';
 import { argumentsOf, belowStack, limitTo, readLimitNs, timespecOf, type TimeLimit } from '../task/time-limit.js';
-import { REG, type Regs } from '../task/tracee.js';
 import type { Sleepers } from './sleepers.js';
 import { monotonicNs } from './task-clock.js';
 
@@ -26,13 +26,13 @@ export function timedCallOf(
   mappings: readonly BorrowMapping[],
 ): TimedCall {
   const args = argumentsOf(regs);
-  const nr = Number(BigInt.asIntN(32, regs[REG.orig_ax]!));
+  const nr = Number(BigInt.asIntN(32, regs[REG.call]!));
   const switches = Number(status.fields.get('voluntary_ctxt_switches'));
   const real = regs.slice();
-  if (nr >= 0) real[REG.orig_ax] = BigInt(sleepers.callOf(tid, nr, args, switches));
+  if (nr >= 0) real[REG.call] = BigInt(sleepers.callOf(tid, nr, args, switches));
   const written = writtenRest(real);
   const limit = written ?? interruptedLimit(real);
-  const unknown: TimedCall = { nr: real[REG.orig_ax]!, limit, deadlineNs: undefined, leftNs: undefined };
+  const unknown: TimedCall = { nr: real[REG.call]!, limit, deadlineNs: undefined, leftNs: undefined };
   if (!limit) return unknown;
   if (restartError(regs) === undefined && !hasPlace(regs, limit, mappings)) return unknown;
   try {
@@ -52,7 +52,7 @@ export function timedCallOf(
 function hasPlace(regs: Regs, limit: TimeLimit, mappings: readonly BorrowMapping[]): boolean {
   if (limit.unit === 'ms') return true;
   const at = belowStack(regs);
-  const tls = Number(regs[REG.fs_base]);
+  const tls = Number(regs[REG.threadPointer]);
   return mappings.some(
     ({ start, end, writable, shared, name }) =>
       at >= start && at < end && writable && !shared && (name === '[stack]' || (tls >= start && tls < end)),

@@ -1,4 +1,4 @@
-import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
+import { SYSCALLS, type SyscallName } from '../arch/index.js';
 import { ERRNO, errnoCode, errnoWords, type ErrnoName } from '../kernel/uapi/errno.js';
 import { CritError } from '../image/errors.js';
 import { addon, type Word } from './addon.js';

@@ -1,9 +1,7 @@
+import { TASK_SIZE } from '../arch/index.js';
 import type { Messages } from '../image/generated/messages.js';
 import { CritError } from '../image/errors.js';
 import { PAGE_SIZE, PE, VMA } from '../image/vma-status.js';
-
-/** The end of a task's own addresses on x86_64 with four-level page tables, less its guard page. */
-export const TASK_SIZE = 0x7fff_ffff_f000;
 
 /** A mapping to restore, with addresses as numbers (user addresses have 47 bits). */
 export interface Vma {

@@ -19,7 +19,7 @@ import { actsByDefault, restoreSigactions } from './sigactions.js';
 import { TASK } from '../image/task-state.js';
 import { restoreRseq, restoreThreadSettings } from './thread-settings.js';
 
-export { registersOf, type Registers } from './arch/x86_64/registers.js';
+export { registersOf, type Registers } from './registers.js';
 
 /** What all puppets of a restore have before the first is changed: they are forked from one. */
 interface Beginning extends ProcNow {

@@ -1,6 +1,6 @@
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE, VMA } from '../image/vma-status.js';
-import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import { SYSCALLS, TASK_SIZE } from '../arch/index.js';
 import {
   MADV_DODUMP,
   MADV_DONTDUMP,
@@ -30,7 +30,7 @@ import { ARCH_MAP_VDSO_64, PR_SET_MM, PR_SET_MM_MAP } from '../kernel/uapi/prctl
 import type { Batch } from '../task/batch.js';
 import { restoreRangePolicies } from './mempolicy.js';
 import type { Puppet } from '../task/puppet.js';
-import { clip, gaps, TASK_SIZE, type PageRun, type Vma } from './address-space.js';
+import { clip, gaps, type PageRun, type Vma } from './address-space.js';
 
 const MAP_KEPT = 0x1 | 0x2 | 0x8 | MAP_ANONYMOUS | MAP_GROWSDOWN | 0x4000 | 0x40000 | (0x3f << 26);
 

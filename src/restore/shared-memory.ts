@@ -3,7 +3,7 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { readImageIfPresent } from './read-image.js';
-import { SYSCALLS } from '../arch/x86_64/syscalls.js';
+import { SYSCALLS } from '../arch/index.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import {
   MAP_ANONYMOUS,

@@ -1,9 +1,10 @@
+import { REG } from '../arch/index.js';
 import { VMA } from '../image/vma-status.js';
 import { PROT_WRITE } from '../kernel/uapi/mman.js';
 import { sayEintr, type WakeUp } from '../task/restart.js';
 import { resumeCall } from '../task/resume-call.js';
 import { belowStack, limitTo } from '../task/time-limit.js';
-import { REG, type Tracee } from '../task/tracee.js';
+import type { Tracee } from '../task/tracee.js';
 import type { Vma } from './address-space.js';
 
 /** So many mappings are tried. */
@@ -40,7 +41,7 @@ export function resumeWait(
   if (!resume) return;
   const sp = Number(regs[REG.sp]);
   const onStack = home !== undefined && home < sp && sp - home < NEAR_BYTES;
-  regs[REG.ax] = resumeCall(tracee, resume, instruction, home, [
+  regs[REG.result] = resumeCall(tracee, resume, instruction, home, [
     onStack ? home - LENT_BYTES : belowStack(regs),
     ...rooms,
   ]);

@@ -1,4 +1,4 @@
-import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
+import { SYSCALLS, type SyscallName } from '../arch/index.js';
 import * as L from './generated/layout.js';
 import { stringOfBytes } from '../image/utf8.js';
 import { RemoteError } from './remote-error.js';

@@ -1,6 +1,15 @@
 import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
+import {
+  type ExecMapping,
+  type Gadgets,
+  RESTORER_CODE,
+  type Regs,
+  SYSCALLS,
+  type SyscallName,
+  findGadgets,
+  setBlobEntry,
+} from '../arch/index.js';
 import { FUTEX_WAKE_OP } from '../kernel/uapi/futex.js';
 import {
   MAP_ANONYMOUS,
@@ -13,15 +22,14 @@ import {
 } from '../kernel/uapi/mman.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import { Area, areaSize, SLIM, WIDE, type AreaSize, type RingShape } from './area.js';
-import { findGadgets, type ExecMapping, type Gadgets } from './arch/x86_64/gadgets.js';
 import type { Batch, Load } from './batch.js';
 import { BorrowedThread, type BorrowMapping, type PlainCall } from './borrowed-thread.js';
 import * as L from './generated/layout.js';
 import { Patience } from './patience.js';
 import { Puppet } from './puppet.js';
 import { RemoteError } from './remote-error.js';
+import { readerOf } from './remote-memory.js';
 import type { Ring } from './ring.js';
-import { REG, type Regs } from './tracee.js';
 
 const PAGE = 4096;
 /** Bytes of the answers that no batch uses. */
@@ -32,8 +40,6 @@ const MINUS_ONE = 0x10fff000;
 const INT_MAX = 0x7fffffff;
 /** What a place without a cure calls. */
 const NOTHING = SYSCALLS.getpid;
-/** mov $15,%eax; syscall: rt_sigreturn(2), for a process that has no code of its own for it. */
-const RESTORER = [0xb8, 15, 0, 0, 0, 0x0f, 0x05];
 const RESTORER_BYTES = 64;
 
 /** Places of what a puppet does before it leaves because crit died, in this order. */
@@ -74,7 +80,7 @@ export function findHomes(
   threads: readonly BorrowedThread[],
   mappings: readonly BorrowMapping[],
 ): Omit<Homes, 'framesOffset'> {
-  const gadgets = findGadgets(pid, executableMappings(mappings));
+  const gadgets = findGadgets(executableMappings(mappings), readerOf(pid));
   if (!gadgets)
     throw new CritError(
       `task ${pid} has no usable system call instruction mapped (no vDSO, no libc): crit cannot take itself out of it`,
@@ -135,7 +141,7 @@ export class Borrowed implements Disposable {
     this.#homes = homes;
     this.puppet = puppet;
     this.#ring = puppet.ring;
-    if (!homes.roomy) this.area.bytes.set(RESTORER, homes.framesOffset);
+    if (!homes.roomy) this.area.bytes.set(RESTORER_CODE, homes.framesOffset);
   }
 
   /** Borrows a process all of whose threads are stopped; the leader comes first. */
@@ -247,15 +253,13 @@ export class Borrowed implements Disposable {
    */
   #entry(thread: BorrowedThread, ring: Ring): Regs {
     const regs = thread.regs.slice();
-    regs[REG.ip] = BigInt(this.area.entryWithCall);
-    regs[REG.sp] = BigInt(ring.stackTop);
-    regs[REG.r12] = BigInt(ring.address);
-    regs[REG.ax] = BigInt(SYSCALLS.mprotect);
-    regs[REG.di] = BigInt(this.area.answersAddress);
-    regs[REG.si] = BigInt(this.area.size.answers);
-    regs[REG.dx] = BigInt(PROT_READ | PROT_WRITE);
-    regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
-    regs[REG.flags] = regs[REG.flags]! & ~0x500n; // direction and trap flag
+    const { entryWithCall, answersAddress, size } = this.area;
+    setBlobEntry(regs, entryWithCall, ring.stackTop, ring.address, [
+      'mprotect',
+      answersAddress,
+      size.answers,
+      PROT_READ | PROT_WRITE,
+    ]);
     return regs;
   }
 

@@ -1,15 +1,20 @@
-import type { SyscallName } from '../arch/x86_64/syscalls.js';
-import { SYSCALLS } from '../arch/x86_64/syscalls.js';
-import type { Gadgets } from './arch/x86_64/gadgets.js';
-import { buildFrame, frameBytes } from './arch/x86_64/sigframe.js';
+import {
+  type Gadgets,
+  REDZONE,
+  REG,
+  type Regs,
+  SYSCALLS,
+  type SyscallName,
+  buildFrame,
+  frameBytes,
+  leaveCall,
+  setCall,
+} from '../arch/index.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import { restarted } from './restart.js';
-import { REG, type Regs, type Tracee } from './tracee.js';
+import type { Tracee } from './tracee.js';
 
-/** The area that System V asks callees to leave alone below the stack pointer, bytes. */
-const REDZONE = 128;
 export const ALL_SIGNALS = 0xffffffffffffffffn;
-const ARGUMENTS = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9];
 /** How often what can fail for want of memory is tried. */
 const TRIES = 3;
 
@@ -71,7 +76,7 @@ export class BorrowedThread implements ThreadState {
     const mapping = mappings.find((m) => m.start < sp && sp <= m.end);
     if (!mapping?.writable || mapping.shared) return false;
     if (mapping.name === '[stack]') return true; // grows as needed
-    const tls = Number(this.regs[REG.fs_base]);
+    const tls = Number(this.regs[REG.threadPointer]);
     return low >= mapping.start && tls >= mapping.start && tls < mapping.end;
   }
 
@@ -123,7 +128,7 @@ export class BorrowedThread implements ThreadState {
       const regs = this.regs.slice();
       regs[REG.ip] = BigInt(restorer);
       regs[REG.sp] = BigInt(this.home + 8);
-      regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+      leaveCall(regs);
       this.tracee.setRegs(regs);
     }
     this.tracee.setSigmask(ALL_SIGNALS);
@@ -132,12 +137,7 @@ export class BorrowedThread implements ThreadState {
   /** Registers with which the thread makes a system call through code that it has mapped anyway. */
   #callRegs(gadgets: Gadgets, [name, ...args]: PlainCall): Regs {
     const regs = this.regs.slice();
-    ARGUMENTS.forEach((reg, i) => {
-      regs[reg] = BigInt.asUintN(64, BigInt(args[i] ?? 0));
-    });
-    regs[REG.ax] = BigInt(SYSCALLS[name]);
-    regs[REG.ip] = BigInt(gadgets.syscall);
-    regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+    setCall(regs, SYSCALLS[name], args, gadgets.syscall);
     return regs;
   }
 
@@ -166,7 +166,7 @@ export class BorrowedThread implements ThreadState {
       if (stops === 2) break;
       this.tracee.toSyscall();
     }
-    return Number(BigInt.asIntN(64, this.tracee.getRegs()[REG.ax]!));
+    return Number(BigInt.asIntN(64, this.tracee.getRegs()[REG.result]!));
   }
 
   /** Sets the thread's own mask and registers: until these are set, the way home is still there. */

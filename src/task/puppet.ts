@@ -1,3 +1,4 @@
+import { REG } from '../arch/index.js';
 import { CritError } from '../image/errors.js';
 import { PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { nowMs } from '../image/clock.js';
@@ -7,7 +8,7 @@ import { Batch, type Arg, type OperationName } from './batch.js';
 import type { Patience } from './patience.js';
 import { TaskDied } from './remote-error.js';
 import type { Ring } from './ring.js';
-import { isDead, REG, type Tracee } from './tracee.js';
+import { isDead, type Tracee } from './tracee.js';
 
 const SLICE_MS = 20;
 

@@ -55,3 +55,6 @@ export function writeMemory(pid: number, address: number | bigint, bytes: Uint8A
   if (r !== bytes.length)
     throw new SysError('process_vm_writev', r < 0 ? -r : 14, `of task ${pid} at 0x${address.toString(16)}`);
 }
+
+/** Reads one task's memory. */
+export const readerOf = (pid: number) => (address: number, sizeBytes: number) => readMemory(pid, address, sizeBytes);

@@ -1,9 +1,7 @@
-import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
-import { SYSCALL_INSTRUCTION_BYTES } from '../arch/x86_64/registers.js';
+import { REG, type Regs, SYSCALLS, SYSCALL_INSTRUCTION_BYTES, type SyscallName } from '../arch/index.js';
 import { FUTEX_WAIT_BITSET } from '../kernel/uapi/futex.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import { argumentsOf, futexOperation, timeLimitOf, WRITE_REST, type TimeLimit } from './time-limit.js';
-import { REG, type Regs } from './tracee.js';
 
 /**
  * linux/errno.h: what the result register holds while a signal or a tracer keeps a thread from finishing a system call.
@@ -46,11 +44,11 @@ const SAYS_EINTR: ReadonlySet<number> = new Set(
 
 /** The call that a thread is in, or undefined outside of one. */
 function callOf(regs: Regs): number | undefined {
-  const nr = Number(BigInt.asIntN(32, regs[REG.orig_ax]!));
+  const nr = Number(BigInt.asIntN(32, regs[REG.call]!));
   return nr < 0 ? undefined : nr;
 }
 
-const errorOf = (regs: Regs): number => Number(-BigInt.asIntN(64, regs[REG.ax]!));
+const errorOf = (regs: Regs): number => Number(-BigInt.asIntN(64, regs[REG.result]!));
 
 /** RESTART.* of a thread that stands in an interrupted call, or undefined. */
 export function restartError(regs: Regs): number | undefined {
@@ -69,12 +67,12 @@ export function restarted(regs: Regs, onBlock: 'again' | 'eintr'): Regs {
   const copy = regs.slice();
   const error = restartError(regs);
   if (error === undefined) return copy;
-  if (error === RESTART.BLOCK && onBlock === 'eintr') copy[REG.ax] = negative(ERRNO.EINTR);
+  if (error === RESTART.BLOCK && onBlock === 'eintr') copy[REG.result] = negative(ERRNO.EINTR);
   else {
-    copy[REG.ax] = copy[REG.orig_ax]!;
+    copy[REG.result] = copy[REG.call]!;
     copy[REG.ip] = copy[REG.ip]! - BigInt(SYSCALL_INSTRUCTION_BYTES);
   }
-  copy[REG.orig_ax] = NONE;
+  copy[REG.call] = NONE;
   return copy;
 }
 
@@ -105,21 +103,21 @@ export function writtenRest(regs: Regs): TimeLimit | undefined {
 export function hideStop(regs: Regs): void {
   const nr = callOf(regs);
   if (nr === undefined || !SAYS_EINTR.has(nr)) return;
-  if (interruptedLimit(regs)) regs[REG.ax] = negative(ERRNO.EINTR);
-  else if (errorOf(regs) === ERRNO.EINTR) regs[REG.ax] = negative(RESTART.NOHAND);
+  if (interruptedLimit(regs)) regs[REG.result] = negative(ERRNO.EINTR);
+  else if (errorOf(regs) === ERRNO.EINTR) regs[REG.result] = negative(RESTART.NOHAND);
 }
 
 /** Has a thread whose call said ERRNO.EINTR make it again; its limit must be what is left of it. @returns false for another one */
 export function waitOn(regs: Regs): boolean {
   const nr = callOf(regs);
   if (nr === undefined || errorOf(regs) !== ERRNO.EINTR || !SAYS_EINTR.has(nr)) return false;
-  regs[REG.ax] = negative(RESTART.NOHAND);
+  regs[REG.result] = negative(RESTART.NOHAND);
   return true;
 }
 
 /** Has a thread's interrupted call end with ERRNO.EINTR. */
 export function sayEintr(regs: Regs): void {
-  regs[REG.ax] = negative(ERRNO.EINTR);
+  regs[REG.result] = negative(ERRNO.EINTR);
 }
 
 /**
@@ -131,7 +129,7 @@ export function regsForImage(regs: Regs): { regs: Regs; restartError: number | u
   const again =
     error === RESTART.BLOCK && resumption(callOf(regs)!, regs) && !timeLimitOf(callOf(regs)!, argumentsOf(regs));
   const copy = restarted(regs, again ? 'again' : 'eintr');
-  copy[REG.orig_ax] = regs[REG.orig_ax]!;
+  copy[REG.call] = regs[REG.call]!;
   return { regs: copy, restartError: error };
 }
 
@@ -176,10 +174,10 @@ export function regsFromImage(image: Regs, error?: number, leftNs?: bigint): Wak
   if (nr === undefined) return plain;
   const limit = timeLimitOf(nr, argumentsOf(image));
   const left = limit && leftNs !== undefined ? { limit, leftNs } : undefined;
-  if (error !== undefined && regs[REG.ax] === BigInt(nr)) {
+  if (error !== undefined && regs[REG.result] === BigInt(nr)) {
     const resume = error === RESTART.BLOCK ? resumption(nr, image, left) : undefined;
     if (resume || AGAIN.includes(error)) {
-      regs[REG.ax] = negative(error);
+      regs[REG.result] = negative(error);
       regs[REG.ip] = regs[REG.ip]! + BigInt(SYSCALL_INSTRUCTION_BYTES);
       return { ...plain, resume };
     }
@@ -190,7 +188,7 @@ export function regsFromImage(image: Regs, error?: number, leftNs?: bigint): Wak
     if (error === undefined && (!limit || left) && waitOn(regs)) return { ...plain, left };
   }
   // the call is over, whatever the number in ax looks like
-  regs[REG.orig_ax] = NONE;
+  regs[REG.call] = NONE;
   return plain;
 }
 

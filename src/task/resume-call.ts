@@ -1,9 +1,10 @@
+import { REG, setCall } from '../arch/index.js';
 import { PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import type { Resumption } from './restart.js';
-import { ARGUMENTS, millisecondsOf, timespecOf } from './time-limit.js';
-import { REG, type Tracee } from './tracee.js';
+import { millisecondsOf, timespecOf } from './time-limit.js';
+import type { Tracee } from './tracee.js';
 
 /**
  * Lets a stopped thread make a call and interrupts it before it can wait: a sleep, poll or futex wait then stands in the
@@ -45,12 +46,7 @@ function make(
   home: number | undefined,
 ): bigint {
   const regs = tracee.getRegs().slice();
-  ARGUMENTS.forEach((reg, i) => {
-    regs[reg] = args[i]!;
-  });
-  regs[REG.ax] = BigInt(nr);
-  regs[REG.ip] = BigInt(instruction);
-  regs[REG.orig_ax] = BigInt.asUintN(64, -1n);
+  setCall(regs, nr, args, instruction);
   if (home !== undefined) regs[REG.sp] = BigInt(home);
   tracee.setRegs(regs);
   do tracee.toSyscall();
@@ -62,7 +58,7 @@ function make(
     const stop = tracee.wait();
     if (stop.event === PTRACE_EVENT_STOP) break;
   }
-  return tracee.getRegs()[REG.ax]!;
+  return tracee.getRegs()[REG.result]!;
 }
 
 /** @returns where the bytes are and what stood there, or undefined if there is no room */

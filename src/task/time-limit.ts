@@ -1,15 +1,11 @@
-import { SYSCALLS, type SyscallName } from '../arch/x86_64/syscalls.js';
+import { ARGUMENTS, REG, type Regs, SYSCALLS, type SyscallName } from '../arch/index.js';
 import { FUTEX_WAIT } from '../kernel/uapi/futex.js';
 import { TIMER_ABSTIME, TIMESPEC, TIMESPEC_BYTES } from '../kernel/uapi/time.js';
 import { readMemory, writeMemory } from './remote-memory.js';
-import { REG, type Regs } from './tracee.js';
 
 const NS_PER_SEC = 1_000_000_000n;
 const NS_PER_MS = 1_000_000n;
 const NS_PER_US = 1000n;
-
-/** The registers of a system call's arguments, in order. */
-export const ARGUMENTS = [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9] as const;
 
 /** How a call is told how long it may wait: by the argument itself, in milliseconds, or by the structure that it points to. */
 export interface TimeLimit {

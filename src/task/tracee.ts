@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { NR_REGS, type Regs } from '../arch/index.js';
 import { nowMs } from '../image/clock.js';
 import { CritError } from '../image/errors.js';
 import { addon } from '../native/addon.js';
@@ -18,16 +19,6 @@ import {
 } from '../kernel/uapi/wait.js';
 import { TaskDied } from './remote-error.js';
 import { giveWay } from './wait.js';
-
-/** User registers as NT_PRSTATUS orders them (sys/user.h, struct user_regs_struct): 27 words. */
-export type Regs = BigUint64Array;
-
-export const NR_REGS = 27;
-/** Indexes into Regs. */
-export const REG = {
-  r15: 0, r14: 1, r13: 2, r12: 3, bp: 4, bx: 5, r11: 6, r10: 7, r9: 8, r8: 9, ax: 10, cx: 11, dx: 12, si: 13, di: 14,
-  orig_ax: 15, ip: 16, cs: 17, flags: 18, sp: 19, ss: 20, fs_base: 21, gs_base: 22, ds: 23, es: 24, fs: 25, gs: 26,
-} as const; // prettier-ignore
 
 /** PTRACE_O_TRACESYSGOOD sets it in the signal of a syscall stop. */
 const SYSGOOD = 0x80;

@@ -1,5 +1,5 @@
 import { errnoCode } from '../../src/kernel/uapi/errno.js';
-import type { SyscallName } from '../../src/arch/x86_64/syscalls.js';
+import type { SyscallName } from '../../src/arch/index.js';
 import type { Arg, Batch, Out } from '../../src/task/batch.js';
 import { hex, type Facts } from './facts.js';
 

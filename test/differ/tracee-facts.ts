@@ -1,7 +1,8 @@
+import { REG, type Regs } from '../../src/arch/index.js';
 import * as P from '../../src/kernel/uapi/ptrace.js';
 import { SIGINFO_BYTES } from '../../src/kernel/uapi/signal.js';
 import { sysRaw } from '../../src/native/sys.js';
-import { REG, type Regs, type Tracee } from '../../src/task/tracee.js';
+import type { Tracee } from '../../src/task/tracee.js';
 import { hex, type Facts } from './facts.js';
 
 const SUD_CONFIG_BYTES = 32;

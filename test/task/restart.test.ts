@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SYSCALLS, type SyscallName } from '../../src/arch/x86_64/syscalls.js';
+import { ARGUMENTS, NR_REGS, REG, type Regs, SYSCALLS, type SyscallName } from '../../src/arch/index.js';
 import {
   hideStop,
   interruptedLimit,
@@ -11,7 +11,6 @@ import {
   RESTART,
   waitOn,
 } from '../../src/task/restart.js';
-import { NR_REGS, REG, type Regs } from '../../src/task/tracee.js';
 
 const IP = 0x1000n;
 const NONE = BigInt.asUintN(64, -1n);
@@ -20,10 +19,10 @@ const minus = (n: number) => BigInt.asUintN(64, BigInt(-n));
 /** A thread behind the `syscall` at IP - 2. */
 function inside(name: SyscallName | undefined, ax: bigint, args: readonly bigint[] = []): Regs {
   const regs = new BigUint64Array(NR_REGS);
-  regs[REG.orig_ax] = name ? BigInt(SYSCALLS[name]) : NONE;
-  regs[REG.ax] = ax;
+  regs[REG.call] = name ? BigInt(SYSCALLS[name]) : NONE;
+  regs[REG.result] = ax;
   regs[REG.ip] = IP;
-  [REG.di, REG.si, REG.dx, REG.r10, REG.r8, REG.r9].forEach((reg, i) => (regs[reg] = args[i] ?? 0n));
+  ARGUMENTS.forEach((reg, i) => (regs[reg] = args[i] ?? 0n));
   return regs;
 }
 
@@ -38,28 +37,28 @@ for (const [name, call, error] of [
     const image = regsForImage(stopped);
     assert.equal(image.restartError, error);
     assert.equal(image.regs[REG.ip], IP - 2n);
-    assert.equal(image.regs[REG.ax], BigInt(SYSCALLS[call]));
-    assert.equal(image.regs[REG.orig_ax], BigInt(SYSCALLS[call]), 'as CRIU has it');
+    assert.equal(image.regs[REG.result], BigInt(SYSCALLS[call]));
+    assert.equal(image.regs[REG.call], BigInt(SYSCALLS[call]), 'as CRIU has it');
     const back = regsFromImage(image.regs, image.restartError);
     assert.deepEqual(back.regs, stopped);
     assert.equal(back.resume, undefined);
     // an image of CRIU, which says no more
     const plain = regsFromImage(image.regs);
     assert.equal(plain.regs[REG.ip], IP - 2n);
-    assert.equal(plain.regs[REG.orig_ax], NONE);
+    assert.equal(plain.regs[REG.call], NONE);
   });
 
 test('a sleep that knows its rest says EINTR in the image and sleeps the rest', () => {
   const stopped = inside('nanosleep', minus(RESTART.BLOCK), [0x100n, 0x200n]);
   const image = regsForImage(stopped);
   assert.equal(image.regs[REG.ip], IP);
-  assert.equal(image.regs[REG.ax], minus(4));
+  assert.equal(image.regs[REG.result], minus(4));
   for (const error of [image.restartError, undefined]) {
     const back = regsFromImage(image.regs, error);
     assert.equal(back.resume?.nr, SYSCALLS.nanosleep);
     assert.deepEqual(back.resume.args.slice(0, 2), [0x200n, 0x200n]);
     assert.equal(back.regs[REG.ip], IP);
-    assert.equal(back.regs[REG.di], 0x100n, 'its own arguments stay');
+    assert.equal(back.regs[ARGUMENTS[0]!], 0x100n, 'its own arguments stay');
   }
   const clock = regsFromImage(
     regsForImage(inside('clock_nanosleep', minus(RESTART.BLOCK), [1n, 0n, 0x100n, 0x200n])).regs,
@@ -78,7 +77,7 @@ test('poll, futex waits and sleeps without a rest in memory say EINTR in the ima
     assert.equal(interruptedLimit(stopped)?.argument, argument);
     const image = regsForImage(stopped);
     assert.equal(image.regs[REG.ip], IP, call);
-    assert.equal(image.regs[REG.ax], minus(4), call);
+    assert.equal(image.regs[REG.result], minus(4), call);
     const back = regsFromImage(image.regs, image.restartError, 7n);
     assert.deepEqual(back.resume?.args.slice(0, args.length), [...args], call);
     assert.equal(back.resume.left?.leftNs, 7n, call);
@@ -88,8 +87,8 @@ test('poll, futex waits and sleeps without a rest in memory say EINTR in the ima
     for (const error of [image.restartError, undefined]) {
       const unknown = regsFromImage(image.regs, error);
       assert.equal(unknown.resume, undefined, call);
-      assert.equal(unknown.regs[REG.ax], minus(4), call);
-      assert.equal(unknown.regs[REG.orig_ax], NONE, call);
+      assert.equal(unknown.regs[REG.result], minus(4), call);
+      assert.equal(unknown.regs[REG.call], NONE, call);
     }
     // an image of crit 0.1 has the call made again
     const old = inside(call, BigInt(SYSCALLS[call]), args);
@@ -106,7 +105,7 @@ test('a futex wait until a point in time and a poll without a limit are made aga
     const stopped = inside(call, minus(RESTART.BLOCK), args);
     assert.equal(interruptedLimit(stopped), undefined, call);
     const image = regsForImage(stopped);
-    assert.equal(image.regs[REG.ax], BigInt(SYSCALLS[call]), call);
+    assert.equal(image.regs[REG.result], BigInt(SYSCALLS[call]), call);
     assert.deepEqual(regsFromImage(image.regs, image.restartError).resume?.args.slice(0, args.length), [...args], call);
     // CRIU says EINTR
     assert.ok(regsFromImage(inside(call, minus(4), args)).resume, call);
@@ -127,15 +126,15 @@ test('EINTR that was no more than the stop is taken back from calls without a li
   ] as const) {
     const regs = inside(call, minus(4), args);
     hideStop(regs);
-    assert.equal(regs[REG.ax], minus(RESTART.NOHAND), call);
-    assert.equal(regsFromImage(inside(call, minus(4), args)).regs[REG.ax], minus(RESTART.NOHAND), call);
+    assert.equal(regs[REG.result], minus(RESTART.NOHAND), call);
+    assert.equal(regsFromImage(inside(call, minus(4), args)).regs[REG.result], minus(RESTART.NOHAND), call);
   }
   // those of sockets say it only when they have a limit
   for (const call of ['connect', 'read', 'close', 'recvfrom', 'accept', 'sendmsg'] as const) {
     const regs = inside(call, minus(4));
     hideStop(regs);
-    assert.equal(regs[REG.ax], minus(4), call);
-    assert.equal(regsFromImage(inside(call, minus(4))).regs[REG.orig_ax], NONE, call);
+    assert.equal(regs[REG.result], minus(4), call);
+    assert.equal(regsFromImage(inside(call, minus(4))).regs[REG.call], NONE, call);
   }
 });
 
@@ -152,14 +151,14 @@ test('calls with a limit say EINTR, or are made again with the time that is left
       const stopped = inside(call, minus(error), args);
       assert.equal(interruptedLimit(stopped)?.argument, argument, call);
       hideStop(stopped);
-      assert.equal(stopped[REG.ax], minus(4), 'whatever becomes of crit, it does not begin anew');
+      assert.equal(stopped[REG.result], minus(4), 'whatever becomes of crit, it does not begin anew');
       assert.ok(waitOn(stopped.slice()));
       const image = regsForImage(stopped);
       assert.deepEqual(image, { regs: stopped, restartError: undefined });
       const back = regsFromImage(image.regs, undefined, 7n);
-      assert.equal(back.regs[REG.ax], minus(RESTART.NOHAND), call);
+      assert.equal(back.regs[REG.result], minus(RESTART.NOHAND), call);
       assert.deepEqual(back.left, { limit: interruptedLimit(back.regs), leftNs: 7n }, call);
-      assert.equal(regsFromImage(image.regs).regs[REG.orig_ax], NONE, call);
+      assert.equal(regsFromImage(image.regs).regs[REG.call], NONE, call);
     }
   }
 });
@@ -168,7 +167,7 @@ test('a finished call and code outside of calls stay as they are', () => {
   const done = inside('read', 5n);
   assert.equal(restartError(done), undefined);
   assert.deepEqual(regsForImage(done), { regs: done, restartError: undefined });
-  assert.equal(regsFromImage(done).regs[REG.ax], 5n);
+  assert.equal(regsFromImage(done).regs[REG.result], 5n);
   const running = inside(undefined, minus(RESTART.SYS));
   assert.equal(restartError(running), undefined);
   assert.deepEqual(restarted(running, 'again'), running);
@@ -184,5 +183,5 @@ test('a sleep until a point in time is simply made again', () => {
 test('an image edited to be elsewhere is taken as it is', () => {
   const regs = inside('read', 7n);
   assert.equal(regsFromImage(regs, RESTART.SYS).regs[REG.ip], IP);
-  assert.equal(regsFromImage(regs, RESTART.SYS).regs[REG.ax], 7n);
+  assert.equal(regsFromImage(regs, RESTART.SYS).regs[REG.result], 7n);
 });

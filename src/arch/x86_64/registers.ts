@@ -1,3 +1,23 @@
+/** sys/user.h, struct user_regs_struct: where NT_PRSTATUS has each register, in words. */
+export const X86_REG = {
+  r15: 0, r14: 1, r13: 2, r12: 3, bp: 4, bx: 5, r11: 6, r10: 7, r9: 8, r8: 9, ax: 10, cx: 11, dx: 12, si: 13, di: 14,
+  orig_ax: 15, ip: 16, cs: 17, flags: 18, sp: 19, ss: 20, fs_base: 21, gs_base: 22, ds: 23, es: 24, fs: 25, gs: 26,
+} as const; // prettier-ignore
+
+export const NR_REGS = 27;
+
+/** What other rooms know of them. */
+export const REG = {
+  ip: X86_REG.ip,
+  sp: X86_REG.sp,
+  call: X86_REG.orig_ax,
+  result: X86_REG.ax,
+  threadPointer: X86_REG.fs_base,
+} as const;
+
+/** Where the arguments of a system call are. */
+export const ARGUMENTS = [X86_REG.di, X86_REG.si, X86_REG.dx, X86_REG.r10, X86_REG.r8, X86_REG.r9] as const;
+
 /** asm/user_64.h, struct user_regs_struct (NT_PRSTATUS): the registers in order, u64 each. */
 export const USER_REGS = [
   'r15',
@@ -173,4 +193,7 @@ export const X86_EFLAGS_RF = 0x10000;
 export const SYSCALL_INSTRUCTION_BYTES = 2;
 
 /** asm/page_64_types.h, TASK_SIZE_MAX with four levels: where user addresses end. */
-export const TASK_SIZE = 0x7ffffffff000n;
+export const TASK_SIZE = 0x7fff_ffff_f000;
+
+/** System V ABI, 3.2.2: what leaf functions keep below the stack pointer. */
+export const REDZONE = 128;

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
-import type { SyscallName } from '../../arch/x86_64/syscalls.js';
+import type { SyscallName } from '../../arch/index.js';
 import { CAPABILITIES, hasCapability, type CapabilityName } from '../uapi/capability.js';
 import { CLONE_ARGS, CLONE_ARGS_BYTES } from '../uapi/clone.js';
 import { ERRNO } from '../uapi/errno.js';

@@ -1,4 +1,4 @@
-import type { SyscallName } from '../../arch/x86_64/syscalls.js';
+import type { SyscallName } from '../../arch/index.js';
 import { FEATURES, type FeatureName } from './feature-probes.js';
 
 /** Whether the kernel (and what it lets this process do) has a feature; unknown when it cannot be told from here. */

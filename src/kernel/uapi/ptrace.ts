@@ -15,6 +15,8 @@ export const PTRACE_ATTACH = 0x10;
 export const PTRACE_DETACH = 0x11;
 export const PTRACE_SYSCALL = 0x18;
 export const PTRACE_ARCH_PRCTL = 0x1e;
+/** asm/ptrace-abi.h: x86 alone. */
+export const PTRACE_GET_THREAD_AREA = 25;
 export const PTRACE_SETOPTIONS = 0x4200;
 export const PTRACE_GETEVENTMSG = 0x4201;
 export const PTRACE_GETSIGINFO = 0x4202;

@@ -1,10 +1,9 @@
-import { CoreEntryMarch, type Messages } from '../../../image/generated/messages.js';
-import { CritError } from '../../../image/errors.js';
-import { TASK_SIZE, USER_CS, USER_DS, USER_REGS } from '../../../arch/x86_64/registers.js';
-import { xstateOf } from '../../../task/arch/x86_64/xstate.js';
-import { xsaveLayout } from '../../../task/arch/x86_64/xsave-layout.js';
-import { regsFromImage, type WakeUp } from '../../../task/restart.js';
-import { NR_REGS } from '../../../task/tracee.js';
+import { CoreEntryMarch, type Messages } from '../../image/generated/messages.js';
+import { CritError } from '../../image/errors.js';
+import type { Cpuid, RegistersOfImage } from '../arch.js';
+import { NR_REGS, TASK_SIZE, USER_CS, USER_DS, USER_REGS } from './registers.js';
+import { xstateOf } from './xstate.js';
+import { xsaveLayout } from './xsave-layout.js';
 
 /** asm/segment.h: who may use a selector; the kernel refuses any other but 0 (arch/x86/kernel/ptrace.c, invalid_selector). */
 const RPL_MASK = 3n;
@@ -12,15 +11,8 @@ const RPL_USER = 3n;
 /** user_x86_regs_mode */
 const COMPAT = 2;
 
-/** What a thread wakes up with. */
-export interface Registers extends WakeUp {
-  /** Makes its XSAVE image out of the one that a puppet has. */
-  xstate: (template: Uint8Array) => Uint8Array;
-  sigmask: bigint;
-}
-
 /** The registers of a core image. @param file its name, for errors. @throws CritError BAD_IMAGE, UNSUPPORTED */
-export function registersOf(core: Messages['core_entry'], file: string): Registers {
+export function registersOf(core: Messages['core_entry'], file: string, cpuid: Cpuid): RegistersOfImage {
   const no = (what: string) => new CritError(`${file}: ${what}: not supported`, { code: 'UNSUPPORTED' });
   const bad = (what: string) => new CritError(`${file}: thread_info${what}`, { code: 'BAD_IMAGE' });
   const info = core.thread_info;
@@ -31,7 +23,8 @@ export function registersOf(core: Messages['core_entry'], file: string): Registe
   const { cs, ss, fs_base, gs_base } = info.gpregs;
   if (cs !== BigInt(USER_CS)) throw bad(`.gpregs.cs: 0x${cs.toString(16)} is no segment of 64-bit user code`);
   if (ss !== BigInt(USER_DS)) throw bad(`.gpregs.ss: 0x${ss.toString(16)} is no segment of a user stack`);
-  if (fs_base >= TASK_SIZE || gs_base >= TASK_SIZE) throw bad('.gpregs: fs_base or gs_base is no user address');
+  if (fs_base >= BigInt(TASK_SIZE) || gs_base >= BigInt(TASK_SIZE))
+    throw bad('.gpregs: fs_base or gs_base is no user address');
   for (const name of ['ds', 'es', 'fs', 'gs'] as const) {
     const selector = info.gpregs[name];
     if (selector > 0xffffn || (selector !== 0n && (selector & RPL_MASK) !== RPL_USER))
@@ -42,8 +35,9 @@ export function registersOf(core: Messages['core_entry'], file: string): Registe
     image[i] = info.gpregs[name];
   });
   return {
-    ...regsFromImage(image, info.gpregs.restart_error, info.gpregs.time_left_ns),
-    xstate: (template) => xstateOf(info.fpregs, template, xsaveLayout(), file),
-    sigmask: core.tc ? core.tc.blk_sigset : (core.thread_core?.blk_sigset ?? 0n),
+    regs: image,
+    restartError: info.gpregs.restart_error,
+    timeLeftNs: info.gpregs.time_left_ns,
+    xstate: (template) => xstateOf(info.fpregs, template, xsaveLayout(cpuid), file),
   };
 }

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { readImage } from '../../src/decode/image-reader.js';
 import { projectPath } from '../project-path.js';
 import { XSAVE_COMPONENTS, XSAVE_HEADER, XSTATE_XCR0_OFFSET } from '../../src/arch/x86_64/registers.js';
-import { fpregsOf, hasTiles, xstateOf } from '../../src/task/arch/x86_64/xstate.js';
+import { fpregsOf, hasTiles, xstateOf } from '../../src/arch/x86_64/xstate.js';
 
 const fpregs = readImage(projectPath('fixtures/cores'), 'CORE', 1).entries[0]!.message.thread_info!.fpregs;
 

@@ -2,8 +2,8 @@
  * FP and vector registers: between the XSAVE image that ptrace shows (NT_X86_XSTATE, standard form) and the message of
  * the images, which names components and knows no offsets.
  */
-import type { Messages } from '../../../image/generated/messages.js';
-import { CritError } from '../../../image/errors.js';
+import type { Messages } from '../../image/generated/messages.js';
+import { CritError } from '../../image/errors.js';
 import {
   FXSAVE,
   FXSAVE_BYTES,
@@ -11,7 +11,7 @@ import {
   XSAVE_HEADER,
   XSAVE_HEADER_BYTES,
   XSTATE_XCR0_OFFSET,
-} from '../../../arch/x86_64/registers.js';
+} from './registers.js';
 import type { XsavePlace } from './xsave-layout.js';
 
 type Fpregs = Messages['user_x86_fpregs_entry'];

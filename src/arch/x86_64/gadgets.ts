@@ -2,27 +2,14 @@
  * Two instruction sequences that nearly every task has mapped, found by their bytes. With them crit can make system
  * calls in a task, and leave it to heal by itself should crit die, before any code of crit's is there.
  */
-import { readMemory } from '../../remote-memory.js';
-
-export interface Gadgets {
-  /** `syscall`, a few instructions without effect on memory or stack, `ret` */
-  syscall: number;
-  /** `mov $15, %eax; syscall`: rt_sigreturn(2), the libc's signal restorer */
-  restorer: number | undefined;
-}
-
-export interface ExecMapping {
-  start: number;
-  end: number;
-  /** What identifies the content (device:inode:offset), so that a libc is searched once; '' for none. */
-  key: string;
-  vdso: boolean;
-}
+import type { ExecMapping, Gadgets, ReadTask } from '../arch.js';
 
 /** mov $15,%rax; syscall (glibc) and mov $15,%eax; syscall (musl) */
 const RESTORERS = [Buffer.from('48c7c00f0000000f05', 'hex'), Buffer.from('b80f0000000f05', 'hex')];
 /** cmp $-4095,%rax; jae +1; ret: what glibc's syscall wrappers do after the instruction */
 const CMP_JAE_RET = Buffer.from('483d01f0ffff7301c3', 'hex');
+/** mov $15,%eax; syscall: for a process that has no code of its own for it. */
+export const RESTORER_CODE = [0xb8, 15, 0, 0, 0, 0x0f, 0x05];
 const SYSCALL = Buffer.from('0f05', 'hex');
 
 /** True when the instructions at `at` clear registers (xor r,r) and return. */
@@ -59,7 +46,7 @@ function findRestorer(code: Buffer): number | undefined {
 const cache = new Map<string, { syscall: number | undefined; restorer: number | undefined }>();
 
 /** Searches the executable mappings of a stopped task, vDSO first. */
-export function findGadgets(pid: number, mappings: readonly ExecMapping[]): Gadgets | undefined {
+export function findGadgets(mappings: readonly ExecMapping[], read: ReadTask): Gadgets | undefined {
   let syscall: number | undefined;
   let restorer: number | undefined;
   const order = [...mappings].sort((a, b) => Number(b.vdso) - Number(a.vdso));
@@ -70,7 +57,7 @@ export function findGadgets(pid: number, mappings: readonly ExecMapping[]): Gadg
       const size = Math.min(mapping.end - mapping.start, 8 << 20);
       let code: Buffer;
       try {
-        code = readMemory(pid, mapping.start, size);
+        code = read(mapping.start, size);
       } catch {
         continue;
       }
