@@ -39,6 +39,26 @@ export {
 export { CritError, ImageError, type ImagePlace } from './image/errors.js';
 export type { CritErrorCode, SystemErrorCode } from './image/error-codes.js';
 export * from './image/generated/messages.js';
+export {
+  check,
+  dump,
+  plan,
+  restore,
+  type CheckedFeature,
+  type CheckResult,
+  type DumpResult,
+  type Plan,
+  type RestoreResult,
+} from './run/library/engines.js';
+export type {
+  CheckOptions,
+  DumpOptions,
+  FileValidation,
+  Progress,
+  RestoreOptions,
+  RunOptions,
+} from './run/library/options.js';
+export type { Log } from './image/log.js';
 
 /**
  * Reads an image into memory.

@@ -1,5 +1,6 @@
 import { CritError } from '../image/errors.js';
 import { COMMAND_NAMES, CRIU_COMMANDS, loadCommand } from './commands.js';
+import { ENGINE, type EngineKind } from '../run/child/messages.js';
 import { versionLine } from '../run/package-version.js';
 import { parseArgv } from './parse-argv.js';
 import { print, ReaderGone, warn } from './stdout.js';
@@ -27,6 +28,8 @@ function helpWanted(argv: readonly string[]): string | undefined {
 }
 
 async function dispatch(argv: readonly string[], invokedAs: string): Promise<number> {
+  if (argv[0] === ENGINE && argv.length === 3)
+    return (await import('../run/child/serve.js')).serve(argv[1] as EngineKind, argv[2] ?? '');
   const about = invokedAs === 'criu' ? undefined : helpWanted(argv);
   if (about !== undefined) {
     print(await (await import('./help.js')).helpAbout(about === '' ? undefined : about));

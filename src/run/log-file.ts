@@ -24,7 +24,7 @@ export function timestamp(micros: number): string {
 }
 
 /** Names come from outside: one line each, no terminal controls. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replace(/\s*\n\s*/g, ' ').replace(
     // eslint-disable-next-line no-control-regex -- these are the characters in question
     /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g,

@@ -8,30 +8,33 @@ export interface Run {
   readonly stats: Stats;
 }
 
-/** Who is shown how far long work is. */
-export interface ProgressView {
+/** Who watches a run. */
+export interface Watcher {
   /** `done` of `total`, in bytes or in pieces. */
   show(what: string, done: number, total: number): void;
   /** A line of the log comes. */
   clear?(): void;
+  /** Here the work can be given up: throws to do so. */
+  checkpoint?(): void;
 }
 
 /**
  * Lets an engine work. A signal that asks crit to end gives the work up, at the next place where everything can be taken
  * back; phases go to the log.
  */
-export function inRun<T>(log: Log, progress: ProgressView, work: (run: Run) => T): T {
+export function inRun<T>(log: Log, watcher: Watcher, work: (run: Run) => T): T {
   using _interrupts = new Interrupts();
   const stats = new Stats({
     ended: (name, micros) => {
-      progress.clear?.();
+      watcher.clear?.();
       log.info(`${name}: ${micros} us`);
     },
     progress: (what, done, total) => {
-      progress.show(what, done, total);
+      watcher.show(what, done, total);
     },
     checkpoint: () => {
       checkInterrupts();
+      watcher.checkpoint?.();
     },
   });
   return work({ log, stats });

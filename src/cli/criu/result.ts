@@ -1,6 +1,6 @@
-import { CritError } from '../../image/errors.js';
 import { jsonText } from '../json-view.js';
 import { print } from '../stdout.js';
+import { codeOf } from '../../run/child/failure.js';
 import { errorText } from '../../run/error-text.js';
 
 /** What `--json` prints: one object on one line of standard output; `ok` says whether all went well. */
@@ -9,11 +9,4 @@ export function printResult(result: { readonly ok: boolean } & Readonly<Record<s
 }
 
 /** A failure as `--json` prints it. */
-export function failure(error: unknown): { ok: false; code: string; message: string } {
-  const { code } = error as { code?: unknown };
-  return {
-    ok: false,
-    code: error instanceof CritError || typeof code === 'string' ? String(code) : 'INTERNAL',
-    message: errorText(error),
-  };
-}
+export const failure = (error: unknown) => ({ ok: false, code: codeOf(error), message: errorText(error) });

@@ -1,4 +1,5 @@
 import type { CgroupMode } from '../../image/cgroup-mode.js';
+import { DUMP_DEFAULTS, RESTORE_DEFAULTS } from '../../run/options.js';
 import { UsageError } from '../usage-error.js';
 import { getopt, type Given } from './getopt.js';
 import { optionSources, type Source } from './config-file.js';
@@ -58,18 +59,18 @@ const DEFAULTS: Values = {
   logFile: undefined,
   verbosity: 2,
   finalState: undefined,
-  shellJob: false,
+  shellJob: DUMP_DEFAULTS.shellJob,
   detached: false,
   sibling: false,
-  pidfile: undefined,
-  ghostLimitBytes: 1 << 20,
-  linkRemap: false,
-  evasiveDevices: false,
-  cgroups: 'soft',
-  fileValidation: 'buildid',
-  skipRwxCheck: false,
-  timeoutSec: 10,
-  sync: false,
+  pidfile: RESTORE_DEFAULTS.pidfile,
+  ghostLimitBytes: DUMP_DEFAULTS.ghostLimitBytes,
+  linkRemap: DUMP_DEFAULTS.linkRemap,
+  evasiveDevices: DUMP_DEFAULTS.evasiveDevices,
+  cgroups: DUMP_DEFAULTS.cgroups,
+  fileValidation: DUMP_DEFAULTS.fileValidation,
+  skipRwxCheck: RESTORE_DEFAULTS.skipRwxCheck,
+  timeoutSec: DUMP_DEFAULTS.timeoutSec,
+  sync: DUMP_DEFAULTS.sync,
   displayStats: false,
   scripts: [],
   execCmd: false,

@@ -1,0 +1,73 @@
+import type { CgroupMode } from '../../image/cgroup-mode.js';
+import type { Log } from '../../image/log.js';
+
+/** How far long work is: `done` of `total`, in bytes or in pieces. */
+export interface Progress {
+  /** What goes on: "memory of process 1234", "processes restored". */
+  readonly what: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** How files are told to be unchanged: by size; by size and the build-id of programs and libraries; not by their content. */
+export type FileValidation = 'filesize' | 'buildid' | 'none';
+
+/** What all of dump, restore, plan and check take. */
+export interface RunOptions {
+  /** Gives the work up: all is as it was before, and the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where the engine says what it does: `console`, or any logger with these four methods. */
+  readonly log?: Log | undefined;
+}
+
+/** What dump and restore take. */
+interface EngineOptions extends RunOptions {
+  /** The directory of the images; it must be there. */
+  readonly imagesDir: string;
+  /** The tree belongs to a session that is not all in it: a job of a shell. Default: false. */
+  readonly shellJob?: boolean | undefined;
+  /** In the end the processes are stopped, as by SIGSTOP. Default: false. */
+  readonly leaveStopped?: boolean | undefined;
+  /** Files that have no name any more and other links get a name of their own while images need them. Default: false. */
+  readonly linkRemap?: boolean | undefined;
+  /** A device whose name leads elsewhere now may be opened by another name of it. Default: false. */
+  readonly evasiveDevices?: boolean | undefined;
+  /** 'soft': back into control groups that are there. 'ignore': they are left alone. Default: 'soft'. */
+  readonly cgroups?: CgroupMode | undefined;
+  /** Default: 'buildid'. */
+  readonly fileValidation?: FileValidation | undefined;
+  /** Programs that are run at the moments of the work, in this order, as by `--action-script`. Default: none. */
+  readonly actionScripts?: readonly string[] | undefined;
+  /** Called while long work goes on; a caller who is behind misses some. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** What a dump is asked for; all but the first two have defaults. */
+export interface DumpOptions extends EngineOptions {
+  /** The process that is dumped, with all its descendants. */
+  readonly pid: number;
+  /** The processes run on. Default: false, they end. */
+  readonly leaveRunning?: boolean | undefined;
+  /** Largest deleted file that is copied into the images. Default: 1 MiB. */
+  readonly ghostLimitBytes?: number | undefined;
+  /** How long stopping the tree may take; 0 for ever. Default: 10. */
+  readonly timeoutSec?: number | undefined;
+  /** The images are on the disk before any process is ended. Default: false. */
+  readonly sync?: boolean | undefined;
+}
+
+/** What a restore is asked for; all but the directory has defaults. */
+export interface RestoreOptions extends EngineOptions {
+  /** A file that is made with the pid of the root process in it. Default: none. */
+  readonly pidfile?: string | undefined;
+  /** Permissions of reopened files are not compared. Default: false. */
+  readonly skipRwxCheck?: boolean | undefined;
+}
+
+/** What a check is asked for. */
+export interface CheckOptions extends RunOptions {
+  /** Features that CRIU uses when they are there, too. Default: false. */
+  readonly extra?: boolean | undefined;
+  /** Features that are experimental in CRIU, too. Default: false. */
+  readonly experimental?: boolean | undefined;
+}

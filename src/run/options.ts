@@ -1,0 +1,28 @@
+import type { DumpOptions } from '../dump/context.js';
+import type { RestoreOptions } from '../restore/context.js';
+
+/** What a dump does unless it is asked for something else. */
+export const DUMP_DEFAULTS = {
+  leaveRunning: false,
+  leaveStopped: false,
+  shellJob: false,
+  ghostLimitBytes: 1 << 20,
+  linkRemap: false,
+  evasiveDevices: false,
+  cgroups: 'soft',
+  fileValidation: 'buildid',
+  timeoutSec: 10,
+  sync: false,
+} as const satisfies Partial<DumpOptions>;
+
+/** What a restore does unless it is asked for something else. */
+export const RESTORE_DEFAULTS = {
+  leaveStopped: false,
+  shellJob: false,
+  pidfile: undefined,
+  linkRemap: false,
+  evasiveDevices: false,
+  cgroups: 'soft',
+  fileValidation: 'buildid',
+  skipRwxCheck: false,
+} as const satisfies Partial<RestoreOptions>;
