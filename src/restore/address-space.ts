@@ -8,6 +8,8 @@ export interface Vma {
   start: number;
   end: number;
   entry: Messages['vma_entry'];
+  /** Descriptor, in the puppets, that it is a mapping of; -1 for anonymous memory. */
+  fd: number;
 }
 
 /** Pages of the image, with the offset of their bytes in the pages image. */
@@ -28,7 +30,7 @@ export function readVmas(pid: number, entries: readonly Messages['vma_entry'][])
     if (entry.start % 4096n || entry.end % 4096n) throw bad(i, 'not page aligned');
     if (entry.start >= entry.end) throw bad(i, `ends (0x${entry.end.toString(16)}) before it starts`);
     if (entry.end > BigInt(TASK_SIZE)) throw bad(i, `0x${entry.end.toString(16)} is beyond user space`);
-    const vma = { start: Number(entry.start), end: Number(entry.end), entry };
+    const vma = { start: Number(entry.start), end: Number(entry.end), entry, fd: -1 };
     const last = vmas.at(-1);
     if (last && vma.start < last.end) throw bad(i, 'overlaps the one before, or is out of order');
     vmas.push(vma);

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import * as P from '../kernel/uapi/ptrace.js';
 import { CritError } from '../image/errors.js';
 import { SIGCHLD } from '../kernel/uapi/signal.js';
-import { NARROW, WIDE, type Area } from '../task/area.js';
 import type { Batch, Ref } from '../task/batch.js';
 import { Puppet } from '../task/puppet.js';
 import { RemoteError, TaskDied } from '../task/remote-error.js';
@@ -16,6 +15,7 @@ import { PR_SET_CHILD_SUBREAPER } from '../kernel/uapi/prctl.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import { __WALL } from '../kernel/uapi/wait.js';
 import { sleep } from '../task/wait.js';
+import type { Rings } from './rings.js';
 
 const PID_WAIT_MS = 3000;
 /** PTRACE_O_EXITKILL: should crit die, nothing half restored stays. */
@@ -92,8 +92,6 @@ export interface BirthHooks {
   shareFlags(child: Birth): number;
   /** What the parent hears when the child ends. */
   exitSignal(child: Birth): number;
-  /** Called as soon as a task is there, before it forks. */
-  born(birth: Birth, puppet: Puppet): void;
   subreaper(birth: Birth): boolean;
 }
 
@@ -114,40 +112,43 @@ const AT_A_TIME = 16;
 /** Everybody who was born, and how the helpers end. */
 export class Family {
   readonly puppets = new Map<Birth, Puppet>();
-  readonly #area: Area;
+  readonly #rings: Rings;
   readonly #pids: FreePids;
   readonly #hooks: BirthHooks;
   readonly #helpers: { puppet: Puppet; parent: Birth }[] = [];
   readonly #groupHelpers: { puppet: Puppet; owner: Puppet }[] = [];
 
-  constructor(area: Area, pids: FreePids, hooks: BirthHooks) {
-    this.#area = area;
+  constructor(rings: Rings, pids: FreePids, hooks: BirthHooks) {
+    this.#rings = rings;
     this.#pids = pids;
     this.#hooks = hooks;
   }
 
-  /** Lets a task that exists fork its children, recursively; sessions are begun in between. */
-  raise(birth: Birth, puppet: Puppet): void {
+  /**
+   * Lets a task that exists fork its children, recursively; sessions are begun in between.
+   * @param born is called as soon as a task is there, before it forks
+   */
+  raise(birth: Birth, puppet: Puppet, born: (birth: Birth, puppet: Puppet) => void): void {
     this.puppets.set(birth, puppet);
     if (this.#hooks.subreaper(birth)) puppet.batch().call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (!birth.helper) this.#hooks.born(birth, puppet);
-    this.#bear(birth.before);
+    if (!birth.helper) born(birth, puppet);
+    this.#bear(birth.before, born);
     if (birth.setsid) puppet.batch().call('setsid');
     puppet.batch().submit();
-    this.#bear(birth.after);
+    this.#bear(birth.after, born);
     if (birth.adopted) this.#end(puppet, this.puppets.get(birth.forker!)!);
     else if (birth.helper) this.#helpers.push({ puppet, parent: birth.forker! });
   }
 
   /** Forks children, some at a time: while the next ones are being forked, those that are there are raised. */
-  #bear(children: readonly Birth[]): void {
+  #bear(children: readonly Birth[], born: (birth: Birth, puppet: Puppet) => void): void {
     let forking: Clone[] = [];
     try {
       for (let at = 0; at < children.length || forking.length > 0; at += AT_A_TIME) {
         const there = this.#adopt(forking.splice(0));
         forking = children.slice(at, at + AT_A_TIME).map((birth) => this.#clone(birth));
         for (const { forker } of forking) forker.batch().submit();
-        for (const [birth, puppet] of there) this.raise(birth, puppet);
+        for (const [birth, puppet] of there) this.raise(birth, puppet, born);
       }
     } catch (error) {
       // They must be known, or nobody would end them.
@@ -162,7 +163,7 @@ export class Family {
 
   #clone(birth: Birth): Clone {
     const forker = this.puppets.get(birth.forker!)!;
-    const ring = this.#area.ring(birth.helper || birth.task.zombie ? NARROW : WIDE);
+    const ring = this.#rings.of(birth);
     const flags = this.#hooks.shareFlags(birth) | (birth.cloneParent ? CLONE_PARENT : 0);
     const pid = birth.task.pid || this.#pids.take();
     const exitSignal = this.#hooks.exitSignal(birth);
@@ -210,9 +211,10 @@ export class Family {
       batchOf(birth).submit();
     }
     for (const birth of tasks) batchOf(birth).run();
-    for (const { pgid, owner } of helpers) {
+    for (const helper of helpers) {
+      const { pgid, owner } = helper;
       const parent = this.puppets.get(order.find((birth) => birth.task === owner)!)!;
-      const puppet = fork(parent, this.#area.ring(NARROW), pgid, 0);
+      const puppet = fork(parent, this.#rings.of(helper), pgid, 0);
       puppet.must('setpgid', 0, 0);
       this.#groupHelpers.push({ puppet, owner: parent });
     }

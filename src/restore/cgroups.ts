@@ -8,6 +8,7 @@ import { cgroupMount, readCgroups } from '../kernel/proc/cgroup.js';
 import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
 import { readImageIfPresent } from './read-image.js';
 import type { RestoreTask } from './context.js';
+import type { Part } from './part.js';
 
 type Member = Messages['cg_member_entry'];
 
@@ -17,6 +18,7 @@ type Member = Messages['cg_member_entry'];
  */
 export class Cgroups {
   readonly #log: Log;
+  readonly #tasks: readonly RestoreTask[];
   readonly #sets = new Map<number, readonly Member[]>();
   readonly #own: number | undefined;
   /** In different sets: then a child is not sure to be born where it belongs. */
@@ -26,6 +28,7 @@ export class Cgroups {
 
   constructor(dir: string, inventory: Messages['inventory_entry'], tasks: readonly RestoreTask[], log: Log) {
     this.#log = log;
+    this.#tasks = tasks;
     this.#own = inventory.root_cg_set;
     const image = readImageIfPresent(dir, 'CGROUP');
     for (const { message } of image?.entries ?? [])
@@ -50,13 +53,31 @@ export class Cgroups {
     this.#several = wanted.size > 1;
   }
 
+  /** As a part of the restore. */
+  part(): Part {
+    return {
+      name: 'control groups',
+      at: {
+        root: ({ task }) => {
+          this.#enter(task, true);
+        },
+        birth: ({ task, from }) => {
+          if (from) this.#enter(task, false);
+        },
+        born: () => {
+          for (const task of this.#tasks) if (task.threads.length > 1) this.#enterThreads(task);
+        },
+      },
+    };
+  }
+
   /** Moves a process that has just been born, alone. */
-  enter(task: RestoreTask, pid: number, root: boolean): void {
-    if (root || this.#several) this.#move(setOf(task, 0), pid, undefined);
+  #enter(task: RestoreTask, root: boolean): void {
+    if (root || this.#several) this.#move(setOf(task, 0), task.puppet!.tid, undefined);
   }
 
   /** Moves the threads that are elsewhere than their leader (cgroups of version 1; "threaded" ones of version 2). */
-  enterThreads(task: RestoreTask): void {
+  #enterThreads(task: RestoreTask): void {
     const leader = setOf(task, 0);
     task.cores.forEach((_, i) => {
       const set = setOf(task, i);

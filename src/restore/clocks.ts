@@ -11,6 +11,7 @@ import { CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC } from '../kernel
 import { ownTimeOffsets, type BootClocks } from '../kernel/proc/time-namespace.js';
 import { readClocks } from '../task/clocks.js';
 import type { Refuse } from './context.js';
+import type { Part } from './part.js';
 import { readImageIfPresent } from './read-image.js';
 
 const NS_PER_SEC = 1_000_000_000n;
@@ -117,17 +118,26 @@ export class Clocks {
     return clockid === CLOCK_BOOTTIME || clockid === CLOCK_BOOTTIME_ALARM ? this.#ahead.boottimeNs : 0n;
   }
 
+  /** As a part of the restore. */
+  part(): Part {
+    return {
+      name: 'clocks',
+      at: {
+        root: ({ task }) => {
+          this.#check(task.puppet!.tid);
+        },
+      },
+      planLines: () => (this.offsets ? ['clocks: go on where they were, in a time namespace'] : []),
+    };
+  }
+
   /** Whether the root, just started, is where it should be: execve(2) takes it there since Linux 6.3. @throws CritError */
-  check(pid: number): void {
+  #check(pid: number): void {
     if (this.offsets && readNamespace(pid, 'time') !== readNamespace(pid, 'time_for_children'))
       throw new CritError(
         'this kernel does not take a process into its time namespace when it executes a program (Linux 6.3): the clocks of the dumped processes cannot go on here',
         { code: 'UNSUPPORTED' },
       );
-  }
-
-  describe(): string[] {
-    return this.offsets ? ['clocks: go on where they were, in a time namespace'] : [];
   }
 }
 

@@ -5,6 +5,7 @@ import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Log } from '../image/log.js';
 import type { Clocks } from './clocks.js';
+import type { MemoryImage } from './memory.js';
 
 /**
  * How files are told to be unchanged (--file-validation): by size, by size and the build-id of programs and libraries, or
@@ -45,7 +46,7 @@ export interface RestoreTask {
   puppet: Puppet | undefined;
   /** Puppets of its threads, leader first, once they are there. */
   readonly threads: readonly Puppet[];
-  readonly memory: { readonly mm: Messages['mm_entry'] } | undefined;
+  readonly memory: MemoryImage | undefined;
   batch(): Batch;
 }
 

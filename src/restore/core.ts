@@ -1,12 +1,12 @@
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import * as PR from '../kernel/uapi/prctl.js';
-import { signalBit, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU } from '../kernel/uapi/signal.js';
+import { SIGCHLD, signalBit, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU } from '../kernel/uapi/signal.js';
 import { readStatus } from '../kernel/proc/status.js';
 import { sysRaw } from '../native/sys.js';
-import type { Area } from '../task/area.js';
 import type { Batch } from '../task/batch.js';
 import type { RestoreTask } from './context.js';
+import type { Part } from './part.js';
 import { restoreCreds, type CredsNow } from './creds.js';
 import { restoreThreadPolicy } from './mempolicy.js';
 import { restoreItimers } from './itimers.js';
@@ -25,23 +25,43 @@ export { registersOf, type Registers } from './registers.js';
 interface Beginning extends ProcNow {
   creds: CredsNow;
 }
-const beginnings = new WeakMap<Area, Beginning>();
 
 function beginningOf({ puppet }: RestoreTask): Beginning {
-  const { area } = puppet!.ring;
-  let beginning = beginnings.get(area);
-  if (!beginning) {
-    beginning = {
-      creds: {
-        status: readStatus(puppet!.tid),
-        // exec has cleared what keeps capabilities over a change of ids
-        securebits: sysRaw('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0) & ~PR.SECBIT_KEEP_CAPS,
+  return {
+    creds: {
+      status: readStatus(puppet!.tid),
+      // exec has cleared what keeps capabilities over a change of ids
+      securebits: sysRaw('prctl', PR.PR_GET_SECUREBITS, 0, 0, 0, 0) & ~PR.SECBIT_KEEP_CAPS,
+    },
+    ...procNow(puppet!.tid),
+  };
+}
+
+/** Everything that the cores of a process tell but registers and memory: settings, signals, timers, limits, credentials. */
+export function attributes(): Part {
+  let beginning: Beginning | undefined;
+  return {
+    name: 'attributes of processes and threads',
+    at: {
+      task: ({ task, b }) => {
+        beginning ??= beginningOf(task);
+        flushSigchld(b);
+        restoreTaskAttributes(task, b, beginning);
       },
-      ...procNow(puppet!.tid),
-    };
-    beginnings.set(area, beginning);
-  }
-  return beginning;
+      thread: ({ task, index, b }) => {
+        restoreThreadAttributes(task, index, b, beginning!);
+      },
+      leader: ({ task, b }) => {
+        restoreThreadAttributes(task, 0, b, beginning!);
+      },
+    },
+  };
+}
+
+/** The SIGCHLDs of helpers and zombies are crit's doing: ignoring the signal for a moment drops them. */
+function flushSigchld(b: Batch): void {
+  const ignore = new BigUint64Array([1n, 0n, 0n, 0n]);
+  b.call('rt_sigaction', SIGCHLD, new Uint8Array(ignore.buffer), null, 8);
 }
 
 /** Whether a process is to be stopped again: it stood in a job-control stop, or a SIGSTOP was on its way. */
@@ -83,10 +103,9 @@ function coreOf(task: RestoreTask): Messages['core_entry'] & { tc: Messages['tas
 }
 
 /** What belongs to the process. Its threads must exist (timers may be directed at them); to be followed by each of them. */
-export function restoreTaskAttributes(task: RestoreTask, b: Batch): void {
+function restoreTaskAttributes(task: RestoreTask, b: Batch, beginning: Beginning): void {
   const { tc } = coreOf(task);
   const tid = task.puppet!.tid;
-  const beginning = beginningOf(task);
   restoreSigactions(task.pid, b, tc.sigactions);
   restoreSettings(b, tc, task.memory?.mm);
   restoreProcFiles(tid, b, tc, beginning);
@@ -100,7 +119,7 @@ export function restoreTaskAttributes(task: RestoreTask, b: Batch): void {
  * Order: names and registrations; scheduling; timers and pending signals; limits; credentials; what credentials clear
  * (but for the dumpable flag, which comes last of all: restore.ts).
  */
-export function restoreThreadAttributes(task: RestoreTask, index: number, b: Batch): void {
+function restoreThreadAttributes(task: RestoreTask, index: number, b: Batch, beginning: Beginning): void {
   const { tc } = coreOf(task);
   const core = task.cores[index];
   const thread = core?.thread_core;
@@ -130,6 +149,6 @@ export function restoreThreadAttributes(task: RestoreTask, index: number, b: Bat
     if (tc.timers) restoreItimers(b, tc.timers);
     restoreRlimits(b, tc.rlimits?.rlimits ?? []);
   }
-  if (thread.creds) restoreCreds(b, thread.creds, beginningOf(task).creds);
+  if (thread.creds) restoreCreds(b, thread.creds, beginning.creds);
   if (thread.pdeath_sig) b.call('prctl', PR.PR_SET_PDEATHSIG, thread.pdeath_sig, 0, 0, 0);
 }

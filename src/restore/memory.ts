@@ -47,15 +47,14 @@ export interface MemoryImage {
   runs: readonly PageRun[];
   /** Descriptor, in the puppets, of the pages image. */
   pagesFd: number;
+  /** Descriptor, in the puppets, of the program. */
+  exeFd: number;
 }
 
-export interface MemoryContext {
-  /** The control area, which stays until the end. */
-  area: { base: number; sizeBytes: number };
-  /** The descriptor that a file mapping is made of. */
-  fileFd(vma: Messages['vma_entry']): number;
-  /** The descriptor of a System V or anonymous shared object. */
-  sharedFd(vma: Messages['vma_entry']): number;
+/** The control area, which stays until the end. */
+interface AreaRange {
+  readonly base: number;
+  readonly sizeBytes: number;
 }
 
 /** True for mappings whose bytes are the task's own. */
@@ -66,10 +65,8 @@ function isPrivate(vma: Vma): boolean {
 const isVdso = (vma: Vma) => (vma.entry.status & (VMA.VDSO | VMA.VVAR)) !== 0;
 
 /** Unmaps everything but the control area and the given ranges (ordered). */
-function unmapOthers(b: Batch, ctx: MemoryContext, keep: readonly { start: number; end: number }[]): void {
-  const kept = [...keep, { start: ctx.area.base, end: ctx.area.base + ctx.area.sizeBytes }].sort(
-    (x, y) => x.start - y.start,
-  );
+function unmapOthers(b: Batch, area: AreaRange, keep: readonly { start: number; end: number }[]): void {
+  const kept = [...keep, { start: area.base, end: area.base + area.sizeBytes }].sort((x, y) => x.start - y.start);
   let at = 0;
   for (const range of kept) {
     if (range.start > at) b.call('munmap', at, range.start - at);
@@ -78,23 +75,14 @@ function unmapOthers(b: Batch, ctx: MemoryContext, keep: readonly { start: numbe
   if (at < TASK_SIZE) b.call('munmap', at, TASK_SIZE - at);
 }
 
-function mapVma(b: Batch, ctx: MemoryContext, vma: Vma, prot: number): void {
+function mapVma(b: Batch, vma: Vma, prot: number): void {
   const { entry } = vma;
   let flags = (entry.flags & MAP_KEPT) | MAP_FIXED;
-  let fd = -1;
-  let offset = 0n;
-  if (entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) {
-    flags &= ~MAP_ANONYMOUS;
-    fd = ctx.fileFd(entry);
-    offset = entry.pgoff;
-  } else if (entry.status & VMA.ANON_SHARED) {
-    flags &= ~MAP_ANONYMOUS;
-    fd = ctx.sharedFd(entry);
-    offset = entry.pgoff;
-  } else flags |= MAP_ANONYMOUS;
+  if (vma.fd < 0) flags |= MAP_ANONYMOUS;
+  else flags &= ~MAP_ANONYMOUS;
   if (!(flags & (MAP_SHARED | MAP_PRIVATE | 0x8))) flags |= MAP_PRIVATE;
   b.doing(`mapping ${vma.start.toString(16)}-${vma.end.toString(16)}`);
-  b.call('mmap', vma.start, vma.end - vma.start, prot, flags, fd, offset);
+  b.call('mmap', vma.start, vma.end - vma.start, prot, flags, vma.fd, vma.fd < 0 ? 0 : entry.pgoff);
 }
 
 /** madvise flags that steer how pages are filled go first; those that fork looks at go last (`late`). */
@@ -196,8 +184,8 @@ export interface Pending {
 }
 
 /** Maps the root's memory in a puppet that has nothing of its own to keep. */
-export function buildMemory(b: Batch, ctx: MemoryContext, image: MemoryImage): Pending {
-  unmapOthers(b, ctx, []);
+export function buildMemory(b: Batch, area: AreaRange, image: MemoryImage): Pending {
+  unmapOthers(b, area, []);
   const vdso = image.vmas.find(isVdso);
   if (vdso) {
     b.doing('mapping the vDSO where it was');
@@ -209,7 +197,7 @@ export function buildMemory(b: Batch, ctx: MemoryContext, image: MemoryImage): P
     if (isVdso(vma)) continue;
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
     const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
-    mapVma(b, ctx, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
+    mapVma(b, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
     advise(b, vma, false);
     runs.push(...mine);
     if (needWrite) protect.push(vma);
@@ -240,7 +228,7 @@ function compatible(a: Vma, c: Vma): boolean {
  * Turns the memory that a fork inherited from `from` into `image`. Mappings that both have are kept, so that equal
  * pages stay shared copy-on-write; pages that differ are filled, pages that the image lacks are dropped.
  */
-export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, image: MemoryImage): Pending {
+export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image: MemoryImage): Pending {
   const keep: { start: number; end: number; vma: Vma; old: Vma }[] = [];
   const fresh: Vma[] = [];
   let at = 0;
@@ -255,7 +243,7 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
       keep.push({ start: vma.start, end: Math.min(old.end, vma.end), vma, old });
     else fresh.push(vma);
   }
-  unmapOthers(b, ctx, keep);
+  unmapOthers(b, area, keep);
   const read: PageRun[] = [];
   const compare: PageRun[] = [];
   const protect: { start: number; end: number; prot: number }[] = [];
@@ -288,7 +276,7 @@ export function adaptMemory(b: Batch, ctx: MemoryContext, from: MemoryImage, ima
   for (const vma of fresh) {
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
     const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
-    mapVma(b, ctx, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
+    mapVma(b, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
     advise(b, vma, false);
     read.push(...mine);
     if (needWrite) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { readPidMax } from '../kernel/proc/last-pid.js';
 import { isHeld, pidInUse } from '../task/stub.js';
-import type { Images } from './images.js';
+import type { Plan } from './plan.js';
 
 /** What would stop a restore that the images themselves do not tell: numbers that others have, or that cannot be had. */
-export function surroundings({ tasks }: Images): CritError[] {
+export function surroundings({ tasks }: Plan): CritError[] {
   const found: CritError[] = [];
   const max = readPidMax();
   for (const { tree } of tasks)

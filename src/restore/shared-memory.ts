@@ -19,6 +19,7 @@ import { SysError, sysRaw } from '../native/sys.js';
 import type { Ref } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { readRuns, type PageRun } from './address-space.js';
+import type { Part } from './part.js';
 import type { PagesImages } from './pages-images.js';
 
 /** Flags of mmap(2) that make huge pages, and of which size. */
@@ -54,6 +55,7 @@ export class SharedMemory {
   /** Which pages each object has, where it has any. */
   readonly #runs = new Map<number, { runs: readonly PageRun[]; pagesFile: string }>();
   readonly #anonymous = new Map<number, MemoryObject & { hugeFlags: number }>();
+  #root: Puppet | undefined;
 
   constructor(dir: string, slots: Slots, pages: PagesImages) {
     this.#dir = dir;
@@ -86,26 +88,37 @@ export class SharedMemory {
   }
 
   /** The descriptor of a VMA_ANON_SHARED mapping's object; the object is as large as its farthest mapping. */
-  slotOf(vma: Messages['vma_entry']): number {
-    const known = this.#anonymous.get(Number(vma.shmid));
-    if (!known) throw new CritError(`shared mapping ${vma.start.toString(16)} has no object`, { code: 'BAD_IMAGE' });
+  add(vma: Messages['vma_entry']): number {
+    const shmid = Number(vma.shmid);
+    const sizeBytes = Number(vma.pgoff + vma.end - vma.start);
+    let known = this.#anonymous.get(shmid);
+    if (!known) {
+      const hugeFlags = vma.flags & MAP_HUGETLB ? vma.flags & HUGE_FLAGS : 0;
+      known = { slot: this.#slots.reserve(), shmid, sizeBytes, huge: hugeFlags !== 0, hugeFlags };
+      this.#anonymous.set(shmid, known);
+    }
+    known.sizeBytes = Math.max(known.sizeBytes, sizeBytes);
     return known.slot;
   }
 
-  /** Makes known that a mapping exists. */
-  add(vma: Messages['vma_entry']): void {
-    const shmid = Number(vma.shmid);
-    const sizeBytes = Number(vma.pgoff + vma.end - vma.start);
-    const known = this.#anonymous.get(shmid);
-    if (known) known.sizeBytes = Math.max(known.sizeBytes, sizeBytes);
-    else {
-      const hugeFlags = vma.flags & MAP_HUGETLB ? vma.flags & HUGE_FLAGS : 0;
-      this.#anonymous.set(shmid, { slot: this.#slots.reserve(), shmid, sizeBytes, huge: hugeFlags !== 0, hugeFlags });
-    }
+  /** As a part of the restore. */
+  part(): Part {
+    return {
+      name: 'shared memory',
+      at: {
+        open: ({ task }) => {
+          this.#create(task.puppet!);
+        },
+        fill: () => {
+          this.#fillAll();
+        },
+      },
+    };
   }
 
   /** Creates the anonymous objects in the root puppet. */
-  create(root: Puppet): void {
+  #create(root: Puppet): void {
+    this.#root = root;
     const b = root.batch();
     for (const { slot, sizeBytes, hugeFlags } of this.#anonymous.values()) {
       // the map_files link gives a descriptor of the object
@@ -124,8 +137,8 @@ export class SharedMemory {
    * Fills every object from its pagemap-shmem image: crit copies file to file, nothing passes through the puppet. Huge
    * pages the puppet has to map, and reads into.
    */
-  fillAll(root: Puppet): void {
-    for (const object of this.#objects()) this.#fill(root, object);
+  #fillAll(): void {
+    for (const object of this.#objects()) this.#fill(this.#root!, object);
   }
 
   #fill(root: Puppet, { slot, shmid, sizeBytes, huge }: MemoryObject): void {

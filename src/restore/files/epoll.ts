@@ -5,7 +5,7 @@ import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLL_EVENT_BYTES } from '../../kernel/uapi
 import { FD_CLOEXEC, O_CLOEXEC } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import type { Table } from './file-images.js';
-import type { Files, GroupMaker } from './group.js';
+import { group, type Files, type GroupMaker } from './group.js';
 import { place, setFlags } from './place.js';
 
 /**
@@ -24,14 +24,14 @@ export const epoll: GroupMaker<'epfd'> = (files, entries) => {
     perTable.set(table, list);
     list.push({ fd, id, targets });
   }
-  return {
-    open: (b) => {
+  return group('epolls', {
+    open: ({ b }) => {
       for (const { id, epfd } of entries) {
         place(b, b.call('epoll_create1', 0), files.slot(id));
         setFlags(b, files.slot(id), epfd.flags);
       }
     },
-    inTable: (table, b) => {
+    numbers: ({ table, b }) => {
       for (const { fd, id, targets } of perTable.get(table) ?? [])
         for (const target of targets) {
           b.doing(`adding target ${target.tfd} to the epoll of file ${id}`);
@@ -39,7 +39,7 @@ export const epoll: GroupMaker<'epfd'> = (files, entries) => {
         }
       b.doing(undefined);
     },
-  };
+  });
 };
 
 /** Images of older tools have the targets in a file of their own. */

@@ -1,5 +1,5 @@
 import { O_NONBLOCK, O_RDWR } from '../../kernel/uapi/open-flags.js';
-import type { GroupMaker } from './group.js';
+import { group, type GroupMaker } from './group.js';
 import { fillPipe, readPipeContents } from './pipe-data.js';
 import { openFlags, place } from './place.js';
 
@@ -20,13 +20,12 @@ export const fifo: GroupMaker<'fifo'> = (files, entries) => {
       place(b, open(b, openFlags(flags)), slot);
     });
   }
-  return {
-    open: () => undefined,
+  return group('FIFOs', {
     fill: () => {
       for (const [pipeId, { slot }] of helpers) {
         const content = contents.get(pipeId);
         if (content) fillPipe(files.pathOf(slot), content);
       }
     },
-  };
+  });
 };

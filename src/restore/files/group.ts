@@ -1,7 +1,7 @@
 import type { FileField, FileOf } from '../../image/file-kinds.js';
-import type { Batch } from '../../task/batch.js';
 import type { RestoreContext } from '../context.js';
-import type { FileImages, Table } from './file-images.js';
+import type { Acts, Part } from '../part.js';
+import type { FileImages } from './file-images.js';
 import type { Names } from './names.js';
 
 /** What the kinds of files may ask of the restore. */
@@ -19,29 +19,17 @@ export interface Files {
   take(slot: number): number;
 }
 
-/**
- * All files of one kind. A new kind is one file with one of these, and a line in kinds.ts. The constructor checks
- * what the images tell and reserves slots: nothing runs yet.
- */
-export interface FileGroup {
-  /** Adds operations that open every description at its slot, in the root. What is opened by name goes through `names`. */
-  open(b: Batch): void;
-  /** After the operations of all kinds have run: what crit does from outside, such as filling pipes. */
-  fill?(): void;
-  /** What crit's filling must come before. */
-  afterFill?(b: Batch): void;
-  /**
-   * Instead of those: when all tasks exist, what one of them must make itself. The root has it afterwards, at its slots.
-   * Runs the batch, the root's. @returns ids of the files that no other task has inherited
-   */
-  openLate?(b: Batch): readonly number[];
-  /** In the root, when all tasks and their mappings exist: what starts to live, such as timers. */
-  settle?(b: Batch): void;
-  /** In the first task of a table, when its descriptors have their numbers. */
-  inTable?(table: Table, b: Batch): void;
-  /** Lines for `restore --dry-run`. */
-  describe?(): string[];
+/** All files of one kind. A new kind is one file with one of these, and a line in kinds.ts. */
+export interface FileGroup extends Part {
+  /** Ids of files that the root has only since the stage "born": what others of the tree have made. */
+  readonly late?: readonly number[];
 }
 
-/** Makes the group of a kind out of the entries that descriptors refer to. */
+/**
+ * Makes the group of a kind out of the entries that descriptors refer to: checks what the images tell and reserves slots.
+ * Its stages: open (each description at its slot; what is opened by name goes through `names`), fill and filled, born,
+ * numbers (what an epoll watches), live (timers), closed (watches).
+ */
 export type GroupMaker<F extends FileField> = (files: Files, entries: readonly FileOf<F>[]) => FileGroup;
+
+export const group = (name: string, at: Acts): FileGroup => ({ name, at });

@@ -16,7 +16,8 @@ import {
 import { S_IALLUGO } from '../../kernel/uapi/stat.js';
 import type { Batch } from '../../task/batch.js';
 import type { MemoryObject } from '../shared-memory.js';
-import type { FileGroup, Files } from './group.js';
+import type { Part } from '../part.js';
+import type { Files } from './group.js';
 import { pathBytes } from './path-bytes.js';
 import { openFlags, place, setFlags } from './place.js';
 
@@ -34,7 +35,7 @@ interface Inode {
 }
 
 /** memfd_create(2), and shared anonymous mappings, which the images have as memfds. Pages are filled by who asks `objects`. */
-export class Memfds implements FileGroup {
+export class Memfds {
   readonly #files: Files;
   readonly #entries = new Map<bigint, MemfdInodeEntry>();
   readonly #inodes = new Map<number, Inode>();
@@ -87,7 +88,23 @@ export class Memfds implements FileGroup {
     }));
   }
 
-  open(b: Batch): void {
+  /** As a part of the restore. */
+  part(): Part {
+    return {
+      name: 'memfds',
+      at: {
+        open: ({ b }) => {
+          this.#open(b);
+        },
+        live: ({ b }) => {
+          this.#seal(b);
+        },
+      },
+      planLines: () => this.#planLines(),
+    };
+  }
+
+  #open(b: Batch): void {
     for (const { entry, base, readOnly } of this.#inodes.values()) {
       b.doing(`making memfd ${entry.name}`);
       const sealable = entry.seals === F_SEAL_SEAL ? 0 : MFD_ALLOW_SEALING;
@@ -113,7 +130,7 @@ export class Memfds implements FileGroup {
   }
 
   /** Seals forbid what the restore itself does: they come last. */
-  settle(b: Batch): void {
+  #seal(b: Batch): void {
     for (const { entry, base } of this.#inodes.values()) {
       if (entry.seals === F_SEAL_SEAL || entry.seals === 0) continue;
       b.doing(`sealing memfd ${entry.name}`);
@@ -122,7 +139,7 @@ export class Memfds implements FileGroup {
     b.doing(undefined);
   }
 
-  describe(): string[] {
+  #planLines(): string[] {
     return [...this.#inodes.values()].map(
       ({ entry }) => `memfd ${entry.name}: ${entry.size} bytes, seals 0x${entry.seals.toString(16)}`,
     );

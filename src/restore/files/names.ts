@@ -4,6 +4,7 @@ import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_NOFOLLOW, O_PATH } from '../../kernel/ua
 import { S_IFLNK, S_IFMT } from '../../kernel/uapi/stat.js';
 import type { Batch, Ref } from '../../task/batch.js';
 import type { RestoreContext } from '../context.js';
+import type { Part } from '../part.js';
 import { Appearance, type Body, type Opener } from './appear.js';
 import { differences, type Purpose } from './check-file.js';
 import type { FileImages } from './file-images.js';
@@ -96,8 +97,27 @@ export class Names {
     return this.#looked.get(key);
   }
 
+  /** As a part of the restore. */
+  part(): Part {
+    return {
+      name: 'names',
+      at: {
+        open: ({ b }) => {
+          this.#open(b);
+        },
+        born: ({ b }) => {
+          this.#openLate(b);
+        },
+        running: () => {
+          this.#removeLinks();
+        },
+      },
+      planLines: () => this.#planLines(),
+    };
+  }
+
   /** Opens everything that was added, but files of processes in /proc. Runs the batch. */
-  open(b: Batch): void {
+  #open(b: Batch): void {
     const opens = new VerifiedOpens();
     const late = new Set(this.late());
     for (const { id, name, openers, found } of this.#wanted.values()) {
@@ -178,7 +198,7 @@ export class Names {
   }
 
   /** When all processes and threads exist. */
-  openLate(b: Batch): void {
+  #openLate(b: Batch): void {
     for (const id of this.late()) {
       const { name, openers } = this.#wanted.get(id)!;
       b.doing(`opening ${name}`);
@@ -189,13 +209,12 @@ export class Names {
   }
 
   /** The tree runs: the links that the dump made are not needed any more. */
-  removeLinks(): void {
+  #removeLinks(): void {
     for (const link of this.#links.values()) link.remove(this.#ctx.log);
     this.#links.clear();
   }
 
-  /** Lines for `restore --dry-run`. */
-  describe(): string[] {
+  #planLines(): string[] {
     return [...this.#wanted.values()].map(({ id, name }) => {
       const remap = this.#images.remaps.get(id);
       if (!remap) return `file ${id}: ${name}`;

@@ -4,6 +4,7 @@ import { PR_SET_DUMPABLE } from '../../kernel/uapi/prctl.js';
 import { fileMessage } from '../../image/file-kinds.js';
 import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
 import type { Batch } from '../../task/batch.js';
+import type { Part } from '../part.js';
 import type { Table } from './file-images.js';
 import type { Files } from './group.js';
 
@@ -16,8 +17,21 @@ function common(entry: FileEntry, files: Files): { fown: FownEntry; flags: numbe
   return message && 'fown' in message && 'flags' in message ? message : undefined;
 }
 
+/** Owners and signals of all files, as a part of the restore. */
+export const owners = (files: Files): Part => ({
+  name: 'owners of files',
+  at: {
+    numbers: ({ table, b }) => {
+      switchSignalsOn(files, table, b);
+    },
+    live: ({ b }) => {
+      setOwners(files, b);
+    },
+  },
+});
+
 /** Gives descriptions their owners and signals (fcntl(2): F_SETOWN, F_SETSIG): the processes exist by now. */
-export function setOwners(files: Files, b: Batch): void {
+function setOwners(files: Files, b: Batch): void {
   for (const id of files.images.used) {
     const entry = files.images.byId.get(id)!;
     const told = common(entry, files);
@@ -41,7 +55,7 @@ export function setOwners(files: Files, b: Batch): void {
  * Switches signals on (O_ASYNC), in the first task of a table, by the numbers that the programs know: the kernel notes the
  * one that is used here, and si_fd of a signal tells it.
  */
-export function switchSignalsOn(files: Files, table: Table, b: Batch): void {
+function switchSignalsOn(files: Files, table: Table, b: Batch): void {
   for (const { fd, id } of table.entries) {
     const flags = common(files.images.byId.get(id)!, files)?.flags ?? 0;
     if (!(flags & O_ASYNC)) continue;

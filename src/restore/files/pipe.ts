@@ -2,7 +2,7 @@ import type { FileOf } from '../../image/file-kinds.js';
 import { AT_FDCWD, O_LARGEFILE, O_WRONLY } from '../../kernel/uapi/open-flags.js';
 import { S_IALLUGO } from '../../kernel/uapi/stat.js';
 import type { Batch } from '../../task/batch.js';
-import type { Files, GroupMaker } from './group.js';
+import { group, type Files, type GroupMaker } from './group.js';
 import { fillPipe, readPipeContents } from './pipe-data.js';
 import { openFlags, place, setFlags } from './place.js';
 
@@ -20,8 +20,8 @@ export const pipe: GroupMaker<'pipe'> = (files, entries) => {
   const reopened = new Map<number, number>();
   for (const [pipeId, ends] of pipes)
     if (ends.some((_, i) => isReopened(ends, i))) reopened.set(pipeId, files.reserve());
-  return {
-    open: (b) => {
+  return group('pipes', {
+    open: ({ b }) => {
       for (const [pipeId, ends] of pipes) {
         b.doing(`making pipe ${pipeId}`);
         const helper = reopened.get(pipeId);
@@ -50,7 +50,7 @@ export const pipe: GroupMaker<'pipe'> = (files, entries) => {
           fillPipe(files.pathOf(files.slot(ends[0]!.id)), content);
       }
     },
-  };
+  });
 };
 
 const DEFAULT_BYTES = 65536;

@@ -1,6 +1,6 @@
 import { O_PATH, SEEK_SET } from '../../kernel/uapi/open-flags.js';
 import { S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
-import type { GroupMaker } from './group.js';
+import { group, type GroupMaker } from './group.js';
 import { openFlags, place } from './place.js';
 
 /** Position in images of files that have none. */
@@ -19,5 +19,5 @@ export const regular: GroupMaker<'reg'> = (files, entries) => {
       else b.call('lseek', slot, pos, SEEK_SET);
     });
   }
-  return { open: () => undefined };
+  return group('regular files', {});
 };

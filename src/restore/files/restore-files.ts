@@ -18,7 +18,9 @@ import { RLIMITS } from '../../kernel/uapi/resource.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
 import type { Batch } from '../../task/batch.js';
+import { STUB_FDS } from '../../task/stub.js';
 import type { RestoreContext, RestoreTask } from '../context.js';
+import type { Part } from '../part.js';
 import type { PagesImages } from '../pages-images.js';
 import type { MemoryObject } from '../shared-memory.js';
 import type { Purpose } from './check-file.js';
@@ -27,7 +29,7 @@ import type { FileGroup, Files } from './group.js';
 import { groupOf } from './kinds.js';
 import { Memfds } from './memfd.js';
 import { Names } from './names.js';
-import { setOwners, switchSignalsOn } from './owner.js';
+import { owners } from './owner.js';
 import { place } from './place.js';
 import { ownNumbers, Slots } from './slots.js';
 
@@ -36,7 +38,10 @@ import { ownNumbers, Slots } from './slots.js';
  * at a slot of its own; all tasks inherit the slots, and each moves them to its own numbers at the end.
  */
 export class RestoreFiles {
+  /** Every kind of file, and what all kinds have. */
+  readonly parts: readonly Part[];
   readonly #ctx: RestoreContext;
+  readonly #pages: PagesImages;
   readonly #images: FileImages;
   readonly #slots: Slots;
   readonly #names: Names;
@@ -46,8 +51,6 @@ export class RestoreFiles {
   /** Files that are opened for mappings, programs and directories, by what they are opened for. */
   readonly #special = new Map<string, number>();
   readonly #paths = new Map<string, number>();
-  /** Files that tasks other than the root have not inherited. */
-  readonly #lateIds = new Set<number>();
   readonly #mapped = new Set<number>();
   #pidfd = -1;
 
@@ -55,8 +58,9 @@ export class RestoreFiles {
    * Reads and checks everything that the images tell about files, and that the files are there. Nothing is started.
    * @throws CritError naming the image and entry, or the file that is missing or differs
    */
-  constructor(ctx: RestoreContext, dir: string) {
+  constructor(ctx: RestoreContext, dir: string, pages: PagesImages) {
     this.#ctx = ctx;
+    this.#pages = pages;
     this.#images = new FileImages(dir, ctx.tasks);
     this.#slots = new Slots(ownNumbers(this.#images), this.#numbers(), limit());
     this.#names = new Names(this.#images, ctx);
@@ -81,15 +85,7 @@ export class RestoreFiles {
       if (group) this.#groups.push(group);
       else ctx.refuse(this.#unsupported(entry));
     }
-    this.#groups.push(this.#memfds, {
-      open: () => undefined,
-      settle: (b) => {
-        setOwners(files, b);
-      },
-      inTable: (table, b) => {
-        switchSignalsOn(files, table, b);
-      },
-    });
+    this.parts = [...this.#groups, this.#memfds.part(), owners(files), this.#names.part()];
     this.#checkQueues();
     for (const { cwd_id, root_id } of this.#images.fs.values()) for (const id of [cwd_id, root_id]) this.#directory(id);
   }
@@ -191,69 +187,22 @@ export class RestoreFiles {
     return this.#memfds.objects();
   }
 
-  /** What would be opened, for --dry-run. */
-  describe(): string[] {
-    const lines = this.#names.describe();
-    for (const group of this.#groups) lines.push(...(group.describe?.() ?? []));
-    for (const [type, entries] of byType(this.#images))
-      if (type !== FdTypes.REG) lines.push(`${entries} open file(s) of type ${typeName(type)}`);
-    for (const table of this.#images.tables)
-      lines.push(
-        `descriptor table ${table.id}: ${table.entries.length} descriptor(s), of task(s) ${table.tasks.map((t) => t.pid).join(', ')}`,
-      );
-    return lines;
-  }
-
-  /** Closes what crit holds itself; also after a failure. */
-  cleanupOutside(): void {
-    if (this.#pidfd >= 0) closeSync(this.#pidfd);
-    this.#pidfd = -1;
-  }
-
-  /** The tree runs: links that the dump made go away. */
-  removeLinks(): void {
-    this.#names.removeLinks();
-  }
-
-  /** In the root, first: keeps files that are opened for a moment away from numbers of the tree. @param fd any that is open */
-  occupyNumbers(b: Batch, fd: number): void {
-    b.doing('occupying descriptors');
-    this.#slots.occupy(b, fd);
-    b.doing(undefined);
-  }
-
   /** Opens the images that the puppets read. Runs the batch. */
-  openPaths(b: Batch, pages: PagesImages): void {
+  #openPaths(b: Batch): void {
     b.doing('opening the pages images');
-    pages.openIn(b, this.#paths.keys(), (_b, file, fd) => {
+    this.#pages.openIn(b, this.#paths.keys(), (_b, file, fd) => {
       place(b, fd, this.#paths.get(file)!);
     });
     b.doing(undefined);
   }
 
-  /** Phase 1, in the root: every description of the tree, at its slot, filled. Runs the batch. */
-  open(b: Batch): void {
-    for (const group of this.#groups) group.open(b);
-    this.#names.open(b);
-    b.run();
-    for (const group of this.#groups) group.fill?.();
-    for (const group of this.#groups) group.afterFill?.(b);
-    b.run();
-  }
-
-  /** In the root, when all processes and threads exist: what is in /proc of them, and what they make themselves. */
-  openLate(): void {
-    if (this.#names.late().length > 0) this.#names.openLate(this.#ctx.root.batch());
-    for (const group of this.#groups)
-      for (const id of group.openLate?.(this.#ctx.root.batch()) ?? []) this.#lateIds.add(id);
-  }
-
   /** Files that were opened late and that a table refers to, or an epoll. */
   #lateOf(table: Table): number[] {
-    if (this.#lateIds.size === 0) return [];
+    const lateIds = this.#groups.flatMap(({ late }) => late ?? []);
+    if (lateIds.length === 0) return [];
     const watched = [...this.#images.byId.values()].flatMap(({ epfd }) => (epfd?.tfd ?? []).map((t) => t.target_id));
     const ids = new Set([...table.entries.map(({ id }) => id), ...watched]);
-    return [...this.#lateIds].filter((id) => ids.has(id));
+    return lateIds.filter((id) => ids.has(id));
   }
 
   /** What the root has opened late, for a task that did not inherit it. Its table must not be laid out yet. */
@@ -274,10 +223,8 @@ export class RestoreFiles {
     return takeFd(this.#pidfd, slot);
   }
 
-  /** Moves the descriptions to the numbers of a task's table; who shares the table finds it done. */
-  layout(task: RestoreTask, b: Batch): void {
-    const table = this.#images.tableOf.get(task)!;
-    if (table.tasks[0] !== task) return;
+  /** Moves the descriptions to the numbers of a table. */
+  #layout(table: Table, b: Batch): void {
     if (table !== this.#images.tableOf.get(this.#ctx.root)) this.#fetchLate(table, b);
     b.doing('laying out descriptors');
     for (const { fd, id, flags } of table.entries)
@@ -294,15 +241,71 @@ export class RestoreFiles {
     b.doing(undefined);
   }
 
-  /** What needs final numbers, and processes to exist. */
-  afterLayout(task: RestoreTask, b: Batch): void {
-    const table: Table = this.#images.tableOf.get(task)!;
-    if (table.tasks[0] === task) for (const group of this.#groups) group.inTable?.(table, b);
-    if (task === this.#ctx.root) for (const group of this.#groups) group.settle?.(b);
+  /** Descriptor tables, as a part of the restore. */
+  tables(): Part {
+    return {
+      name: 'descriptor tables',
+      at: {
+        root: ({ b }) => {
+          this.#slots.occupy(b, STUB_FDS[0]);
+          for (const fd of STUB_FDS) b.call('close', fd);
+          this.#openPaths(b);
+        },
+        table: ({ task, b }) => {
+          const table = this.tableOf(task);
+          if (table) this.#layout(table, b);
+        },
+        close: ({ table, b }) => {
+          b.doing('closing what crit had opened');
+          for (const { first, last } of this.#slots.ranges(table.byFd)) b.call('close_range', first, last, 0);
+          b.doing(undefined);
+        },
+        whole: () => {
+          this.#letGo();
+        },
+      },
+      planLines: () => this.#planLines(),
+      undo: () => {
+        this.#letGo();
+      },
+    };
   }
 
-  /** Current directory, root and umask; of tasks that share them the first one sets them. */
-  fs(task: RestoreTask, b: Batch): void {
+  /** The table of a task, if it is the first that has it: for what is done once in each. */
+  tableOf(task: RestoreTask): Table | undefined {
+    const table = this.#images.tableOf.get(task)!;
+    return table.tasks[0] === task ? table : undefined;
+  }
+
+  #planLines(): string[] {
+    const lines: string[] = [];
+    for (const [type, entries] of byType(this.#images))
+      if (type !== FdTypes.REG) lines.push(`${entries} open file(s) of type ${typeName(type)}`);
+    for (const table of this.#images.tables)
+      lines.push(
+        `descriptor table ${table.id}: ${table.entries.length} descriptor(s), of task(s) ${table.tasks.map((t) => t.pid).join(', ')}`,
+      );
+    return lines;
+  }
+
+  #letGo(): void {
+    if (this.#pidfd >= 0) closeSync(this.#pidfd);
+    this.#pidfd = -1;
+  }
+
+  /** Current directory, root and umask, as a part; of tasks that share them the first one sets them. */
+  contexts(): Part {
+    return {
+      name: 'directories and umask',
+      at: {
+        task: ({ task, b }) => {
+          this.#setContext(task, b);
+        },
+      },
+    };
+  }
+
+  #setContext(task: RestoreTask, b: Batch): void {
     const entry = this.#images.fs.get(task)!;
     const shared = task.ids?.fs_id;
     if (shared && this.#ctx.tasks.find((other) => this.#images.fs.has(other) && other.ids?.fs_id === shared) !== task)
@@ -315,15 +318,6 @@ export class RestoreFiles {
     }
     b.call('fchdir', this.#directory(entry.cwd_id));
     b.call('umask', entry.umask ?? 0o22);
-    b.doing(undefined);
-  }
-
-  /** To be called when no task that shares the table needs the slots any more. */
-  closeSlots(task: RestoreTask, b: Batch): void {
-    const table = this.#images.tableOf.get(task)!;
-    if (table.tasks[0] !== task) return;
-    b.doing('closing what crit had opened');
-    for (const { first, last } of this.#slots.ranges(table.byFd)) b.call('close_range', first, last, 0);
     b.doing(undefined);
   }
 }

@@ -1,11 +1,11 @@
-import type { GroupMaker } from './group.js';
+import { group, type GroupMaker } from './group.js';
 import { place, setFlags } from './place.js';
 
 /** signalfd(2) */
 export const signalfd: GroupMaker<'sgfd'> = (files, entries) => {
   for (const { id } of entries) files.slot(id);
-  return {
-    open: (b) => {
+  return group('signalfds', {
+    open: ({ b }) => {
       for (const { id, sgfd } of entries) {
         const slot = files.slot(id);
         const mask = new Uint8Array(BigUint64Array.of(sgfd.sigmask).buffer);
@@ -13,5 +13,5 @@ export const signalfd: GroupMaker<'sgfd'> = (files, entries) => {
         setFlags(b, slot, sgfd.flags);
       }
     },
-  };
+  });
 };

@@ -9,7 +9,7 @@ import {
 } from '../../kernel/uapi/time.js';
 import type { TimerfdEntry } from '../../image/generated/messages.js';
 import { sys } from '../../native/sys.js';
-import type { GroupMaker } from './group.js';
+import { group, type GroupMaker } from './group.js';
 import { place, setFlags } from './place.js';
 
 const NSEC = 1_000_000_000n;
@@ -22,14 +22,14 @@ const WITHOUT_ALARM: ReadonlyMap<number, number> = new Map([
 /** timerfd_create(2); they are started when all tasks are there. */
 export const timerfd: GroupMaker<'tfd'> = (files, entries) => {
   for (const { id } of entries) files.slot(id);
-  return {
-    open: (b) => {
+  return group('timerfds', {
+    open: ({ b }) => {
       for (const { id, tfd } of entries) {
         place(b, b.call('timerfd_create', tfd.clockid, 0), files.slot(id));
         setFlags(b, files.slot(id), tfd.flags);
       }
     },
-    settle: (b) => {
+    live: ({ b }) => {
       for (const { id, tfd } of entries) {
         const slot = files.slot(id);
         const flags = tfd.settime_flags & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
@@ -39,7 +39,7 @@ export const timerfd: GroupMaker<'tfd'> = (files, entries) => {
       }
       b.doing(undefined);
     },
-  };
+  });
 };
 
 /**

@@ -5,7 +5,7 @@ import { AT_FDCWD, O_NOCTTY } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import { ownTerminal } from '../job-terminal.js';
 import { readImageIfPresent } from '../read-image.js';
-import type { Files, GroupMaker } from './group.js';
+import { group, type Files, type GroupMaker } from './group.js';
 import { HungUp } from './hung-up.js';
 import { openFlags, place, setFlags } from './place.js';
 
@@ -27,8 +27,8 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
   const standard = live.length > 0 ? liveTerminal(files) : -1;
   for (const { id } of entries) files.slot(id);
   let hungUp: HungUp[] = [];
-  return {
-    open: (b) => {
+  return group('terminals', {
+    open: ({ b }) => {
       for (const { id, tty: entry } of live) {
         const { flags } = entry;
         const isControlling = infos.get(entry.tty_info_id)?.type === TtyType.CTTY;
@@ -43,7 +43,7 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
     fill: () => {
       for (const terminal of hungUp) terminal.close();
     },
-  };
+  });
 };
 
 /** @throws CritError SHELL_JOB, NO_TERMINAL */

@@ -16,7 +16,8 @@ import {
 import type { Batch } from '../../task/batch.js';
 import type { RestoreTask } from '../context.js';
 import { fillQueue } from './fill-queue.js';
-import type { FileGroup, Files, GroupMaker } from './group.js';
+import type { Acts } from '../part.js';
+import { group, type FileGroup, type Files, type GroupMaker } from './group.js';
 import { makePair, makerOf, OwnPair, puppetIds, type Maker } from './makers.js';
 import { place, setFlags } from './place.js';
 import { checkSocketOptions, setSocketOptions } from './socket-options.js';
@@ -109,28 +110,28 @@ class Sockets {
 
   /** All are made in the root, which every task inherits them from. */
   early(): FileGroup {
-    return {
-      open: (b) => {
+    return group('unix sockets', {
+      open: ({ b }) => {
         this.#makeForGone();
         this.#open(b);
       },
       fill: () => {
         this.#fill();
       },
-      afterFill: (b) => {
+      filled: ({ b }) => {
         this.#finish(b);
       },
-    };
+    });
   }
 
   /** Some are made by tasks of the tree, which must be there. */
   late(): FileGroup {
-    return {
+    const at: Acts = {
       open: () => {
         // numbers of who has ended may be those of tasks later
         this.#makeForGone();
       },
-      openLate: (b) => {
+      born: ({ b }) => {
         this.#open(b);
         b.run();
         for (const pair of this.#pairs) if (pair.task) this.#openIn(pair.task, pair, b);
@@ -141,9 +142,9 @@ class Sockets {
         this.#fill();
         this.#finish(b);
         b.run();
-        return this.#entries.map(({ id }) => id);
       },
     };
+    return { ...group('unix sockets', at), late: this.#entries.map(({ id }) => id) };
   }
 
   /** SO_PEERCRED of who is no task of the tree: its number must be free for a moment. */

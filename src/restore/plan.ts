@@ -7,7 +7,6 @@ import type { Log } from '../image/log.js';
 import { NAMESPACES } from '../image/namespaces.js';
 import { VMA } from '../image/vma-status.js';
 import { readImage, readImageIfPresent } from './read-image.js';
-import { areaSize, NARROW, WIDE, type RingShape } from '../task/area.js';
 import { findHole } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
@@ -20,11 +19,14 @@ import { checkCores } from './check-cores.js';
 import type { Refuse, RestoreContext, RestoreOptions, RestoreTask } from './context.js';
 import { Cgroups } from './cgroups.js';
 import { RestoreFiles } from './files/restore-files.js';
-import { type MemoryImage } from './memory.js';
+import type { MemoryImage } from './memory.js';
+import { stageLines, type Part } from './part.js';
+import { partsOf } from './parts.js';
+import { Rings } from './rings.js';
 import { PagesImages } from './pages-images.js';
 import { SharedMemory } from './shared-memory.js';
 import { checkWhole, SameSet } from './whole-set.js';
-import { planBirths, readTree, type TreeTask } from '../image/process-tree.js';
+import { planBirths, readTree, type BirthPlan, type TreeTask } from '../image/process-tree.js';
 import { hasEnded, TASK } from '../image/task-state.js';
 
 /** The images of one task. */
@@ -64,8 +66,8 @@ export class Task implements RestoreTask {
   }
 }
 
-/** Everything read and checked, before anything is started. */
-export class Images {
+/** What a restore is to do: all images read and checked. It knows no process, and can be printed. */
+export class Plan {
   readonly dir: string;
   readonly tasks: Task[];
   readonly root: Task;
@@ -76,7 +78,9 @@ export class Images {
   readonly clocks: Clocks;
   /** undefined when they are to be ignored */
   readonly cgroups: Cgroups | undefined;
-  readonly births;
+  readonly births: BirthPlan;
+  readonly rings: Rings;
+  readonly parts: readonly Part[];
   /** To be checked when all images have been read, pages too. */
   readonly sameSet: SameSet;
 
@@ -130,7 +134,7 @@ export class Images {
     this.ctx = { options, log, tasks: this.tasks, root: this.root, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
     this.cgroups = options.cgroups === 'ignore' ? undefined : new Cgroups(dir, inventory, this.tasks, log);
-    this.files = new RestoreFiles(this.ctx, dir);
+    this.files = new RestoreFiles(this.ctx, dir, this.pages);
     this.shared = new SharedMemory(dir, this.files, this.pages);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);
     this.files.checkComplete();
@@ -139,6 +143,11 @@ export class Images {
       const ids = byPid.get(pid)?.ids;
       return ids ? [`descriptors ${ids.files_id}`, `directories ${ids.fs_id}`] : [];
     });
+    this.rings = new Rings(
+      this.births,
+      this.tasks.flatMap(({ tree }) => tree.tids.slice(1)),
+    );
+    this.parts = partsOf(this);
   }
 
   #memory(task: Task): MemoryImage {
@@ -149,12 +158,12 @@ export class Images {
     const pagesId = head?.pages_id ?? task.pid;
     const pagesFile = imageFileName('PAGES', pagesId);
     const size = this.pages.sizeOf(pagesFile, imageFileName('PAGEMAP', task.pid));
-    for (const vma of mm.vmas ?? [])
-      if (vma.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) this.files.addMapping(task.pid, vma);
-    this.files.addProgram(task.pid, mm.exe_file_id);
     const vmas = readVmas(task.pid, mm.vmas ?? []);
-    for (const { entry } of vmas) if (entry.status & VMA.ANON_SHARED) this.shared.add(entry);
+    for (const vma of vmas)
+      if (vma.entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) vma.fd = this.files.addMapping(task.pid, vma.entry);
+      else if (vma.entry.status & VMA.ANON_SHARED) vma.fd = this.shared.add(vma.entry);
     return {
+      exeFd: this.files.addProgram(task.pid, mm.exe_file_id),
       mm,
       vmas,
       guards: readGuards(task.pid, mm.vmas ?? []),
@@ -195,23 +204,15 @@ export class Images {
     return first === undefined || first === root_ids?.time_ns_id ? 0 : first;
   }
 
-  /** The rings that the tree needs, room for frames behind them, and a hole that every task's mappings leave free. */
+  /** A control area with the rings that the tree needs, room for frames behind them, in a hole of all tasks' mappings. */
   area(): SharedArea & { framesOffset: number } {
-    const shapes: RingShape[] = [];
-    for (const birth of this.births.order) shapes.push(birth.helper || birth.task.zombie ? NARROW : WIDE);
-    let nrThreads = 0;
-    for (const task of this.tasks) {
-      nrThreads += task.tree.tids.length;
-      for (let i = 1; i < task.tree.tids.length; i++) shapes.push(NARROW);
-    }
-    for (let i = 0; i < this.births.groupHelpers.length; i++) shapes.push(NARROW);
-    shapes.push(WIDE); // an assistant that fills pages
-    const ranges = this.tasks.flatMap((task) => [...(task.memory?.vmas ?? [])]).sort((a, b) => a.start - b.start);
-    const rings = areaSize(shapes);
+    const nrThreads = this.tasks.reduce((sum, { tree }) => sum + tree.tids.length, 0);
+    const rings = this.rings.size();
     const size = { orders: rings.orders + nrThreads * FRAME_ROOM_BYTES, answers: rings.answers };
-    return Object.assign(createArea(findHole(ranges, size.orders + size.answers), size), {
-      framesOffset: rings.orders,
-    });
+    const mapped = this.tasks.flatMap((task) => [...(task.memory?.vmas ?? [])]).sort((a, b) => a.start - b.start);
+    const shared = createArea(findHole(mapped, size.orders + size.answers), size);
+    this.rings.carve(shared.area);
+    return Object.assign(shared, { framesOffset: rings.orders });
   }
 }
 
@@ -231,24 +232,24 @@ function checkVersion({ img_version: version }: Messages['inventory_entry']): vo
 }
 
 /** Prints what a restore would do (--dry-run): the plan is checked, nothing is started. */
-export function describe(images: Images): string[] {
+export function planLines(plan: Plan): string[] {
   const lines: string[] = [];
-  for (const birth of images.births.order) {
+  for (const birth of plan.births.order) {
     const { task } = birth;
     const what = birth.helper ? `helper ${task.pid || '(any pid)'}` : `${task.zombie ? 'zombie' : 'task'} ${task.pid}`;
     const by = birth.forker
       ? `forked by ${birth.forker.task.pid || 'a helper'}${birth.cloneParent ? ' as its sibling' : ''}`
       : 'started by crit';
-    const memory = images.tasks.find((t) => t.pid === task.pid)?.memory;
+    const memory = plan.tasks.find((t) => t.pid === task.pid)?.memory;
     const bytes = memory ? memory.runs.reduce((sum, run) => sum + run.end - run.start, 0) : 0;
     lines.push(
       `${what}: ${by}${birth.setsid ? ', begins session' : `, session ${task.sid}`}, group ${task.pgid}` +
         (memory ? `, ${task.tids.length} thread(s), ${memory.vmas.length} mappings, ${bytes / 4096} pages` : ''),
     );
   }
-  for (const helper of images.births.groupHelpers)
+  for (const helper of plan.births.groupHelpers)
     lines.push(`helper ${helper.pgid}: holds the process group while tasks join it`);
-  return [...lines, ...images.clocks.describe(), ...images.files.describe()];
+  return [...lines, ...plan.parts.flatMap((part) => part.planLines?.() ?? []), ...stageLines(plan.parts)];
 }
 
 /** Every number that a task of the tree has or had as pid, thread, group or session. */

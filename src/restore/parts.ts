@@ -1,0 +1,74 @@
+import { RLIMITS } from '../kernel/uapi/resource.js';
+import { TASK_SIZE } from './address-space.js';
+import { attributes } from './core.js';
+import { adaptMemory, buildMemory, fillMemory, finishMemory, setMm } from './memory.js';
+import { ownAnswers } from './own-answers.js';
+import type { Part } from './part.js';
+import type { Plan } from './plan.js';
+import { restoreDumpable } from './process-settings.js';
+import { defaultSigactions } from './sigactions.js';
+
+/** Everything that is restored. At each stage the parts act in this order. */
+export const partsOf = (plan: Plan): readonly Part[] => [
+  ownAnswers,
+  ...(plan.cgroups ? [plan.cgroups.part()] : []),
+  plan.clocks.part(),
+  freshRoot,
+  plan.files.tables(),
+  memory,
+  ...plan.files.parts,
+  plan.shared.part(),
+  plan.files.contexts(),
+  attributes(),
+  dumpable,
+];
+
+/** What all processes of the tree begin with, for the time of the restore: room for descriptors, no umask, no handlers. */
+const freshRoot: Part = {
+  name: 'limits and handlers to begin with',
+  at: {
+    root: ({ b }) => {
+      // The hard limit is what crit itself has; the dumped one is set at the end.
+      const limit = b.out(16);
+      b.call('prlimit64', 0, RLIMITS.RLIMIT_NOFILE, null, limit);
+      b.call('copy', limit, limit.address + 8, 8);
+      b.call('prlimit64', 0, RLIMITS.RLIMIT_NOFILE, limit, null);
+      b.call('umask', 0);
+      defaultSigactions(b);
+      b.run();
+    },
+  },
+};
+
+/** Mappings and their pages. */
+const memory: Part = {
+  name: 'memory',
+  at: {
+    // before any file of the tree is opened: the stub's own mappings go, so does its executable
+    root: ({ task, b }) => {
+      const { base, sizeBytes } = task.puppet!.ring.area;
+      b.call('munmap', 0, base);
+      b.call('munmap', base + sizeBytes, TASK_SIZE - base - sizeBytes);
+    },
+    birth: ({ task, b, from, assist, filled }) => {
+      const image = task.memory!;
+      const { area } = task.puppet!.ring;
+      const pending = from ? adaptMemory(b, area, from.memory!, image) : buildMemory(b, area, image);
+      fillMemory(task.puppet!, image, pending, assist, filled);
+    },
+    table: ({ task, b }) => {
+      setMm(b, task.memory!.mm, task.memory!.exeFd);
+      finishMemory(b, task.memory!);
+    },
+  },
+};
+
+/** Last: what may look into the task from now on finds nothing of crit's but its own answers and its own way home. */
+const dumpable: Part = {
+  name: 'dumpable',
+  at: {
+    leader: ({ task, b }) => {
+      restoreDumpable(b, task.memory?.mm.dumpable);
+    },
+  },
+};
