@@ -1,5 +1,5 @@
 import { RLIMITS } from '../kernel/uapi/resource.js';
-import { TASK_SIZE } from './address-space.js';
+import { TASK_SIZE } from '../arch/index.js';
 import { attributes } from './core.js';
 import { adaptMemory, buildMemory, fillMemory, finishMemory, setMm } from './memory.js';
 import { ownAnswers } from './own-answers.js';
