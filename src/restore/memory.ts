@@ -1,6 +1,7 @@
 import type { Messages } from '../image/generated/messages.js';
-import { PAGE_SIZE, VMA } from '../image/vma-status.js';
-import { SYSCALLS, TASK_SIZE } from '../arch/index.js';
+import type { StoredRun } from '../image/pagemap.js';
+import { VMA } from '../image/vma-status.js';
+import { TASK_SIZE } from '../arch/index.js';
 import {
   MADV_DODUMP,
   MADV_DONTDUMP,
@@ -11,7 +12,6 @@ import {
   MADV_MERGEABLE,
   MADV_NOHUGEPAGE,
   MADV_NORMAL,
-  MADV_POPULATE_WRITE,
   MADV_RANDOM,
   MADV_SEQUENTIAL,
   MADV_UNMERGEABLE,
@@ -29,14 +29,10 @@ import {
 import { ARCH_MAP_VDSO_64, PR_SET_MM, PR_SET_MM_MAP } from '../kernel/uapi/prctl.js';
 import type { Batch } from '../task/batch.js';
 import { restoreRangePolicies } from './mempolicy.js';
-import type { Puppet } from '../task/puppet.js';
-import { clip, gaps, type PageRun, type Vma } from './address-space.js';
+import type { Vma } from './address-space.js';
+import { clip, gaps, joined } from './runs.js';
 
 const MAP_KEPT = 0x1 | 0x2 | 0x8 | MAP_ANONYMOUS | MAP_GROWSDOWN | 0x4000 | 0x40000 | (0x3f << 26);
-
-const IOV_MAX = 1024;
-/** Room for comparing shared pages, in the arena. */
-const SCRATCH_BYTES = 16 * PAGE_SIZE;
 
 /** The memory of a task: what to map and which pages to fill. */
 export interface MemoryImage {
@@ -44,9 +40,9 @@ export interface MemoryImage {
   vmas: readonly Vma[];
   /** Pages that no access may touch. */
   guards: readonly { start: number; end: number }[];
-  runs: readonly PageRun[];
-  /** Descriptor, in the puppets, of the pages image. */
-  pagesFd: number;
+  runs: readonly StoredRun[];
+  /** Descriptors, in the puppets, of the pages images. */
+  pagesFds: ReadonlyMap<number, number>;
   /** Descriptor, in the puppets, of the program. */
   exeFd: number;
 }
@@ -116,69 +112,12 @@ function unadvise(b: Batch, from: Vma, vma: Vma): void {
     if ((extra >> BigInt(advice)) & 1n) b.call('madvise', vma.start, vma.end - vma.start, by);
 }
 
-/** Operations of at most 1024 iovecs each that fill page runs. */
-function fill(b: Batch, operation: 'read' | 'compare', fd: number, all: readonly PageRun[], populate = false): void {
-  const runs = populate ? all.flatMap(slices) : all;
-  for (let i = 0; i < runs.length;) {
-    let n = 1;
-    // iovecs of one operation follow each other in the file
-    while (
-      i + n < runs.length &&
-      n < (populate ? 1 : IOV_MAX) &&
-      runs[i + n]!.offset === runs[i + n - 1]!.offset + (runs[i + n - 1]!.end - runs[i + n - 1]!.start)
-    )
-      n++;
-    const iov = new BigUint64Array(n * 2);
-    for (let k = 0; k < n; k++) {
-      iov[k * 2] = BigInt(runs[i + k]!.start);
-      iov[k * 2 + 1] = BigInt(runs[i + k]!.end - runs[i + k]!.start);
-    }
-    const bytes = new Uint8Array(iov.buffer);
-    if (populate)
-      for (let k = 0; k < n; k++) {
-        const { start, end } = runs[i + k]!;
-        // may fail where there is no page of the task's own to make (a hole in a file): reading tells
-        if (end - start >= SLICE_BYTES / 8) b.tryCall('madvise', start, end - start, MADV_POPULATE_WRITE);
-      }
-    if (operation === 'read') {
-      b.reserve(1, bytes.length);
-      b.call('vector', SYSCALLS.preadv, fd, bytes, n, runs[i]!.offset);
-    } else {
-      b.reserve(1, bytes.length + SCRATCH_BYTES);
-      const scratch = b.scratch(SCRATCH_BYTES);
-      b.call('cowFill', fd, bytes, n, runs[i]!.offset, scratch, SCRATCH_BYTES);
-    }
-    i += n;
-  }
-}
-
-/** Pieces that stay in the processor's cache between being cleared and being filled. */
-const SLICE_BYTES = 2 << 20;
-
-function slices(run: PageRun): PageRun[] {
-  const out: PageRun[] = [];
-  for (let at = run.start; at < run.end; at += SLICE_BYTES)
-    out.push({ start: at, end: Math.min(at + SLICE_BYTES, run.end), offset: run.offset + (at - run.start) });
-  return out;
-}
-
-/** Adjacent pages joined over mapping borders, so that one operation fills as much as it can. */
-function joined(runs: PageRun[]): PageRun[] {
-  const out: PageRun[] = [];
-  for (const run of runs) {
-    const last = out.at(-1);
-    if (last?.end === run.start && last.offset + (last.end - last.start) === run.offset) last.end = run.end;
-    else out.push({ ...run });
-  }
-  return out;
-}
-
 /** What is left to do when all mappings are there. */
 export interface Pending {
   /** Pages of fresh mappings, joined over mapping borders. */
-  read: PageRun[];
+  read: StoredRun[];
   /** Pages of mappings that a fork brought along. */
-  compare: PageRun[];
+  compare: StoredRun[];
   /** Protections to set when the pages are in. */
   protect: { start: number; end: number; prot: number }[];
 }
@@ -191,7 +130,7 @@ export function buildMemory(b: Batch, area: AreaRange, image: MemoryImage): Pend
     b.doing('mapping the vDSO where it was');
     b.call('arch_prctl', ARCH_MAP_VDSO_64, vdso.start);
   }
-  const runs: PageRun[] = [];
+  const runs: StoredRun[] = [];
   const protect: Vma[] = [];
   for (const vma of image.vmas) {
     if (isVdso(vma)) continue;
@@ -244,8 +183,8 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
     else fresh.push(vma);
   }
   unmapOthers(b, area, keep);
-  const read: PageRun[] = [];
-  const compare: PageRun[] = [];
+  const read: StoredRun[] = [];
+  const compare: StoredRun[] = [];
   const protect: { start: number; end: number; prot: number }[] = [];
   for (const { start, end, vma, old } of keep) {
     if (isVdso(vma)) continue;
@@ -283,78 +222,6 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
   }
   b.doing(undefined);
   return { read: joined(read.sort((x, y) => x.start - y.start)), compare: joined(compare), protect };
-}
-
-/**
- * Fills the pages; the last part is only handed over, the puppet works on it while crit goes on. Large memories are
- * populated first and filled by a second thread as well: a page fault a page costs more than the copy.
- * @param filled is told how many bytes more are there, or will be
- */
-export function fillMemory(
-  puppet: Puppet,
-  image: MemoryImage,
-  pending: Pending,
-  assistant: () => Assistant,
-  filled: (bytes: number) => void,
-): void {
-  const b = puppet.batch();
-  const total = bytesIn(pending.read);
-  puppet.patience.grant(total + bytesIn(pending.compare));
-  b.doing('reading pages');
-  if (total < ASSISTED_BYTES) {
-    fill(b, 'read', image.pagesFd, pending.read);
-    filled(total);
-  } else {
-    b.run();
-    const { puppet: other, end } = assistant();
-    const c = other.batch().doing('reading pages');
-    for (let rest: readonly PageRun[] = pending.read; rest.length > 0;) {
-      const [piece, others] = cutAt(rest, REPORTED_BYTES);
-      rest = others;
-      const [mine, theirs] = cutAt(piece, bytesIn(piece) / 2);
-      fill(c, 'read', image.pagesFd, theirs, true);
-      c.submit();
-      fill(b, 'read', image.pagesFd, mine, true);
-      b.run();
-      c.run();
-      filled(bytesIn(piece));
-    }
-    c.doing(undefined);
-    end();
-  }
-  fill(b, 'compare', image.pagesFd, pending.compare);
-  b.doing('setting protections');
-  for (const range of pending.protect) b.call('mprotect', range.start, range.end - range.start, range.prot);
-  b.doing(undefined);
-  b.submit();
-}
-
-/** A second thread in the task; `end` makes it leave. */
-export interface Assistant {
-  puppet: Puppet;
-  end: () => void;
-}
-
-/** From here on a second thread pays. */
-const ASSISTED_BYTES = 32 << 20;
-/** A person waits for so much a tenth of a second. */
-const REPORTED_BYTES = 256 << 20;
-
-const bytesIn = (runs: readonly PageRun[]): number => runs.reduce((sum, run) => sum + run.end - run.start, 0);
-
-/** The first so many bytes of some runs, and the others. */
-function cutAt(runs: readonly PageRun[], half: number): [PageRun[], PageRun[]] {
-  const first: PageRun[] = [];
-  const second: PageRun[] = [];
-  let at = 0;
-  for (const run of runs) {
-    const size = run.end - run.start;
-    const cut = Math.round(Math.min(Math.max(half - at, 0), size) / PAGE_SIZE) * PAGE_SIZE;
-    if (cut > 0) first.push({ ...run, end: run.start + cut });
-    if (cut < size) second.push({ start: run.start + cut, end: run.end, offset: run.offset + cut });
-    at += size;
-  }
-  return [first, second];
 }
 
 /** What fork would act on, locks, which fork drops, and seals: set when all children are there. */

@@ -1,10 +1,17 @@
 import { closeSync, fstatSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { imageFileName } from '../image/catalogue.js';
 import { CritError, ImageError } from '../image/errors.js';
+import type { PagemapEntry } from '../image/generated/messages.js';
+import { readRuns, storedRuns, type StoredRun } from '../image/pagemap.js';
 import { openRegularFile } from '../image/regular-file.js';
+import { PE } from '../image/vma-status.js';
 import { O_RDONLY } from '../kernel/uapi/open-flags.js';
 import type { Batch, Ref } from '../task/batch.js';
 import { VerifiedOpens, type Seen } from './files/verified-open.js';
+import { bytesIn } from './runs.js';
+
+const nameOf = (pagesId: number) => imageFileName('PAGES', pagesId);
 
 interface PagesImage extends Seen {
   readonly sizeBytes: number;
@@ -13,16 +20,32 @@ interface PagesImage extends Seen {
 /** The pages images of a set: looked at before anything is started, then opened by crit or by the puppets themselves. */
 export class PagesImages {
   readonly #dir: string;
-  readonly #found = new Map<string, PagesImage>();
+  readonly #found = new Map<number, PagesImage>();
 
   constructor(dir: string) {
     this.#dir = realpathSync(dir);
   }
 
+  /** The pages that a pagemap has in a pages image. @param file the pagemap's name @throws CritError BAD_IMAGE, MISSING_IMAGE */
+  runsOf(file: string, pagesId: number, entries: readonly PagemapEntry[]): StoredRun[] {
+    const sizeBytes = this.#sizeOf(pagesId, file);
+    const runs = [...readRuns(file, entries)];
+    const bad = (text: string) => new CritError(text, { code: 'BAD_IMAGE' });
+    const inParent = runs.findIndex(({ flags }) => flags & PE.PARENT);
+    if (inParent >= 0)
+      throw bad(`${file}: entries[${inParent + 1}]: its pages are in a parent image set: not supported yet`);
+    const stored = storedRuns(pagesId, runs);
+    const described = bytesIn(stored);
+    if (described > sizeBytes)
+      throw bad(`${nameOf(pagesId)} has ${sizeBytes} bytes, ${file} describes ${described}: it is truncated`);
+    return stored;
+  }
+
   /** Its size. @param by the image that names it @throws CritError MISSING_IMAGE, or as openRegularFile */
-  sizeOf(file: string, by: string): number {
-    let image = this.#found.get(file);
+  #sizeOf(pagesId: number, by: string): number {
+    let image = this.#found.get(pagesId);
     if (!image) {
+      const file = nameOf(pagesId);
       try {
         const { fd, path: at } = openRegularFile(path.join(this.#dir, file));
         try {
@@ -35,14 +58,15 @@ export class PagesImages {
         if (!(error instanceof ImageError) || error.code !== 'NO_IMAGE') throw error;
         throw new CritError(`${by} names ${file}, which is missing`, { code: 'MISSING_IMAGE', cause: error });
       }
-      this.#found.set(file, image);
+      this.#found.set(pagesId, image);
     }
     return image.sizeBytes;
   }
 
   /** Opens one for crit. @returns a descriptor, which the caller closes */
-  open(file: string): number {
-    const seen = this.#found.get(file)!;
+  open(pagesId: number): number {
+    const file = nameOf(pagesId);
+    const seen = this.#found.get(pagesId)!;
     const { fd } = openRegularFile(path.join(this.#dir, file));
     const { dev, ino } = fstatSync(fd, { bigint: true });
     if (dev === seen.dev && ino === seen.ino) return fd;
@@ -51,9 +75,9 @@ export class PagesImages {
   }
 
   /** Opens some in a puppet. Runs the batch. @param placed is given each descriptor */
-  openIn(b: Batch, files: Iterable<string>, placed: (b: Batch, file: string, fd: Ref) => void): void {
+  openIn(b: Batch, ids: Iterable<number>, placed: (b: Batch, pagesId: number, fd: Ref) => void): void {
     const opens = new VerifiedOpens();
-    for (const file of files) placed(b, file, opens.open(b, this.#found.get(file)!, O_RDONLY));
+    for (const id of ids) placed(b, id, opens.open(b, this.#found.get(id)!, O_RDONLY));
     b.run();
     opens.check();
   }

@@ -1,7 +1,7 @@
 import type { Batch } from '../task/batch.js';
 import type { RestoreTask } from './context.js';
 import type { Table } from './files/file-images.js';
-import type { Assistant } from './memory.js';
+import type { Assistant } from './fill-memory.js';
 import { STAGES, type ByOf, type Stage, type StageName } from './stages.js';
 
 /** A process, and its batch: what is added to it runs at the end of the round, unless the part runs it. */

@@ -1,7 +1,8 @@
 import { RLIMITS } from '../kernel/uapi/resource.js';
 import { TASK_SIZE } from '../arch/index.js';
 import { attributes } from './core.js';
-import { adaptMemory, buildMemory, fillMemory, finishMemory, setMm } from './memory.js';
+import { fillMemory } from './fill-memory.js';
+import { adaptMemory, buildMemory, finishMemory, setMm } from './memory.js';
 import { ownAnswers } from './own-answers.js';
 import type { Part } from './part.js';
 import type { Plan } from './plan.js';

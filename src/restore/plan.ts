@@ -12,7 +12,7 @@ import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { createArea, type SharedArea } from '../task/stub.js';
 import { FRAME_ROOM_BYTES } from './finish.js';
-import { readGuards, readRuns, readVmas } from './address-space.js';
+import { readGuards, readVmas } from './address-space.js';
 import { Clocks } from './clocks.js';
 import { registersOf, type Registers } from './core.js';
 import { checkCores } from './check-cores.js';
@@ -156,8 +156,8 @@ export class Plan {
     const pagemap = readImage(this.dir, 'PAGEMAP', task.pid).entries;
     const head = pagemap[0]?.message as unknown as Messages['pagemap_head'] | undefined;
     const pagesId = head?.pages_id ?? task.pid;
-    const pagesFile = imageFileName('PAGES', pagesId);
-    const size = this.pages.sizeOf(pagesFile, imageFileName('PAGEMAP', task.pid));
+    const entries = pagemap.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']);
+    const runs = this.pages.runsOf(imageFileName('PAGEMAP', task.pid), pagesId, entries);
     const vmas = readVmas(task.pid, mm.vmas ?? []);
     for (const vma of vmas)
       if (vma.entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) vma.fd = this.files.addMapping(task.pid, vma.entry);
@@ -167,13 +167,8 @@ export class Plan {
       mm,
       vmas,
       guards: readGuards(task.pid, mm.vmas ?? []),
-      runs: readRuns(
-        imageFileName('PAGEMAP', task.pid),
-        pagemap.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']),
-        size,
-        pagesFile,
-      ),
-      pagesFd: this.files.slotForPath(pagesFile),
+      runs,
+      pagesFds: new Map([[pagesId, this.files.slotForPages(pagesId)]]),
     };
   }
 

@@ -2,6 +2,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
+import type { StoredRun } from '../image/pagemap.js';
 import { readImageIfPresent } from './read-image.js';
 import { SYSCALLS } from '../arch/index.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
@@ -18,7 +19,6 @@ import {
 import { SysError, sysRaw } from '../native/sys.js';
 import type { Ref } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
-import { readRuns, type PageRun } from './address-space.js';
 import type { Part } from './part.js';
 import type { PagesImages } from './pages-images.js';
 
@@ -53,7 +53,7 @@ export class SharedMemory {
   readonly #dir: string;
   readonly #pages: PagesImages;
   /** Which pages each object has, where it has any. */
-  readonly #runs = new Map<number, { runs: readonly PageRun[]; pagesFile: string }>();
+  readonly #runs = new Map<number, { pagesId: number; runs: readonly StoredRun[] }>();
   readonly #anonymous = new Map<number, MemoryObject & { hugeFlags: number }>();
   #root: Puppet | undefined;
 
@@ -71,14 +71,9 @@ export class SharedMemory {
       const head = image.entries[0]?.message as unknown as Messages['pagemap_head'] | undefined;
       const name = imageFileName('SHMEM_PAGEMAP', shmid);
       if (!head) throw new CritError(`${name} has no entry`, { code: 'BAD_IMAGE' });
-      const pagesFile = imageFileName('PAGES', head.pages_id);
-      const runs = readRuns(
-        name,
-        image.entries.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']),
-        this.#pages.sizeOf(pagesFile, name),
-        pagesFile,
-      );
-      this.#runs.set(shmid, { runs, pagesFile });
+      const pagesId = head.pages_id;
+      const entries = image.entries.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']);
+      this.#runs.set(shmid, { pagesId, runs: this.#pages.runsOf(name, pagesId, entries) });
     }
   }
 
@@ -144,12 +139,12 @@ export class SharedMemory {
   #fill(root: Puppet, { slot, shmid, sizeBytes, huge }: MemoryObject): void {
     const pages = this.#runs.get(shmid);
     if (!pages) return;
-    const { runs, pagesFile } = pages;
+    const { pagesId, runs } = pages;
     if (huge) {
-      this.#fillMapped(root, slot, sizeBytes, runs, pagesFile);
+      this.#fillMapped(root, slot, sizeBytes, runs, pagesId);
       return;
     }
-    const from = this.#pages.open(pagesFile);
+    const from = this.#pages.open(pagesId);
     const to = openSync(`/proc/${root.tid}/fd/${slot}`, 'r+');
     const size = statSync(`/proc/${root.tid}/fd/${slot}`).size;
     try {
@@ -157,13 +152,13 @@ export class SharedMemory {
         // the last page of the object may be partial
         let left = Math.min(run.end, size) - run.start;
         if (left <= 0) continue;
-        const offset = new BigInt64Array([BigInt(run.offset)]);
+        const offset = new BigInt64Array([BigInt(run.at.offset)]);
         if (sysRaw('lseek', to, run.start, 0) < 0)
           throw new CritError(`${imageFileName('SHMEM_PAGEMAP', shmid)}: cannot seek`, { code: 'EIO' });
         while (left > 0) {
           const n = sysRaw('sendfile', to, from, offset, left);
           if (n === -ERRNO.EINTR) continue;
-          if (n <= 0) throw new SysError('sendfile', n ? -n : 61, `from ${pagesFile}`);
+          if (n <= 0) throw new SysError('sendfile', n ? -n : 61, `from ${imageFileName('PAGES', pagesId)}`);
           left -= n;
         }
       }
@@ -172,16 +167,16 @@ export class SharedMemory {
       closeSync(to);
     }
   }
-  #fillMapped(root: Puppet, slot: number, sizeBytes: number, runs: readonly PageRun[], pagesFile: string): void {
-    const b = root.batch().doing(`reading ${pagesFile}`);
+  #fillMapped(root: Puppet, slot: number, sizeBytes: number, runs: readonly StoredRun[], pagesId: number): void {
+    const b = root.batch().doing(`reading ${imageFileName('PAGES', pagesId)}`);
     const at = b.call('mmap', 0, sizeBytes, PROT_READ | PROT_WRITE, MAP_SHARED, slot, 0);
     let from: Ref | undefined;
-    this.#pages.openIn(b, [pagesFile], (_b, _file, fd) => (from = fd));
+    this.#pages.openIn(b, [pagesId], (_b, _id, fd) => (from = fd));
     for (const run of runs) {
       const end = Math.min(run.end, sizeBytes);
       if (end <= run.start) continue;
       const iov = new BigUint64Array([BigInt(at.value + run.start), BigInt(end - run.start)]);
-      b.call('vector', SYSCALLS.preadv, from!, new Uint8Array(iov.buffer), 1, run.offset);
+      b.call('vector', SYSCALLS.preadv, from!, new Uint8Array(iov.buffer), 1, run.at.offset);
     }
     b.call('munmap', at, sizeBytes);
     b.call('close', from!);

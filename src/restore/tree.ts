@@ -14,7 +14,7 @@ import { spawnPuppet, type SharedArea, type SpawnOptions } from '../task/stub.js
 import { Family, fork, FreePids } from './births.js';
 import { fillCounter } from './fill-counter.js';
 import { jobGroup } from './job-group.js';
-import type { Assistant } from './memory.js';
+import type { Assistant } from './fill-memory.js';
 import { spawnOrphan } from './orphan.js';
 import type { Where } from './part.js';
 import { wantedNumbers, type Plan, type Task } from './plan.js';

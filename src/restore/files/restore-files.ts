@@ -50,7 +50,8 @@ export class RestoreFiles {
   readonly #slotOf = new Map<number, number>();
   /** Files that are opened for mappings, programs and directories, by what they are opened for. */
   readonly #special = new Map<string, number>();
-  readonly #paths = new Map<string, number>();
+  /** Where the pages images are that the puppets read. */
+  readonly #pagesSlots = new Map<number, number>();
   readonly #mapped = new Set<number>();
   #pidfd = -1;
 
@@ -175,10 +176,10 @@ export class RestoreFiles {
     return this.#slots.reserve();
   }
 
-  /** The number for an image that the puppets read themselves. */
-  slotForPath(file: string): number {
-    let slot = this.#paths.get(file);
-    if (slot === undefined) this.#paths.set(file, (slot = this.#slots.reserve()));
+  /** The number for a pages image that the puppets read themselves. */
+  slotForPages(pagesId: number): number {
+    let slot = this.#pagesSlots.get(pagesId);
+    if (slot === undefined) this.#pagesSlots.set(pagesId, (slot = this.#slots.reserve()));
     return slot;
   }
 
@@ -188,10 +189,10 @@ export class RestoreFiles {
   }
 
   /** Opens the images that the puppets read. Runs the batch. */
-  #openPaths(b: Batch): void {
+  #openPages(b: Batch): void {
     b.doing('opening the pages images');
-    this.#pages.openIn(b, this.#paths.keys(), (_b, file, fd) => {
-      place(b, fd, this.#paths.get(file)!);
+    this.#pages.openIn(b, this.#pagesSlots.keys(), (_b, id, fd) => {
+      place(b, fd, this.#pagesSlots.get(id)!);
     });
     b.doing(undefined);
   }
@@ -249,7 +250,7 @@ export class RestoreFiles {
         root: ({ b }) => {
           this.#slots.occupy(b, STUB_FDS[0]);
           for (const fd of STUB_FDS) b.call('close', fd);
-          this.#openPaths(b);
+          this.#openPages(b);
         },
         table: ({ task, b }) => {
           const table = this.tableOf(task);
