@@ -11,7 +11,7 @@ function whyNot(): string | false {
   return hasCapability(readStatus(process.pid).capEff, 'CAP_SYS_ADMIN') ? false : 'needs CAP_SYS_ADMIN';
 }
 
-export { after, before } from 'node:test';
+export { after, before, type TestContext } from 'node:test';
 
 /** Why real processes cannot be dumped and restored here; false where they can. */
 export const NEEDS_ROOT: string | false = whyNot();

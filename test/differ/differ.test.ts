@@ -1,24 +1,20 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { after, type TestContext } from 'node:test';
-import { test } from '../root.js';
-import { Subject } from '../system/round-trip.js';
+import { existsSync } from 'node:fs';
+import { test, type TestContext } from '../root.js';
+import type { Subject } from '../system/round-trip.js';
 import { line } from './compare.js';
-import { differAround } from './life.js';
-import { ownPrograms, type Case } from './programs.js';
-import { startFolderProgram } from './folder-program.js';
-import { programsOf } from './programs.js';
+import { differAround, type How } from './life.js';
+import { cases, type Case } from './programs.js';
 
 /** A program takes some seconds; all machines are busy at times. */
 const TIMEOUT_MS = 300_000;
 /** What a program that cannot be dumped says at dump time is what docs/limits.md says. */
 const REFUSED = /UNSUPPORTED|not supported|--link-remap|--shell-job/;
 
-const HOW = ['restore', 'leave-running'] as const;
+/** DIFFER_ONLY names some of the programs; with DIFFER_ALL all are compared around both kinds of dump. */
+const ONLY = process.env['DIFFER_ONLY']?.split(/[\s,]+/);
 
-async function differs(t: TestContext, subject: Subject, program: Case, how: (typeof HOW)[number]): Promise<void> {
+async function differs(t: TestContext, subject: Subject, program: Case, how: How): Promise<void> {
   let found: Awaited<ReturnType<typeof differAround>>;
   try {
     found = await differAround(subject, how, program);
@@ -34,13 +30,13 @@ async function differs(t: TestContext, subject: Subject, program: Case, how: (ty
   subject.passed();
 }
 
-for (const program of ownPrograms())
-  for (const how of HOW)
+for (const program of cases(process.env['DIFFER_ALL'] !== undefined))
+  for (const how of program.how)
     test(
       `${program.name}: what can be asked is the same after a ${how === 'restore' ? 'dump and a restore' : 'dump that leaves it running'}`,
-      { skip: program.skip ?? false, timeout: TIMEOUT_MS },
+      { skip: program.skip ?? !(ONLY?.includes(program.name) ?? true), timeout: TIMEOUT_MS },
       async (t) => {
-        await using subject = new Subject(program.build(), program.args);
+        await using subject = await program.start();
         if (!(await saysReady(subject))) {
           subject.passed();
           t.skip('it wants to be started in a way of its own');
@@ -57,23 +53,4 @@ async function saysReady(subject: Subject): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   return false;
-}
-
-/** DIFFER_PROGRAMS names a folder of further programs, which say "ready PID"; DIFFER_ONLY some of them. */
-const FOLDER = process.env['DIFFER_PROGRAMS'];
-const ONLY = process.env['DIFFER_ONLY']?.split(/[\s,]+/);
-if (FOLDER !== undefined) {
-  const out = mkdtempSync(path.join(tmpdir(), 'crit-differ-'));
-  after(() => rmSync(out, { recursive: true, force: true }));
-  for (const program of programsOf(path.resolve(FOLDER), out))
-    for (const how of HOW)
-      test(
-        `${program.name} (${how})`,
-        { skip: ONLY?.includes(program.name) === false, timeout: TIMEOUT_MS },
-        async (t) => {
-          await using subject = startFolderProgram(program);
-          await subject.says('ready ');
-          await differs(t, subject, program, how);
-        },
-      );
 }

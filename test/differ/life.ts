@@ -6,25 +6,27 @@ import { takeSnapshot } from './snapshot.js';
 /** How long a program gets to come to rest, and to move while nobody does anything to it, ms. */
 const REST_MS = 200;
 
+export type How = 'restore' | 'leave-running';
+
 /** Takes a program that has said that it is ready through a dump, and compares. */
 export async function differAround(
   subject: Subject,
-  how: 'restore' | 'leave-running',
-  { moves }: { readonly moves?: RegExp } = {},
+  how: How,
+  { moves, restMs = REST_MS }: { readonly moves?: RegExp; readonly restMs?: number } = {},
 ): Promise<Comparison> {
-  await sleep(REST_MS);
+  await sleep(restMs);
   takeSnapshot(subject.pid); // the first stop turns sleeps into restarted ones
-  await sleep(REST_MS);
+  await sleep(restMs);
   const earlier = takeSnapshot(subject.pid);
-  await sleep(REST_MS);
+  await sleep(restMs);
   const before = takeSnapshot(subject.pid);
-  await sleep(REST_MS);
+  await sleep(restMs);
   if (how === 'leave-running') await subject.dump('-R');
   else {
     await subject.dump();
     subject.restore();
   }
-  await sleep(REST_MS);
+  await sleep(restMs);
   const after = takeSnapshot(subject.pid);
   const exceptions = [
     ...ALWAYS,

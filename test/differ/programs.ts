@@ -1,20 +1,21 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { program, ROOT } from '../programs.js';
+import { program, programs, workloads } from '../programs.js';
+import { REFUSED } from '../system/refused.js';
+import { Subject } from '../system/round-trip.js';
+import { Workload } from '../system/workload.js';
+import type { How } from './life.js';
 
 /** A program to take through a dump, and what is known of it. */
 export interface Case {
   readonly name: string;
-  readonly args: readonly string[];
+  /** Around which dumps it is compared. */
+  readonly how: readonly How[];
   /** Why this one is not compared. */
   readonly skip?: string;
   /** What such a program changes by itself at moments of its own. */
   readonly moves?: RegExp;
-  /** @returns the program's path */
-  readonly build: () => string;
-  /** Comment lines at the top of its source: "// options: ..." and so on. */
-  readonly lines: ReadonlyMap<string, string>;
+  /** How long it gets to come to rest. */
+  readonly restMs?: number;
+  readonly start: () => Promise<Subject>;
 }
 
 /** Threads that sleep again and again are met between two sleeps at times. */
@@ -33,47 +34,42 @@ const KNOWN: Readonly<Record<string, readonly { args: string[]; skip?: string; m
   heartbeat: [{ args: ['1', '8', '8', '2'], moves: /\/page / }],
   'deny-open': [{ args: [], skip: 'it runs another program' }],
   'in-flight': [{ args: [] }, { args: ['empty'] }],
-  threads: [{ args: [], moves: SLEEPS_OFTEN }],
+  'counting-threads': [{ args: [], moves: SLEEPS_OFTEN }],
   waiting: [{ args: [], skip: 'its waits end while it is looked at' }],
 };
 
-const SOURCES = path.join(ROOT, 'test/programs');
+/** Workloads that move, or cannot be compared. */
+const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
+  cgroup: { skip: 'its control groups are gone when it is restored' },
+  // what was in a FIFO is written into it again
+  fifo: { moves: /\/statx\/[cm]time$/ },
+  // signals are handled on the stack
+  itimers: { moves: /\/page / },
+  'link-remap': { skip: 'a dump gives its files one link more' },
+  'posix-timers': { moves: /\/(?:page .*|status\/ShdPnd)$/ },
+  // a stop that was waited for is told again
+  stopped: { moves: /\/stat\/exit_code$/ },
+  timerfd: { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
+  // children that were adopted are born in another order
+  'tree-orphan': { moves: /\/children$/ },
+};
 
-/** The test programs of this project. */
-export function ownPrograms(): Case[] {
-  return readdirSync(SOURCES)
-    .filter((file) => file.endsWith('.c'))
-    .flatMap((file) => {
-      const name = file.slice(0, -2);
-      return (KNOWN[name] ?? [{ args: [] }]).map((known) => ({
-        name: [name, ...known.args].join(' '),
-        build: () => program(name),
-        lines: new Map<string, string>(),
+/** Workloads wait in one call: they come to rest at once. */
+const WORKLOAD_REST_MS = 50;
+
+/** All of test/programs. Workloads are small and many: without `all` they are compared after a restore only. */
+export function cases(all: boolean): Case[] {
+  const selfVerifying = new Set(workloads());
+  return programs().flatMap((name): Case[] => {
+    if (!selfVerifying.has(name))
+      return (KNOWN[name] ?? [{ args: [] }]).map(({ args, ...known }) => ({
+        name: [name, ...args].join(' '),
+        how: ['restore', 'leave-running'],
+        start: () => Promise.resolve(new Subject(program(name), args)),
         ...known,
       }));
-    });
-}
-
-/**
- * The programs of a folder: each has a source NAME.c with comment lines (options, launch, prepare, between, cleanup, out)
- * and, when the folder's Makefile is asked, comes out of it.
- * @param out where they are built
- */
-export function programsOf(folder: string, out: string): Case[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.c'))
-    .map((file) => {
-      const name = file.slice(0, -2);
-      const source = readFileSync(path.join(folder, file), 'utf8');
-      const lines = new Map(
-        [...source.matchAll(/^\/\/ ([a-z-]+):\s*(.*)$/gm)].map((m) => [m[1]!, m[2]!] as [string, string]),
-      );
-      const build = () => {
-        const built = path.join(out, name);
-        if (!existsSync(built))
-          execFileSync('make', ['-s', '-C', folder, `OUT=${out}`, built], { stdio: ['ignore', 'ignore', 'inherit'] });
-        return built;
-      };
-      return { name, args: [], build, lines };
-    });
+    const skip = REFUSED[name] === undefined ? {} : { skip: `refused: ${REFUSED[name]}` };
+    const how: How[] = all ? ['restore', 'leave-running'] : ['restore'];
+    return [{ name, how, restMs: WORKLOAD_REST_MS, start: () => Workload.start(name), ...skip, ...WORKLOADS[name] }];
+  });
 }

@@ -89,7 +89,7 @@ test('--manage-cgroups=ignore leaves control groups alone', { skip: first ? fals
 const v1 = hierarchies.find(({ name }) => name !== '');
 test('a thread comes back into a control group of its own', { skip: v1 ? false : 'no version 1' }, async () => {
   await using group = new Group(v1!.mount, 'thread');
-  await using subject = new Subject(program('threads'), []);
+  await using subject = new Subject(program('counting-threads'), []);
   await subject.says('ready');
   const tid = readdirSync(`/proc/${subject.pid}/task`)
     .map(Number)

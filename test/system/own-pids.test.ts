@@ -18,7 +18,7 @@ function inNewNamespace(script: string, env: Record<string, string>, ...options:
 
 class Place implements Disposable {
   readonly dir = mkdtempSync(path.join(tmpdir(), 'crit-pids-'));
-  readonly env = { DIR: this.dir, PROGRAM: program('threads') };
+  readonly env = { DIR: this.dir, PROGRAM: program('counting-threads') };
   read(name: string): string {
     const file = path.join(this.dir, name);
     return existsSync(file) ? readFileSync(file, 'utf8') : '';

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { guard, unguard } from '../guard.js';
-import { CRIT } from '../programs.js';
+import { CRIT, program } from '../programs.js';
 
 export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -28,8 +28,10 @@ export interface Done {
 }
 
 /** Runs crit with nothing but PATH in its environment. */
-export function crit(...args: string[]): Done {
-  const { status, stdout, stderr } = spawnSync(CRIT, args, {
+export const crit = (...args: string[]): Done => run(CRIT, args);
+
+function run(command: string, args: readonly string[]): Done {
+  const { status, stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
     env: { PATH: process.env['PATH'] },
     timeout: LONGEST_MS,
@@ -46,12 +48,22 @@ export function crit(...args: string[]): Done {
 export class Subject implements AsyncDisposable {
   readonly dir = mkdtempSync(path.join(tmpdir(), 'crit-test-'));
   readonly images = path.join(this.dir, 'images');
+  /** The commands that dump and restore it: crit, or another with the same options. */
+  dumpedBy = CRIT;
+  restoredBy = CRIT;
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
   #passed = false;
 
-  constructor(command: string, args: readonly string[], env: Record<string, string> = {}) {
+  /** @param prepare works in the directory before the program is started there */
+  constructor(
+    command: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    prepare: (dir: string) => void = () => undefined,
+  ) {
     mkdirSync(this.images);
+    prepare(this.dir);
     writeFileSync(path.join(this.dir, 'out'), '');
     const input = openSync('/dev/null', 'r');
     const output = openSync(path.join(this.dir, 'out'), 'a');
@@ -64,7 +76,14 @@ export class Subject implements AsyncDisposable {
     closeSync(input);
     closeSync(output);
     this.#exit = new Promise((resolve) => this.#child.once('exit', resolve));
-    guard(this.pid, this.dir);
+    guard(this.#child.pid!, this.dir);
+  }
+
+  /** Starts a program of test/programs and waits until it has said that it is ready. */
+  static async ready(name: string, ...args: string[]): Promise<Subject> {
+    const subject = new Subject(program(name), args);
+    await subject.says('ready');
+    return subject;
   }
 
   get pid(): number {
@@ -99,9 +118,15 @@ export class Subject implements AsyncDisposable {
     }
   }
 
+  /** Dumps it. */
+  tryDump(...options: string[]): Done {
+    const target = ['-t', String(this.pid), '-D', this.images];
+    return run(this.dumpedBy, ['dump', ...target, '-o', 'dump.log', '-v4', ...options]);
+  }
+
   /** Dumps it, waiting until it is gone. @throws with the log when crit fails */
   async dump(...options: string[]): Promise<void> {
-    const done = crit('dump', '-t', String(this.pid), '-D', this.images, '-o', 'dump.log', '-v4', ...options);
+    const done = this.tryDump(...options);
     if (done.status !== 0) throw new Error(`dump: ${done.stderr}${this.#log('dump.log')} (${this.dir})`);
     if (options.includes('-R') || options.includes('-s')) return;
     await this.#exit;
@@ -109,7 +134,7 @@ export class Subject implements AsyncDisposable {
   }
 
   restore(...options: string[]): void {
-    const done = crit('restore', '-d', '-D', this.images, '-o', 'restore.log', '-v4', ...options);
+    const done = run(this.restoredBy, ['restore', '-d', '-D', this.images, '-o', 'restore.log', '-v4', ...options]);
     if (done.status !== 0) throw new Error(`restore: ${done.stderr}${this.#log('restore.log')} (${this.dir})`);
   }
 
@@ -151,7 +176,7 @@ export class Subject implements AsyncDisposable {
         // it ended
       }
     for (let i = 0; i < 500 && existsSync(`/proc/${this.pid}/exe`); i++) await sleep(10);
-    unguard(this.pid);
+    unguard(this.#child.pid!);
     if (this.#passed) rmSync(this.dir, { recursive: true, force: true });
     else console.log(`kept for a look: ${this.dir} (images, dump.log, restore.log, out)`);
   }

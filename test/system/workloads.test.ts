@@ -1,48 +1,90 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { CRIT, ROOT } from '../programs.js';
-import { test } from '../root.js';
+import { CRIT, workloads } from '../programs.js';
+import { test, type TestContext } from '../root.js';
+import { REFUSED } from './refused.js';
+import { sleep } from './round-trip.js';
+import { Workload } from './workload.js';
 
-/**
- * Programs that hold one kind of kernel state each and verify it themselves after a restore. They are not part of this
- * project: WORKLOADS names their folder (with its run.sh), beside the checkout by default.
- */
-const FOLDER = process.env['WORKLOADS'] ?? path.join(ROOT, '../shared/workloads');
-const RUN = path.join(FOLDER, 'run.sh');
-const skip = existsSync(RUN) ? false : `no workloads in ${FOLDER}`;
-const CRIU = process.env['CRIU'];
+/** What comes back different, with the words of the log and what the program finds. */
+const TOLD: Readonly<Record<string, { log: RegExp; verdict: string }>> = {
+  cgroup: { log: /stays in .*does not exist any more/, verdict: 'FAIL: pids.max -1' },
+};
 
-const NAMES =
-  `loop mem_anon mem_cow mem_file mem_lock mem_shared_tree mem_sparse mem_vmas memfd threads tree tree_orphan
-stopped signals itimers posix_timers posix_timer_overrun timerfd timerfd_unread eventfd_64bit eventfd_semaphore
-eventfd_signalfd epoll unix_pair unix_scm pipes pipe_packet fifo files dirs ghost link_remap cwd_deleted chroot exe exe_deleted
-fds2000 shared_fds shared_fs fpu rseq rseq_libc rlimits creds creds_caps prctl oom_adj timerslack`.split(/\s+/);
+/** What a dump that leaves the process running has to change, and why. */
+const CHANGED_BY_DUMP: Readonly<Record<string, string>> = {
+  'link-remap': 'the file gets the link that a restore opens it by',
+};
 
 /** What CRIU 4.2 itself loses or refuses. */
-const CRIU_CANNOT = new Set(
-  'tree_orphan posix_timer_overrun timerfd_unread eventfd_64bit eventfd_semaphore pipe_packet shared_fs creds timerslack'.split(
-    ' ',
-  ),
-);
+const CRIU_CANNOT: ReadonlySet<string> = new Set([
+  'creds',
+  'eventfd-64bit',
+  'eventfd-semaphore',
+  'pipe-packet',
+  'posix-timer-overrun',
+  'shared-fs',
+  'timerfd-unread',
+  'timerslack',
+  'tree-orphan',
+]);
 
-function run(name: string, ...options: string[]): void {
-  const { status, stdout, stderr } = spawnSync(RUN, [name, ...options], { encoding: 'utf8', timeout: 120_000 });
-  assert.equal(status, 0, stdout + stderr);
+const CRIU = process.env['CRIU'];
+const interchange = CRIU ? false : 'the variable CRIU names no other tool';
+
+/** Starts a program for a test; what cannot be set up here skips the test. */
+async function withWorkload(t: TestContext, name: string, work: (workload: Workload) => Promise<void>): Promise<void> {
+  await using workload = await Workload.start(name);
+  if (workload.obstacle === undefined) await work(workload);
+  else t.skip(`cannot be set up here: ${workload.obstacle}`);
+  workload.passed();
 }
 
-for (const name of NAMES)
-  test(`${name} comes back as it was`, { skip }, () => {
-    run(name, '--tool', CRIT);
+async function roundTrip(t: TestContext, name: string, dumpedBy: string, restoredBy: string): Promise<void> {
+  await withWorkload(t, name, async (workload) => {
+    Object.assign(workload, { dumpedBy, restoredBy });
+    await workload.dump();
+    workload.restore();
+    await sleep(100);
+    assert.equal(await workload.verdict(), TOLD[name]?.verdict ?? 'ok');
+    const told = TOLD[name]?.log;
+    if (told) assert.match(readFileSync(path.join(workload.images, 'restore.log'), 'utf8'), told);
   });
+}
 
-const interchange = skip || (CRIU ? false : 'the variable CRIU names no other tool');
-for (const name of NAMES.filter((n) => !CRIU_CANNOT.has(n))) {
-  test(`${name}: the other tool restores what crit dumped`, { skip: interchange }, () => {
-    run(name, '--dump-tool', CRIT, '--restore-tool', CRIU!);
-  });
-  test(`${name}: crit restores what the other tool dumped`, { skip: interchange }, () => {
-    run(name, '--dump-tool', CRIU!, '--restore-tool', CRIT);
-  });
+const supported = workloads().filter((name) => REFUSED[name] === undefined);
+
+for (const name of supported) {
+  test(TOLD[name] ? `${name}: what comes back different is told` : `${name} comes back as it was`, (t) =>
+    roundTrip(t, name, CRIT, CRIT),
+  );
+  test(`${name} goes on as it was after dumps that leave it running`, { skip: CHANGED_BY_DUMP[name] ?? false }, (t) =>
+    withWorkload(t, name, async (workload) => {
+      for (let i = 0; i < 2; i++) await workload.dump('-R');
+      assert.equal(await workload.verdict(), 'ok');
+    }),
+  );
+}
+
+for (const [name, words] of Object.entries(REFUSED))
+  test(`${name} is refused by name and runs on`, (t) =>
+    withWorkload(t, name, async (workload) => {
+      const { status, stderr } = workload.tryDump();
+      assert.equal(status, 1);
+      assert.ok(stderr.includes(words), stderr);
+      assert.deepEqual(
+        readdirSync(workload.images).filter((file) => file.endsWith('.img')),
+        [],
+      );
+      assert.equal(await workload.verdict(), 'ok');
+    }));
+
+for (const name of supported.filter((n) => !CRIU_CANNOT.has(n) && !TOLD[n])) {
+  test(`${name}: the other tool restores what crit dumped`, { skip: interchange }, (t) =>
+    roundTrip(t, name, CRIT, CRIU!),
+  );
+  test(`${name}: crit restores what the other tool dumped`, { skip: interchange }, (t) =>
+    roundTrip(t, name, CRIU!, CRIT),
+  );
 }

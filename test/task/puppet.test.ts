@@ -6,8 +6,8 @@ import { Borrowed } from '../../src/task/borrow.js';
 import { BorrowedThread } from '../../src/task/borrowed-thread.js';
 import { RemoteError } from '../../src/task/remote-error.js';
 import { giveFd } from '../../src/task/descriptors.js';
-import { program, Victim } from '../programs.js';
 import { test } from '../root.js';
+import { Subject } from '../system/round-trip.js';
 
 const quiet = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
@@ -23,8 +23,8 @@ function stateOf(pid: number) {
   };
 }
 
-async function borrowed(work: (b: Borrowed, tree: FrozenTree, victim: Victim) => void): Promise<void> {
-  await using victim = await Victim.start(program('counter'));
+async function borrowed(work: (b: Borrowed, tree: FrozenTree, victim: Subject) => void): Promise<void> {
+  await using victim = await Subject.ready('counter');
   const before = stateOf(victim.pid);
   const tree = FrozenTree.freeze(victim.pid, quiet, 5);
   try {
@@ -46,6 +46,7 @@ async function borrowed(work: (b: Borrowed, tree: FrozenTree, victim: Victim) =>
   assert.deepEqual(stateOf(victim.pid), before);
   assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /State:\s+[RS]/);
   assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /TracerPid:\s+0/);
+  victim.passed();
 }
 
 test('a puppet makes system calls as the task it is in', async () => {
