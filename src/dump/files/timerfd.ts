@@ -40,5 +40,5 @@ export const timerfd: FileKind = {
 };
 
 function isOverdue(told: TimerFdInfo): boolean {
-  return told.ticks > 0n && told.valueSec + told.valueNsec === 0n && told.intervalSec + told.intervalNsec > 0n;
+  return told.valueSec + told.valueNsec === 0n && told.intervalSec + told.intervalNsec !== 0n;
 }
