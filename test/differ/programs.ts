@@ -23,10 +23,6 @@ const SLEEPS_OFTEN = /\/(?:syscall|wchan|register\/(?:ax|orig_ax))$/;
 
 /** What the programs of this project need to be told, and how they move. Those that are not here take no arguments. */
 const KNOWN: Readonly<Record<string, readonly { args: string[]; skip?: string; moves?: RegExp }[]>> = {
-  // a parent's MADV_HUGEPAGE cannot be taken back from its child, which gets a mapping of its own
-  apart: [{ args: [], moves: /\/(?:pages shared with the parent|syscall|wchan|register\/(?:ax|orig_ax))$/ }],
-  corners: [{ args: [], moves: /^root \d+\/(?:thread|mapping|threads|children|stat|status|timer)/ }],
-  attributes: [{ args: [], moves: SLEEPS_OFTEN }],
   counter: [{ args: [], moves: SLEEPS_OFTEN }],
   descriptors: ['sharing', 'epolls', 'sockets', 'pipes', 'names', 'owners', 'high', 'events'].map((kind) => ({
     args: [kind],
@@ -43,13 +39,18 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   cgroup: { skip: 'its control groups are gone when it is restored' },
   // what was in a FIFO is written into it again
   fifo: { moves: /\/statx\/[cm]time$/ },
+  // a parent's MADV_HUGEPAGE cannot be taken back from its child, which gets a mapping of its own
+  'mem-advice': { moves: /\/pages shared with the parent$/ },
   // signals are handled on the stack
   itimers: { moves: /\/page / },
   'link-remap': { skip: 'a dump gives its files one link more' },
+  'mem-policies': { moves: SLEEPS_OFTEN },
   'posix-timers': { moves: /\/(?:page .*|status\/ShdPnd)$/ },
   // a stop that was waited for is told again
   stopped: { moves: /\/stat\/exit_code$/ },
   timerfd: { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
+  'thread-attributes': { moves: SLEEPS_OFTEN },
+  'timers-of-libc': { moves: /^root \d+\/(?:thread|mapping|threads|children|stat|status|timer)/ },
   // children that were adopted are born in another order
   'tree-orphan': { moves: /\/children$/ },
 };

@@ -1,39 +1,25 @@
 /*
- * A process and two threads with unusual attributes of every kind. SIGUSR1 (taken by sigwait) makes each compare what it
- * has now with what it had; then "ok" or the differences are written, and pending signals and timers are looked at.
+ * State: a process and two threads, each with attributes of its own: ids, groups, capabilities, securebits, signal mask,
+ * alternative stack, name, timer slack, affinity, scheduling policy, I/O priority, personality; signals pending for a thread;
+ * of the process oom_score_adj, coredump_filter, subreaper, machine check policy, membarrier registrations.
+ * Verify: what /proc and system calls tell of each thread.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
+#include "wl.h"
 #include <linux/capability.h>
-#include <linux/securebits.h>
 #include <linux/membarrier.h>
+#include <linux/securebits.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1U << 31)
 #endif
 #define SIZE 16384
 
 static char before[3][SIZE], after[3][SIZE];
-static volatile int up, ready, look, looked, failed;
+static volatile int up, ready, look, looked;
 static pid_t tids[3];
 static char altstack[2][65536];
 
@@ -118,15 +104,13 @@ static void compare(int i)
 	snap(after[i]);
 	if (!strcmp(before[i], after[i]))
 		return;
-	failed = 1;
 	b = strtok_r(before[i], "\n", &sb);
 	a = strtok_r(after[i], "\n", &sa);
-	while (a && b) {
-		if (strcmp(a, b))
-			printf("thread %d: was [%s], is [%s]\n", i, b, a);
+	while (a && b && !strcmp(a, b)) {
 		a = strtok_r(0, "\n", &sa);
 		b = strtok_r(0, "\n", &sb);
 	}
+	wl_fail("thread %d: was [%.200s], is [%.200s]", i, b ? b : "", a ? a : "");
 }
 
 static void caps(unsigned long eff, unsigned long prm, unsigned long inh)
@@ -214,57 +198,6 @@ static void *second(void *arg)
 	return 0;
 }
 
-static int create(int clock, int notify, int sig, unsigned long value, pid_t tid)
-{
-	struct sigevent event = { 0 };
-	int id = -1;
-
-	event.sigev_notify = notify;
-	event.sigev_signo = sig;
-	event.sigev_value.sival_ptr = (void *)value;
-	event.sigev_notify_thread_id = tid;
-	if (syscall(SYS_timer_create, clock, &event, &id))
-		perror("timer_create");
-	return id;
-}
-
-static void set_timer(int id, long first_ns, long every_ns)
-{
-	struct itimerspec spec = { { every_ns / 1000000000, every_ns % 1000000000 }, { first_ns / 1000000000, first_ns % 1000000000 } };
-
-	if (syscall(SYS_timer_settime, id, 0, &spec, 0))
-		perror("timer_settime");
-}
-
-static void expect(int sig, int code, unsigned long value, const char *what)
-{
-	struct timespec none = { 0, 0 };
-	sigset_t set;
-	siginfo_t info;
-	int r;
-
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	r = syscall(SYS_rt_sigtimedwait, &set, &info, &none, 8);
-	if (r != sig || info.si_code != code || (value && (unsigned long)info.si_value.sival_ptr != value)) {
-		printf("%s: signal %d code %d value %lx\n", what, r, r > 0 ? info.si_code : 0, r > 0 ? (unsigned long)info.si_value.sival_ptr : 0);
-		failed = 1;
-	}
-}
-
-static void expect_none(int sig, const char *what)
-{
-	struct timespec none = { 0, 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	if (sigtimedwait(&set, 0, &none) > 0) {
-		printf("%s: a signal too many\n", what);
-		failed = 1;
-	}
-}
-
 static void same_name(const char *file, char *text)
 {
 	int fd = open(file, O_WRONLY);
@@ -276,19 +209,13 @@ static void same_name(const char *file, char *text)
 
 int main(void)
 {
-	int once, often, seldom, cpu, left, sig, i, overrun[2], status;
-	struct itimerval alarm_ = { { 77, 0 }, { 0, 1000 } };
 	pthread_t threads[2];
 	sigset_t set;
-	struct rlimit limit = { 10, 20 };
-	struct timespec start = { 0, 50000000 };
-	siginfo_t info;
 
-	setvbuf(stdout, 0, _IONBF, 0);
+	wl_init();
 	tids[0] = getpid();
 	sigfillset(&set);
 	sigprocmask(SIG_SETMASK, &set, 0);
-	signal(SIGHUP, SIG_IGN);
 	same_name("/proc/self/oom_score_adj", "123");
 	same_name("/proc/self/coredump_filter", "0x7f");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -298,94 +225,16 @@ int main(void)
 	pthread_create(&threads[0], 0, first, 0);
 	pthread_create(&threads[1], 0, second, 0);
 	while (up < 2)
-		usleep(1000);
-
-	/* what is pending: from the kernel, from itself, for an ignored signal, from timers */
-	if (fork() == 0)
-		_exit(5);
-	waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
-	kill(getpid(), SIGHUP);
-	for (i = 0; i < 12; i++)
-		sigqueue(getpid(), SIGRTMIN + 4, (union sigval){ .sival_ptr = (void *)(0x1122334455667700UL + i) });
-	kill(getpid(), SIGTSTP);
-	setitimer(ITIMER_REAL, &alarm_, 0);
-	once = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN + 5, 0xfedcba9876543210UL, 0);
-	often = create(CLOCK_BOOTTIME, SIGEV_SIGNAL, SIGRTMIN + 6, 6, 0);
-	left = create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0, 0);
-	seldom = create(CLOCK_REALTIME, SIGEV_SIGNAL, SIGRTMIN + 7, 7, 0);
-	cpu = create(CLOCK_PROCESS_CPUTIME_ID, SIGEV_THREAD_ID, SIGRTMIN + 8, 8, tids[2]);
-	syscall(SYS_timer_delete, left);
-	set_timer(once, 1000000, 0);
-	set_timer(often, 5000000, 5000000);
-	set_timer(cpu, 900000000000, 0);
-	nanosleep(&start, 0);
-	expect(SIGRTMIN + 6, SI_TIMER, 6, "setup");
-	/* one tick pending, due again in 0.8 to 0.9 of an hour: a long interval with a pending signal */
-	set_timer(seldom, 1000000, 3600000000000);
-	nanosleep(&start, 0);
-	overrun[0] = syscall(SYS_timer_getoverrun, often);
-	limit.rlim_cur = 5; /* fewer than are pending */
-	setrlimit(RLIMIT_SIGPENDING, &limit);
+		wl_sleep_ms(1);
 	snap(before[0]);
 	ready = 1;
 	while (up < 4)
-		usleep(1000);
-	printf("ready %d\n", getpid());
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigwait(&set, &sig);
-	overrun[1] = syscall(SYS_timer_getoverrun, often);
-	compare(0);
+		wl_sleep_ms(1);
+	wl_ready();
+	wl_wait();
 	look = 1;
 	while (looked < 2)
-		usleep(1000);
-	if (overrun[0] != overrun[1] || overrun[0] < 8) {
-		printf("overrun was %d, is %d\n", overrun[0], overrun[1]);
-		failed = 1;
-	}
-	expect(SIGCHLD, CLD_EXITED, 0, "a child's end");
-	expect(SIGHUP, SI_USER, 0, "an ignored signal");
-	for (i = 0; i < 12; i++)
-		expect(SIGRTMIN + 4, SI_QUEUE, 0x1122334455667700UL + i, "queued");
-	expect_none(SIGRTMIN + 4, "queued");
-	expect(SIGTSTP, SI_USER, 0, "a stop signal");
-	expect(SIGALRM, SI_KERNEL, 0, "the alarm");
-	expect_none(SIGALRM, "the alarm");
-	expect(SIGRTMIN + 5, SI_TIMER, 0xfedcba9876543210UL, "a timer that went off once");
-	expect_none(SIGRTMIN + 5, "a timer that went off once");
-	expect(SIGRTMIN + 6, SI_TIMER, 6, "a timer that goes off often");
-	expect(SIGRTMIN + 7, SI_TIMER, 7, "a timer that goes off seldom");
-	expect_none(SIGRTMIN + 7, "a timer that goes off seldom");
-	{
-		struct itimerspec spec;
-		struct itimerval now;
-
-		syscall(SYS_timer_gettime, seldom, &spec);
-		if (spec.it_interval.tv_sec != 3600 || spec.it_value.tv_sec < 3580 || spec.it_value.tv_sec > 3600) {
-			printf("seldom: %ld of %ld\n", (long)spec.it_value.tv_sec, (long)spec.it_interval.tv_sec);
-			failed = 1;
-		}
-		syscall(SYS_timer_gettime, cpu, &spec);
-		if (spec.it_value.tv_sec > 900 || spec.it_value.tv_sec < 880) {
-			printf("cpu: %ld\n", (long)spec.it_value.tv_sec);
-			failed = 1;
-		}
-		getitimer(ITIMER_REAL, &now);
-		if (now.it_interval.tv_sec != 77 || now.it_value.tv_sec < 60) {
-			printf("alarm: %ld of %ld\n", (long)now.it_value.tv_sec, (long)now.it_interval.tv_sec);
-			failed = 1;
-		}
-		if (syscall(SYS_timer_gettime, left, &spec) == 0 || cpu != 4) {
-			printf("timer numbers: %d\n", cpu);
-			failed = 1;
-		}
-	}
-	if (waitpid(-1, &status, WNOHANG) <= 0 || WEXITSTATUS(status) != 5) {
-		printf("the zombie: %x\n", status);
-		failed = 1;
-	}
-	if (!failed)
-		printf("ok\n");
-	return failed;
+		wl_sleep_ms(1);
+	compare(0);
+	wl_ok();
 }
