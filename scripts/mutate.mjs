@@ -124,6 +124,7 @@ function compiler(root) {
     getCurrentDirectory: () => root,
     getCompilationSettings: () => config.options,
     getDefaultLibFileName: ts.getDefaultLibFilePath,
+    useCaseSensitiveFileNames: () => true,
   });
   /** Writes its JavaScript. @param {string} file @returns {boolean} whether its types are right */
   return (file) => {
@@ -136,8 +137,10 @@ function compiler(root) {
 /** The name of the first test that fails, or undefined. @param {string} root @param {readonly string[]} tests */
 function firstFailure(root, tests) {
   return new Promise((resolve) => {
-    const inside = ['--pid', '--fork', '--kill-child', '--mount-proc', process.execPath];
-    const child = spawn('unshare', [...inside, 'scripts/test.mjs', '--test-reporter=tap', ...tests], {
+    // a shell waits for orphans, as the first process of a namespace has to
+    const inside = ['--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', '"$@"; exit $?', 'sh'];
+    const command = [process.execPath, 'scripts/test.mjs', '--test-reporter=tap', ...tests];
+    const child = spawn('unshare', [...inside, ...command], {
       cwd: root,
       env: { ...process.env, TMPDIR: path.join(root, 'tmp') },
       stdio: ['ignore', 'pipe', 'ignore'],

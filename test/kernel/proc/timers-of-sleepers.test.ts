@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { parseSched, readSched } from '../../src/kernel/proc/sched-file.js';
-import { parseTimerList } from '../../src/kernel/proc/timer-list.js';
+import { parseSched, readSched } from '../../../src/kernel/proc/sched-file.js';
+import { parseTimerList } from '../../../src/kernel/proc/timer-list.js';
 
 test('a sched file tells when a thread last ran and how often it slept', () => {
   const text = [

@@ -3,10 +3,10 @@ import { closeSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { parseMapRanges, parseMaps, readMapRanges, readMaps } from '../../src/kernel/proc/maps.js';
-import { MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE } from '../../src/kernel/uapi/mman.js';
-import { ProcFileError, ProcGone } from '../../src/kernel/proc/proc-file.js';
-import { sys } from '../../src/native/sys.js';
+import { parseMapRanges, parseMaps, readMapRanges, readMaps } from '../../../src/kernel/proc/maps.js';
+import { MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE } from '../../../src/kernel/uapi/mman.js';
+import { ProcFileError, ProcGone } from '../../../src/kernel/proc/proc-file.js';
+import { sys } from '../../../src/native/sys.js';
 
 describe('parseMapRanges', () => {
   const cases: [claim: string, line: string, path: string, deleted: boolean][] = [

@@ -11,14 +11,14 @@ import {
   UCONTEXT,
   USER_REGS,
   USER_REGS_OFFSET,
-} from '../../src/arch/x86_64/registers.js';
-import { SYSCALLS, syscallName } from '../../src/arch/x86_64/syscalls.js';
-import { CAPABILITIES, capabilityNames, hasCapability } from '../../src/kernel/uapi/capability.js';
-import { ERRNO, errnoCode, errnoWords } from '../../src/kernel/uapi/errno.js';
-import { PAGEMAP_SCAN, PM_SCAN_ARG, PM_SCAN_ARG_BYTES } from '../../src/kernel/uapi/ioctl.js';
-import * as open from '../../src/kernel/uapi/open-flags.js';
-import { signalBit, signalName, signalNumber, SIGNALS, signalsOf } from '../../src/kernel/uapi/signal.js';
-import * as wait from '../../src/kernel/uapi/wait.js';
+} from '../../../src/arch/x86_64/registers.js';
+import { SYSCALLS, syscallName } from '../../../src/arch/x86_64/syscalls.js';
+import { CAPABILITIES, capabilityNames, hasCapability } from '../../../src/kernel/uapi/capability.js';
+import { ERRNO, errnoCode, errnoWords } from '../../../src/kernel/uapi/errno.js';
+import { PAGEMAP_SCAN, PM_SCAN_ARG, PM_SCAN_ARG_BYTES } from '../../../src/kernel/uapi/ioctl.js';
+import * as open from '../../../src/kernel/uapi/open-flags.js';
+import { signalBit, signalName, signalNumber, SIGNALS, signalsOf } from '../../../src/kernel/uapi/signal.js';
+import * as wait from '../../../src/kernel/uapi/wait.js';
 
 describe('numbers agree with what Node knows of this system', () => {
   it('errno', () => {

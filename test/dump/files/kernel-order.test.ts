@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { KernelOrder } from '../../src/dump/files/kernel-order.js';
+import { KernelOrder } from '../../../src/dump/files/kernel-order.js';
 
 /** Objects are numbers here, ordered as kcmp(2) orders addresses; items are who refers to one. */
 interface Item {

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readlinkSync, rmSync, unlinkSync, wri
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { parseFdTarget, readFdLink, readFds } from '../../src/kernel/proc/fd-links.js';
+import { parseFdTarget, readFdLink, readFds } from '../../../src/kernel/proc/fd-links.js';
 import {
   epollTargets,
   eventFdInfo,
@@ -15,12 +15,12 @@ import {
   scmFds,
   signalFdMask,
   timerFdInfo,
-} from '../../src/kernel/proc/fdinfo.js';
-import { O_APPEND, O_LARGEFILE, O_WRONLY } from '../../src/kernel/uapi/open-flags.js';
-import { ProcFileError, ProcGone } from '../../src/kernel/proc/proc-file.js';
-import { devMajor, devMinor, kernelDev, makeDev } from '../../src/kernel/uapi/stat.js';
-import { parseTimers, readTimers } from '../../src/kernel/proc/timers.js';
-import { sys } from '../../src/native/sys.js';
+} from '../../../src/kernel/proc/fdinfo.js';
+import { O_APPEND, O_LARGEFILE, O_WRONLY } from '../../../src/kernel/uapi/open-flags.js';
+import { ProcFileError, ProcGone } from '../../../src/kernel/proc/proc-file.js';
+import { devMajor, devMinor, kernelDev, makeDev } from '../../../src/kernel/uapi/stat.js';
+import { parseTimers, readTimers } from '../../../src/kernel/proc/timers.js';
+import { sys } from '../../../src/native/sys.js';
 
 const CLOEXEC = 0o2000000;
 

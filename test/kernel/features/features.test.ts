@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { FEATURES } from '../../src/kernel/features/feature-probes.js';
-import { Features } from '../../src/kernel/features/features.js';
-import { kernelAtLeast } from '../../src/kernel/proc/system-files.js';
-import { sysRaw } from '../../src/native/sys.js';
+import { FEATURES } from '../../../src/kernel/features/feature-probes.js';
+import { Features } from '../../../src/kernel/features/features.js';
+import { kernelAtLeast } from '../../../src/kernel/proc/system-files.js';
+import { sysRaw } from '../../../src/native/sys.js';
 
 describe('Features', () => {
   it('answers about this kernel without leaving a descriptor behind', () => {
