@@ -41,13 +41,15 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   fifo: { moves: /\/statx\/[cm]time$/ },
   // a parent's MADV_HUGEPAGE cannot be taken back from its child, which gets a mapping of its own
   'mem-advice': { moves: /\/pages shared with the parent$/ },
+  // its content is dropped
+  'mem-droppable': { moves: /\/page / },
   // signals are handled on the stack
   itimers: { moves: /\/page / },
   'link-remap': { skip: 'a dump gives its files one link more' },
   'mem-policies': { moves: SLEEPS_OFTEN },
   'posix-timers': { moves: /\/(?:page .*|status\/ShdPnd)$/ },
-  // a stop that was waited for is told again
-  stopped: { moves: /\/stat\/exit_code$/ },
+  // a stop that was waited for is told again; the stopped sleep writes how much of it is left
+  stopped: { moves: /\/(?:stat\/exit_code|page .*)$/ },
   timerfd: { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
   'thread-attributes': { moves: SLEEPS_OFTEN },
   'timers-of-libc': { moves: /^root \d+\/(?:thread|mapping|threads|children|stat|status|timer)/ },
