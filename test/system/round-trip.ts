@@ -164,6 +164,11 @@ export class Subject implements AsyncDisposable {
     return pids;
   }
 
+  /** What is left to do when the processes have ended. */
+  protected cleanUp(): void {
+    // the directory is all there is
+  }
+
   passed(): void {
     this.#passed = true;
   }
@@ -176,6 +181,7 @@ export class Subject implements AsyncDisposable {
         // it ended
       }
     for (let i = 0; i < 500 && existsSync(`/proc/${this.pid}/exe`); i++) await sleep(10);
+    this.cleanUp();
     unguard(this.#child.pid!);
     if (this.#passed) rmSync(this.dir, { recursive: true, force: true });
     else console.log(`kept for a look: ${this.dir} (images, dump.log, restore.log, out)`);
