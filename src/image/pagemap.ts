@@ -20,6 +20,15 @@ export interface StoredRun {
 /** A pagemap image: its head, then a run an entry. */
 export type Pagemap = readonly [PagemapHead, ...PagemapEntry[]];
 
+/** Parts the head from the entries. */
+export function splitPagemap(messages: readonly (PagemapHead | PagemapEntry)[]): {
+  head: PagemapHead | undefined;
+  entries: readonly PagemapEntry[];
+} {
+  const [head, ...entries] = messages;
+  return { head: head as PagemapHead | undefined, entries: entries as PagemapEntry[] };
+}
+
 /** CRIU before 4.0 knew only the older field. */
 export const nrPages = ({ nr_pages, compat_nr_pages }: PagemapEntry): bigint => nr_pages ?? BigInt(compat_nr_pages);
 

@@ -1,12 +1,5 @@
-import {
-  FdTypes,
-  type FileEntry,
-  type MemfdInodeEntry,
-  type PipeEntry,
-  type RegFileEntry,
-  type UnixSkEntry,
-} from '../image/generated/messages.js';
-import { fileTypeName } from '../image/file-kinds.js';
+import { FdTypes, type FileEntry } from '../image/generated/messages.js';
+import { fileTypeName, oldFileImage, type FileField, type FileMessage } from '../image/file-kinds.js';
 import { quoteName } from '../image/quoted-printable.js';
 import type { ImageSet } from './image-set.js';
 
@@ -14,8 +7,8 @@ import type { ImageSet } from './image-set.js';
 export class FileNames {
   readonly #images: ImageSet;
   #byId: Map<number, FileEntry> | undefined;
-  /** The files of one kind by their ids, by image. */
-  readonly #old = new Map<string, Map<number, { id: number }>>();
+  /** The files of one kind by their ids, where each kind has an image of its own. */
+  readonly #old = new Map<FileField, Map<number, FileMessage>>();
 
   constructor(images: ImageSet) {
     this.#images = images;
@@ -35,21 +28,19 @@ export class FileNames {
     return this.#byId.get(id);
   }
 
-  /** Of one kind: from files.img, else from the kind's own image that older sets have. */
-  async #find<T extends { id: number }>(
-    id: number,
-    pick: (file: FileEntry) => T | undefined,
-    image: string,
-  ): Promise<T | undefined> {
+  /** The message of a file of one kind: from files.img, else from the kind's own image that older sets have. */
+  async #find<F extends FileField>(id: number, field: F): Promise<FileMessage<F> | undefined> {
     const file = await this.file(id);
-    if (file) return pick(file);
-    let byId = this.#old.get(image);
+    if (file) return file[field] as FileMessage<F> | undefined;
+    let byId = this.#old.get(field);
     if (!byId) {
       byId = new Map();
-      for (const entry of (await this.#images.all<T>(image)) ?? []) if (!byId.has(entry.id)) byId.set(entry.id, entry);
-      this.#old.set(image, byId);
+      const image = oldFileImage(field);
+      const entries = (image && (await this.#images.all(image))) as readonly FileMessage[] | undefined;
+      for (const entry of entries ?? []) if (!byId.has(entry.id)) byId.set(entry.id, entry);
+      this.#old.set(field, byId);
     }
-    return byId.get(id) as T | undefined;
+    return byId.get(id) as FileMessage<F> | undefined;
   }
 
   /** A regular file's path, "unknown path" when there is none. */
@@ -61,7 +52,7 @@ export class FileNames {
   readonly #paths = new Map<number, Promise<string>>();
 
   async #findPath(id: number): Promise<string> {
-    const found = await this.#find<RegFileEntry>(id, (file) => file.reg, 'reg-files.img');
+    const found = await this.#find(id, 'reg');
     return found?.name ? found.name : 'unknown path';
   }
 
@@ -71,11 +62,11 @@ export class FileNames {
       case FdTypes.REG:
         return this.path(id);
       case FdTypes.PIPE: {
-        const pipe = await this.#find<PipeEntry>(id, (file) => file.pipe, 'pipes.img');
+        const pipe = await this.#find(id, 'pipe');
         return pipe ? `pipe[${pipe.pipe_id}]` : 'pipe[?]';
       }
       case FdTypes.UNIXSK: {
-        const socket = await this.#find<UnixSkEntry>(id, (file) => file.usk, 'unixsk.img');
+        const socket = await this.#find(id, 'usk');
         if (!socket) return 'unix[?]';
         const name = quoteName(socket.name);
         return `unix[${socket.ino} (${socket.peer})${name === '' ? '' : ` ${name}`}]`;
@@ -89,7 +80,7 @@ export class FileNames {
   async memfdName(id: number): Promise<string | undefined> {
     const inode = (await this.file(id))?.memfd?.inode_id;
     if (inode === undefined) return undefined;
-    const inodes = await this.#images.all<MemfdInodeEntry>('memfd.img');
+    const inodes = await this.#images.all('MEMFD_INODE');
     return inodes?.find((entry) => entry.inode_id === BigInt(inode))?.name;
   }
 }

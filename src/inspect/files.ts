@@ -1,4 +1,3 @@
-import type { FdinfoEntry, FsEntry, TaskKobjIdsEntry } from '../image/generated/messages.js';
 import { fileTypeName } from '../image/file-kinds.js';
 import { FileNames } from './file-names.js';
 import type { ImageSet } from './image-set.js';
@@ -38,14 +37,14 @@ export async function taskFiles(
     if (await names.isMissing(id)) onDangling(`${where}: files.img has no file with the id ${id}`);
   };
   for (const { pid } of await images.tasks()) {
-    const table = (await images.first<TaskKobjIdsEntry>(`ids-${pid}.img`))?.files_id;
-    const fdinfo = table === undefined ? [] : ((await images.all<FdinfoEntry>(`fdinfo-${table}.img`)) ?? []);
+    const table = (await images.first('IDS', pid))?.files_id;
+    const fdinfo = table === undefined ? [] : ((await images.all('FDINFO', table)) ?? []);
     const fds: TaskFd[] = [];
     for (const { fd, type, id, flags } of fdinfo) {
       await seek(`fdinfo-${table ?? ''}.img: descriptor ${fd}`, id);
       fds.push({ fd, type: fileTypeName(type) ?? String(type), id, flags, file: await names.describe(type, id) });
     }
-    const fs = await images.first<FsEntry>(`fs-${pid}.img`);
+    const fs = await images.first('FS', pid);
     if (fs) await seek(`fs-${pid}.img: cwd_id`, fs.cwd_id);
     if (fs) await seek(`fs-${pid}.img: root_id`, fs.root_id);
     out.push({

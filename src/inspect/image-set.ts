@@ -1,3 +1,5 @@
+import { imageFileName, type EntryImageType } from '../image/catalogue.js';
+import type { EntryMessage } from '../image/entry.js';
 import { ImageError } from '../image/errors.js';
 import type { FileEntry, PstreeEntry } from '../image/generated/messages.js';
 
@@ -22,8 +24,9 @@ export class ImageSet {
 
   #names: Promise<ReadonlySet<string>> | undefined;
 
-  /** The entries of an image; undefined when it is not there. @throws what reading it throws when it is damaged */
-  async all<T>(file: string): Promise<readonly T[] | undefined> {
+  /** The messages of an image; undefined when it is not there. @throws what reading it throws when it is damaged */
+  async all<T extends EntryImageType>(type: T, id?: number | bigint): Promise<readonly EntryMessage<T>[] | undefined> {
+    const file = imageFileName(type, id);
     let found = this.#cache.get(file);
     if (!found) {
       // of thousands of processes each may lack an image: asking the file system for each takes seconds
@@ -31,12 +34,12 @@ export class ImageSet {
       found = (await this.#names).has(file) ? this.#source.entries(file) : Promise.resolve(undefined);
       this.#cache.set(file, found);
     }
-    return (await found) as readonly T[] | undefined;
+    return (await found) as readonly EntryMessage<T>[] | undefined;
   }
 
-  /** The only entry of an image. */
-  async first<T>(file: string): Promise<T | undefined> {
-    return (await this.all<T>(file))?.[0];
+  /** The only message of an image. */
+  async first<T extends EntryImageType>(type: T, id?: number | bigint): Promise<EntryMessage<T> | undefined> {
+    return (await this.all(type, id))?.[0];
   }
 
   names(): Promise<readonly string[]> {
@@ -45,11 +48,11 @@ export class ImageSet {
 
   /** The tasks, in the order of pstree.img. @throws ImageError NO_IMAGE without that image */
   async tasks(): Promise<readonly PstreeEntry[]> {
-    const tasks = await this.all<PstreeEntry>('pstree.img');
+    const tasks = await this.all('PSTREE');
     if (!tasks)
       throw new ImageError(
         'is not there: this is not a directory of images',
-        { file: 'pstree.img' },
+        { file: imageFileName('PSTREE') },
         { code: 'NO_IMAGE' },
       );
     return tasks;
@@ -57,6 +60,6 @@ export class ImageSet {
 
   /** files.img; images of CRIU before 3.3 have one image per kind of file instead. */
   async files(): Promise<readonly FileEntry[]> {
-    return (await this.all<FileEntry>('files.img')) ?? [];
+    return (await this.all('FILES')) ?? [];
   }
 }

@@ -1,4 +1,4 @@
-import type { MmEntry, VmaEntry } from '../image/generated/messages.js';
+import type { VmaEntry } from '../image/generated/messages.js';
 import { FileNames } from './file-names.js';
 import type { ImageSet } from './image-set.js';
 import { VMA } from '../image/vma-status.js';
@@ -63,7 +63,7 @@ export async function taskMemory(images: ImageSet): Promise<readonly TaskMemory[
   const numbers = new ObjectNumbers();
   const out: TaskMemory[] = [];
   for (const { pid } of await images.tasks()) {
-    const mm = await images.first<MmEntry>(`mm-${pid}.img`);
+    const mm = await images.first('MM', pid);
     const vmas: TaskVma[] = [];
     for (const vma of mm?.vmas ?? []) {
       const kind = kindOf(vma);

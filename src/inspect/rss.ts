@@ -1,7 +1,7 @@
-import type { MmEntry, PagemapEntry, VmaEntry } from '../image/generated/messages.js';
+import type { PagemapEntry, VmaEntry } from '../image/generated/messages.js';
 import { FileNames } from './file-names.js';
 import type { ImageSet } from './image-set.js';
-import { nrPages } from '../image/pagemap.js';
+import { nrPages, splitPagemap } from '../image/pagemap.js';
 import { VMA } from '../image/vma-status.js';
 
 /** A mapping that a run of pages lies in. */
@@ -64,10 +64,9 @@ export async function taskRss(images: ImageSet): Promise<readonly TaskPages[]> {
   const names = new FileNames(images);
   const out: TaskPages[] = [];
   for (const { pid } of await images.tasks()) {
-    const mm = await images.first<MmEntry>(`mm-${pid}.img`);
-    const pagemap = await images.all<PagemapEntry>(`pagemap-${pid}.img`);
-    // The first entry is the head, which names the pages image.
-    out.push({ pid, ranges: await inMappings(pagemap?.slice(1) ?? [], mm?.vmas ?? [], names) });
+    const mm = await images.first('MM', pid);
+    const { entries } = splitPagemap((await images.all('PAGEMAP', pid)) ?? []);
+    out.push({ pid, ranges: await inMappings(entries, mm?.vmas ?? [], names) });
   }
   return out;
 }

@@ -1,13 +1,9 @@
 import { ipText } from '../decode/raw/ip-text.js';
 import type {
-  FdinfoEntry,
   FileEntry,
   InetSkEntry,
   NetlinkSkEntry,
   PacketSockEntry,
-  SkPacketEntry,
-  TaskKobjIdsEntry,
-  TcpStreamEntry,
   UnixSkEntry,
 } from '../image/generated/messages.js';
 import type { ImageSet } from './image-set.js';
@@ -127,9 +123,9 @@ function packet(sk: PacketSockEntry): SocketFacts {
 async function owners(images: ImageSet): Promise<Map<number, SocketOwner[]>> {
   const out = new Map<number, SocketOwner[]>();
   for (const { pid } of await images.tasks()) {
-    const table = (await images.first<TaskKobjIdsEntry>(`ids-${pid}.img`))?.files_id;
+    const table = (await images.first('IDS', pid))?.files_id;
     if (table === undefined) continue;
-    for (const { fd, id } of (await images.all<FdinfoEntry>(`fdinfo-${table}.img`)) ?? []) {
+    for (const { fd, id } of (await images.all('FDINFO', table)) ?? []) {
       const list = out.get(id) ?? [];
       list.push({ pid, fd });
       out.set(id, list);
@@ -140,7 +136,7 @@ async function owners(images: ImageSet): Promise<Map<number, SocketOwner[]>> {
 
 async function unixSockets(images: ImageSet, files: readonly FileEntry[]): Promise<readonly UnixSkEntry[]> {
   const inFiles = files.flatMap(({ usk }) => (usk ? [usk] : []));
-  return [...inFiles, ...((await images.all<UnixSkEntry>('unixsk.img')) ?? [])];
+  return [...inFiles, ...((await images.all('UNIXSK')) ?? [])];
 }
 
 /** Every socket in the images, in the order of files.img; older sets have one image per family instead. */
@@ -155,22 +151,19 @@ export async function sockets(images: ImageSet): Promise<readonly SocketInfo[]> 
     else if (nlsk) found.push(netlink(nlsk));
     else if (psk) found.push(packet(psk));
   }
-  for (const sk of (await images.all<InetSkEntry>('inetsk.img')) ?? []) found.push(inet(sk));
-  for (const sk of (await images.all<UnixSkEntry>('unixsk.img')) ?? []) found.push(unix(sk, byInode));
-  for (const sk of (await images.all<NetlinkSkEntry>('netlinksk.img')) ?? []) found.push(netlink(sk));
-  for (const sk of (await images.all<PacketSockEntry>('packetsk.img')) ?? []) found.push(packet(sk));
+  for (const sk of (await images.all('INETSK')) ?? []) found.push(inet(sk));
+  for (const sk of (await images.all('UNIXSK')) ?? []) found.push(unix(sk, byInode));
+  for (const sk of (await images.all('NETLINK_SK')) ?? []) found.push(netlink(sk));
+  for (const sk of (await images.all('PACKETSK')) ?? []) found.push(packet(sk));
 
   const packets = new Map<number, number>();
-  for (const { id_for, length } of (await images.all<SkPacketEntry>('sk-queues.img')) ?? []) {
+  for (const { id_for, length } of (await images.all('SK_QUEUES')) ?? []) {
     packets.set(id_for, (packets.get(id_for) ?? 0) + length);
   }
   const byOwner = await owners(images);
   const out: SocketInfo[] = [];
   for (const { stream, ...socket } of found) {
-    const tcp =
-      stream && socket.ino !== undefined
-        ? await images.first<TcpStreamEntry>(`tcp-stream-${socket.ino.toString(16)}.img`)
-        : undefined;
+    const tcp = stream && socket.ino !== undefined ? await images.first('TCP_STREAM', socket.ino) : undefined;
     out.push({
       ...socket,
       queued_in: (packets.get(socket.id) ?? 0) + (tcp?.inq_len ?? 0),

@@ -1,4 +1,3 @@
-import type { CoreEntry } from '../image/generated/messages.js';
 import { taskStateName } from '../image/task-state.js';
 import type { ImageSet } from './image-set.js';
 
@@ -24,7 +23,7 @@ export async function taskTree(images: ImageSet): Promise<readonly TaskNode[]> {
   type Building = TaskNode & { readonly children: TaskNode[] };
   const byPid = new Map<number, Building>();
   for (const task of await images.tasks()) {
-    const core = await images.first<CoreEntry>(`core-${task.pid}.img`);
+    const core = await images.first('CORE', task.pid);
     const state = core?.tc?.task_state;
     byPid.set(task.pid, {
       pid: task.pid,

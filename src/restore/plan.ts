@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { imageFileName } from '../image/catalogue.js';
+import { imageFileName, type ImageType } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { NAMESPACES } from '../image/namespaces.js';
+import { splitPagemap } from '../image/pagemap.js';
 import { VMA } from '../image/vma-status.js';
 import { readImage, readImageIfPresent } from './read-image.js';
 import { findHole } from '../task/borrow.js';
@@ -89,13 +90,15 @@ export class Plan {
     const dir = options.imagesDir;
     this.dir = dir;
     this.sameSet = new SameSet(dir);
-    if (!existsSync(path.join(dir, 'inventory.img')))
+    const has = (type: ImageType) => existsSync(path.join(dir, imageFileName(type)));
+    if (!has('INVENTORY'))
       throw new CritError(
-        `${dir} has no inventory.img: ${existsSync(path.join(dir, 'pstree.img')) ? 'the dump that wrote it did not finish, the set is torn' : 'it is not an image directory'}`,
+        `${dir} has no inventory.img: ${has('PSTREE') ? 'the dump that wrote it did not finish, the set is torn' : 'it is not an image directory'}`,
         { code: 'NO_INVENTORY' },
       );
     const inventory = readImage(dir, 'INVENTORY').entries[0]?.message;
-    if (!inventory) throw new CritError(`${path.join(dir, 'inventory.img')} has no entry`, { code: 'BAD_IMAGE' });
+    if (!inventory)
+      throw new CritError(`${path.join(dir, imageFileName('INVENTORY'))} has no entry`, { code: 'BAD_IMAGE' });
     checkVersion(inventory);
     this.pages = new PagesImages(dir);
     checkWhole(dir, inventory);
@@ -153,10 +156,8 @@ export class Plan {
   #memory(task: Task): MemoryImage {
     const mm = readImage(this.dir, 'MM', task.pid).entries[0]?.message;
     if (!mm) throw new CritError(`${imageFileName('MM', task.pid)} has no entry`, { code: 'BAD_IMAGE' });
-    const pagemap = readImage(this.dir, 'PAGEMAP', task.pid).entries;
-    const head = pagemap[0]?.message as unknown as Messages['pagemap_head'] | undefined;
+    const { head, entries } = splitPagemap(readImage(this.dir, 'PAGEMAP', task.pid).entries.map((e) => e.message));
     const pagesId = head?.pages_id ?? task.pid;
-    const entries = pagemap.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']);
     const runs = this.pages.runsOf(imageFileName('PAGEMAP', task.pid), pagesId, entries);
     const vmas = readVmas(task.pid, mm.vmas ?? []);
     for (const vma of vmas)

@@ -2,7 +2,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
-import type { StoredRun } from '../image/pagemap.js';
+import { splitPagemap, type StoredRun } from '../image/pagemap.js';
 import { readImageIfPresent } from './read-image.js';
 import { SYSCALLS } from '../arch/index.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
@@ -68,11 +68,10 @@ export class SharedMemory {
     for (const { shmid } of this.#objects()) {
       const image = readImageIfPresent(this.#dir, 'SHMEM_PAGEMAP', shmid);
       if (!image || this.#runs.has(shmid)) continue; // it was all holes
-      const head = image.entries[0]?.message as unknown as Messages['pagemap_head'] | undefined;
+      const { head, entries } = splitPagemap(image.entries.map((e) => e.message));
       const name = imageFileName('SHMEM_PAGEMAP', shmid);
       if (!head) throw new CritError(`${name} has no entry`, { code: 'BAD_IMAGE' });
       const pagesId = head.pages_id;
-      const entries = image.entries.slice(1).map((e) => e.message as unknown as Messages['pagemap_entry']);
       this.#runs.set(shmid, { pagesId, runs: this.#pages.runsOf(name, pagesId, entries) });
     }
   }

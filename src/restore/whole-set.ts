@@ -1,6 +1,6 @@
 import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { typeOfFileName } from '../image/catalogue.js';
+import { imageFileName, typeOfFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 
@@ -19,7 +19,7 @@ export function checkWhole(dir: string, inventory: Messages['inventory_entry']):
     // The name is used as a path.
     if (type === undefined)
       throw new CritError(
-        `${path.join(dir, 'inventory.img')}: images: ${JSON.stringify(name)} is no name of an image`,
+        `${path.join(dir, imageFileName('INVENTORY'))}: images: ${JSON.stringify(name)} is no name of an image`,
         {
           code: 'BAD_IMAGE',
         },
@@ -44,7 +44,7 @@ export class SameSet {
   readonly #identity: string;
 
   constructor(dir: string) {
-    this.#file = path.join(dir, 'inventory.img');
+    this.#file = path.join(dir, imageFileName('INVENTORY'));
     this.#identity = this.#now();
   }
 
