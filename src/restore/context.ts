@@ -22,8 +22,6 @@ export interface RestoreOptions {
   leaveStopped: boolean;
   /** Where to write the root's pid, if anywhere. */
   pidfile: string | undefined;
-  linkRemap: boolean;
-  evasiveDevices: boolean;
   /** --manage-cgroups */
   cgroups: CgroupMode;
   fileValidation: FileValidation;

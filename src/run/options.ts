@@ -20,8 +20,6 @@ export const RESTORE_DEFAULTS = {
   leaveStopped: false,
   shellJob: false,
   pidfile: undefined,
-  linkRemap: false,
-  evasiveDevices: false,
   cgroups: 'soft',
   fileValidation: 'buildid',
   skipRwxCheck: false,

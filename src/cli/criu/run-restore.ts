@@ -20,8 +20,6 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     sibling: settings.sibling,
     leaveStopped: settings.finalState === 'stopped',
     pidfile: settings.pidfile,
-    linkRemap: settings.linkRemap,
-    evasiveDevices: settings.evasiveDevices,
     cgroups: settings.cgroups,
     fileValidation: settings.fileValidation,
     skipRwxCheck: settings.skipRwxCheck,
