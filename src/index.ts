@@ -5,83 +5,97 @@
 import { randomUUID } from 'node:crypto';
 import stringify from 'fast-json-stable-stringify';
 import { printImage, type PrintOptions } from './decode/print-image.js';
-import { openImageReader } from './decode/image-reader.js';
+import { readWhole, type ReadOptions } from './decode/image-reader.js';
 import { encodeJson } from './encode/encode-json.js';
 import { encodeEntries } from './encode/image-writer.js';
+import { badArgument } from './image/bad-argument.js';
+import type { ImageType } from './image/catalogue.js';
 import type { Image } from './image/entry.js';
-import { CritError } from './image/errors.js';
 
-export { ImageDir, type ListedImage } from './inspect/image-dir.js';
-export { ImageReader, openImageReader, readImage, readImageIfPresent } from './decode/image-reader.js';
+export { ImageDir, type ImageId, type ListedImage } from './inspect/image-dir.js';
+export {
+  ImageReader,
+  openImageReader,
+  readImage,
+  readImageIfPresent,
+  type ReadOptions,
+} from './decode/image-reader.js';
 export { decodeMessage } from './decode/decode-message.js';
 export { printImage, type PrintOptions } from './decode/print-image.js';
 export { imageInfo, type ImageInfo } from './decode/image-info.js';
 export { encodeMessage } from './encode/encode-message.js';
 export { ImageWriter, openImageWriter, writeImage } from './encode/image-writer.js';
 export { encodeJson, openJsonImage, type JsonImage } from './encode/encode-json.js';
+export type { LooseEntry } from './encode/image-encoder.js';
+export type { JsonValue } from './encode/json-reader.js';
+export type { Origin } from './decode/wire-reader.js';
+export type { ByteSource, Source } from './image/byte-source.js';
+export type { MessageName } from './image/message-def.js';
 export {
   imageFileName,
   typeOfFileName,
   IMAGE_TYPES,
+  type CatalogueRow,
   type EntryImageType,
   type ImageDescription,
   type ImageType,
+  type MessageOf,
+  type PayloadKind,
+  type PayloadOf,
+  type RowOf,
 } from './image/catalogue.js';
 export {
+  DAMAGE_KEY,
+  HEADER_KEY,
+  PADDING_KEY,
   WIRE_KEY,
   type EntryMessage,
+  type Extras,
   type Header,
   type Image,
   type ImageEntry,
   type QueuedMessage,
+  type SpecialMessages,
   type TcpQueues,
 } from './image/entry.js';
 export { CritError, ImageError, type ImagePlace } from './image/errors.js';
-export type { CritErrorCode, SystemErrorCode } from './image/error-codes.js';
+export { ERROR_CODES, type CritErrorCode, type SystemErrorCode } from './image/error-codes.js';
 export * from './image/generated/messages.js';
-export {
-  check,
-  dump,
-  plan,
-  restore,
-  type CheckedFeature,
-  type CheckResult,
-  type DumpResult,
-  type Plan,
-  type RestoreResult,
-} from './run/library/engines.js';
+export { check, dump, plan, restore, type DumpResult, type Plan, type RestoreResult } from './run/library/engines.js';
+export type { CheckedFeature, CheckResult } from './run/check.js';
+export type { Answer } from './kernel/features/features.js';
 export type {
   CheckOptions,
   DumpOptions,
+  EngineOptions,
   FileValidation,
   Progress,
   RestoreOptions,
   RunOptions,
 } from './run/library/options.js';
+export type { CgroupMode } from './image/cgroup-mode.js';
 export type { Log } from './image/log.js';
 
 /**
  * Reads an image into memory.
  * @param source its bytes, or the path of its file
+ * @param options.type what it must be; without it what its magic says, and `image.type` tells it
  * @returns entries with 64-bit numbers as bigint and payloads as bytes; what the fields do not tell is in `$wire`
  * @throws CritError BAD_ARGUMENT; ImageError NO_IMAGE, NOT_A_FILE, UNKNOWN_MAGIC (a raw image: pages, archives, netlink dumps), BAD_IMAGE
  * @example
  * import { decodeImage, encodeImage } from 'crit-checkpoint';
  * const image = decodeImage('fixtures/sets/tree/pstree.img');
- * console.assert(image.type === 'PSTREE');
+ * if (image.type === 'PSTREE') console.assert(image.entries[0]?.message.pid === 812);
  * const bytes = encodeImage(image);
  * console.assert(decodeImage(bytes).entries.length === image.entries.length);
  */
-export function decodeImage(source: Uint8Array | string): Image {
+export function decodeImage<T extends ImageType = ImageType>(
+  source: Uint8Array | string,
+  options: { type?: T } & ReadOptions = {},
+): Image<T> {
   if (typeof source !== 'string' && !((source as unknown) instanceof Uint8Array))
     throw badArgument('decodeImage takes the bytes of an image or the path of its file', source);
-  const reader = openImageReader(source);
-  try {
-    const entries = [...reader];
-    return { type: reader.description.type, ...(reader.header ? { header: reader.header } : {}), entries };
-  } finally {
-    reader.close();
-  }
+  return readWhole(source, options);
 }
 
 /**
@@ -106,12 +120,6 @@ export function encodeImage(
   return Uint8Array.from(Buffer.concat(parts));
 }
 
-function badArgument(wanted: string, got: unknown): CritError {
-  const is =
-    got === null ? 'null' : Array.isArray(got) ? 'an array' : got === undefined ? 'undefined' : `a ${typeof got}`;
-  return new CritError(`${wanted}, not ${is}`, { code: 'BAD_ARGUMENT' });
-}
-
 /**
  * The JSON of an image, as text: what `crit decode` (or, with `pretty`, `crit show`) prints.
  * @throws ImageError as decodeImage
@@ -132,12 +140,15 @@ export function imageJson(
 /**
  * JSON with sorted keys and no white space, for hashing and comparing: equal values have equal texts. Takes what JSON.stringify
  * does not: bigint is printed as the bare number, bytes as base64, 16-bit arrays as lists.
+ * @throws CritError BAD_ARGUMENT
  * @example
  * import { canonicalJson, decodeImage } from 'crit-checkpoint';
  * console.assert(canonicalJson({ b: 1n, a: [2] }) === '{"a":[2],"b":1}');
  * const text = canonicalJson(decodeImage('fixtures/sets/tree/pstree.img'));
  */
 export function canonicalJson(value: unknown): string {
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol')
+    throw badArgument('canonicalJson takes a value that JSON has', value);
   return stringify(printable(value)).replaceAll(BARE, '$1');
 }
 

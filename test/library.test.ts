@@ -6,7 +6,9 @@ import test, { after } from 'node:test';
 import {
   canonicalJson,
   CritError,
+  type CritErrorCode,
   decodeImage,
+  decodeMessage,
   encodeImage,
   encodeMessage,
   ImageDir,
@@ -110,5 +112,80 @@ for (const [name, message, complaint] of WRONG) {
       () => encodeMessage('fdinfo_entry', message as never),
       (error) => error instanceof ImageError && complaint.test(error.message),
     );
+  });
+}
+
+test('the type of an image says which messages it has', () => {
+  const image = decodeImage(fixture('tree/core-812.img'));
+  if (image.type !== 'CORE') assert.fail(image.type);
+  const { message } = image.entries[0]!;
+  assert.equal(message.tc?.comm, 'tree');
+  // @ts-expect-error: a core has no descriptor
+  assert.equal(message.fd, undefined);
+  const core = decodeImage(fixture('tree/core-812.img'), { type: 'CORE' });
+  assert.equal(core.entries[0]?.message.tc?.comm, 'tree');
+  const error = imageErrorOf(() => decodeImage(fixture('tree/core-812.img'), { type: 'MM' }));
+  assert.match(error.message, /core-812\.img: offset 0: a CORE image, not MM$/);
+});
+
+test('the codes of errors are a type', () => {
+  // @ts-expect-error: there is no such code
+  const code: CritErrorCode = 'NO_IMGE';
+  assert.notEqual(new CritError('none', { code: 'NO_IMAGE' }).code, code);
+});
+
+const PSTREE = fixture('tree/pstree.img');
+const changed = (change: (image: Record<string, unknown>, entry: Record<string, unknown>) => void) => {
+  const image = decodeImage(PSTREE);
+  change(image, image.entries[0] as never);
+  return encodeImage(image);
+};
+/** Calls that a program got wrong: what they throw. */
+const REFUSED: readonly (readonly [name: string, call: () => unknown, complaint: RegExp])[] = [
+  ['no directory', () => new ImageDir(undefined as never), /^ImageDir takes the name of a directory, not undefined$/],
+  ['null for an image', () => imageJson(null as never), /^an image is bytes, the path of a file, or .*, not null$/],
+  ['nothing for an image', () => imageInfo(undefined as never), /^an image is bytes, .*, not undefined$/],
+  ['null for bytes', () => decodeMessage('timeval', null as never), /^decodeMessage takes bytes, not null$/],
+  ['null for a message', () => encodeMessage('timeval', null as never), /^timeval: expected an object, got null$/],
+  ['nothing for a value', () => canonicalJson(undefined), /^canonicalJson takes a value that JSON has, not undefined$/],
+  [
+    'an image without entries',
+    () => encodeImage({ type: 'PSTREE' } as never),
+    /^entries: expected a list, got nothing$/,
+  ],
+  [
+    'an entry of null',
+    () => changed((image) => (image['entries'] = [null])),
+    /^entries\[0\]: expected an object, got null$/,
+  ],
+  [
+    'an entry without message',
+    () => changed((image) => (image['entries'] = [{}])),
+    /^entries\[0\]\.message: expected an obj/,
+  ],
+  [
+    'an unknown member of an image',
+    () => changed((image) => (image['foo'] = 1)),
+    /^foo: there is no such member; there are/,
+  ],
+  [
+    'an unknown member of an entry',
+    () => changed((_, entry) => (entry['foo'] = 1)),
+    /^entries\[0\]\.foo: there is no such mem/,
+  ],
+  [
+    'an unknown field of a message',
+    () => changed((_, { message }) => ((message as Record<string, unknown>)['foo'] = 1)),
+    /^entries\[0\]\.foo: pstree_entry has no such field$/,
+  ],
+  [
+    'an unknown header',
+    () => changed((image) => (image['header'] = 'v3')),
+    /^header: expected v1\.0 or common or service, got "v3"$/,
+  ],
+];
+for (const [name, call, complaint] of REFUSED) {
+  test(`the library refuses ${name}`, () => {
+    assert.throws(call, (error) => error instanceof CritError && complaint.test(error.message));
   });
 }

@@ -1,5 +1,6 @@
 import { WIRE_KEY } from '../image/entry.js';
 import type { Messages } from '../image/generated/messages.js';
+import { badArgument } from '../image/bad-argument.js';
 import { KIND, WIRE, messageDef, type FieldDef, type MessageDef, type MessageName } from '../image/message-def.js';
 import { stringOfBytes } from '../image/utf8.js';
 import { WireReader, type Origin } from './wire-reader.js';
@@ -150,7 +151,7 @@ function decodePieces(r: WireReader, def: MessageDef, pieces: readonly Uint8Arra
  * 64-bit fields are bigint, the other numbers and enums number, bytes are copies. A string's bytes that are no UTF-8 are lone
  * surrogates (see image/utf8.ts). What the fields do not tell of the bytes (unknown fields, their order, odd encodings) is in
  * `$wire`, and encodeMessage writes it again.
- * @throws ImageError BAD_IMAGE with the offset and field path
+ * @throws CritError BAD_ARGUMENT; ImageError BAD_IMAGE with the offset and field path
  * @example
  * import { decodeMessage, encodeMessage } from 'crit-checkpoint';
  * const bytes = encodeMessage('timeval', { tv_sec: 5n, tv_usec: 250000n });
@@ -158,5 +159,6 @@ function decodePieces(r: WireReader, def: MessageDef, pieces: readonly Uint8Arra
  * console.assert(time.tv_usec === 250000n);
  */
 export function decodeMessage<K extends MessageName>(name: K, bytes: Uint8Array, origin?: Origin): Messages[K] {
+  if (!((bytes as unknown) instanceof Uint8Array)) throw badArgument('decodeMessage takes bytes', bytes);
   return decodeBody(new WireReader(bytes, origin), messageDef(name), bytes.length) as unknown as Messages[K];
 }

@@ -98,10 +98,19 @@ export function readImage<T extends ImageType>(
   id?: number | bigint | string,
   options: ReadOptions = {},
 ): Image<T> {
-  const reader = openImageReader(path.join(dir, imageFileName(type, id)), { ...options, type });
+  return readWhole(path.join(dir, imageFileName(type, id)), { ...options, type });
+}
+
+/** Reads an image into memory. @throws ImageError as openImageReader */
+export function readWhole<T extends ImageType = ImageType>(
+  source: Source,
+  options: { type?: T } & ReadOptions = {},
+): Image<T> {
+  const reader = openImageReader(source, options);
   try {
     const entries = [...reader];
-    return { type, ...(reader.header ? { header: reader.header } : {}), entries };
+    const { type } = reader.description;
+    return { type, ...(reader.header ? { header: reader.header } : {}), entries } as unknown as Image<T>;
   } finally {
     reader.close();
   }

@@ -84,14 +84,13 @@ function writeInteger(w: WireWriter, field: FieldDef, value: number | bigint): v
 /** Writes one value, without its tag. */
 function writeValue(w: WireWriter, field: FieldDef, value: unknown, place: EncodePlace): void {
   switch (field.kind) {
-    case KIND.message:
-      if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
-        place.fail(`expected an object, got ${described(value)}`);
-      }
+    case KIND.message: {
+      const message = objectAt(place, value);
       w.prefixed(() => {
-        encodeBody(w, field.message, value as Message, place);
+        encodeBody(w, field.message, message, place);
       });
       return;
+    }
     case KIND.string: {
       if (typeof value !== 'string') place.fail(`expected a string, got ${described(value)}`);
       const bytes = bytesOfString(value) ?? place.fail('holds a lone surrogate that stands for no byte');
@@ -177,6 +176,13 @@ export function encodeBody(w: WireWriter, def: MessageDef, message: Message, pla
   if (left > 0) refuseUnknown(def, message, place);
 }
 
+/** @returns the value, which must be an object @throws ImageError BAD_JSON */
+export function objectAt(place: EncodePlace, value: unknown): Message {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
+    place.fail(`expected an object, got ${described(value)}`);
+  return value as Message;
+}
+
 /** What is no field would be lost in silence. */
 export function refuseUnknown(def: MessageDef, message: Message, place: EncodePlace): void {
   for (const key of Object.keys(message)) {
@@ -193,6 +199,7 @@ export function refuseUnknown(def: MessageDef, message: Message, place: EncodePl
  */
 export function encodeMessage<K extends MessageName>(name: K, message: Messages[K]): Uint8Array {
   const w = new WireWriter();
-  encodeBody(w, messageDef(name), message as unknown as Message, new EncodePlace([name]));
+  const place = new EncodePlace([name]);
+  encodeBody(w, messageDef(name), objectAt(place, message), place);
   return w.view();
 }

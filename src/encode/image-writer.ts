@@ -3,6 +3,8 @@ import path from 'node:path';
 import { imageFileName, type ImageType } from '../image/catalogue.js';
 import type { Header, Image } from '../image/entry.js';
 import { CritError } from '../image/errors.js';
+import { objectAt } from './encode-message.js';
+import { described, EncodePlace } from './encode-place.js';
 import { ImageEncoder, type LooseEntry } from './image-encoder.js';
 import { whyFailed } from '../image/system-words.js';
 
@@ -113,9 +115,35 @@ export function writeImage(
 ): void {
   const writer = openImageWriter(dir, type, id);
   try {
+    const place = new EncodePlace(['entries'], writer.file);
+    checkEntries(entries, place);
     for (const entry of entries) writer.append(entry.message, entry.extra, entry.padding as Uint8Array | undefined);
   } finally {
     writer.close();
+  }
+}
+
+const HEADERS: ReadonlySet<string> = new Set<Header>(['v1.0', 'common', 'service']);
+
+/** What nobody reads would be lost in silence. */
+function onlyKeys(value: object, keys: readonly string[], place: EncodePlace): void {
+  for (const key in value) {
+    if (keys.includes(key) || (value as Record<string, unknown>)[key] === undefined) continue;
+    place.push(key);
+    place.fail(`there is no such member; there are ${keys.join(', ')}`);
+  }
+}
+
+function checkEntries(entries: unknown, place: EncodePlace): void {
+  if (!Array.isArray(entries)) place.fail(`expected a list, got ${described(entries)}`);
+  for (const [i, entry] of entries.entries()) {
+    place.push(i);
+    const checked = objectAt(place, entry);
+    onlyKeys(checked, ['message', 'extra', 'padding'], place);
+    place.push('message');
+    objectAt(place, checked['message']);
+    place.pop();
+    place.pop();
   }
 }
 
@@ -123,6 +151,10 @@ export function writeImage(
 export function encodeEntries(
   image: Image | { type: ImageType; header?: Header; entries: readonly LooseEntry[] },
 ): Uint8Array {
+  onlyKeys(image, ['type', 'header', 'entries'], new EncodePlace());
+  if (image.header !== undefined && !HEADERS.has(image.header))
+    new EncodePlace(['header']).fail(`expected ${[...HEADERS].join(' or ')}, got ${described(image.header)}`);
+  checkEntries(image.entries, new EncodePlace(['entries']));
   const encoder = new ImageEncoder(image.type, { header: image.header });
   for (const entry of image.entries as readonly LooseEntry[]) encoder.append(entry);
   return encoder.writer.view();

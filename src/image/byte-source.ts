@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, constants } from 'node:fs';
+import { badArgument } from './bad-argument.js';
 import { openRegularFile } from './regular-file.js';
 import { notAFile, unreadable } from './unreadable.js';
 
@@ -131,7 +132,10 @@ function fromDescriptor(fd: number, name: string | undefined, owned: boolean): B
 export function openByteSource(source: Source): ByteSource {
   if (source instanceof ByteSource) return source;
   if (source instanceof Uint8Array) return new ByteSource({ bytes: source });
-  if (typeof source === 'object') return fromDescriptor(source.fd, source.name, false);
+  if (typeof source === 'object' && typeof (source as { fd?: number } | null)?.fd === 'number')
+    return fromDescriptor(source.fd, source.name, false);
+  if (typeof source !== 'string')
+    throw badArgument('an image is bytes, the path of a file, or an object with an fd', source);
   if (!DESCRIPTOR_PATH.test(source)) {
     const { fd, stat } = openRegularFile(source);
     return new ByteSource({ fd, owned: true, sizeBytes: stat.size }, source);

@@ -164,7 +164,8 @@ export interface ImageDescription {
   readonly first: 'none' | 'common' | 'service';
 }
 
-type RowOf<T extends ImageType> = Extract<CatalogueRow, { type: T }>;
+/** Row of a type in the catalogue. */
+export type RowOf<T extends ImageType> = Extract<CatalogueRow, { type: T }>;
 /** Name of the message of a type's (first) entry. */
 export type MessageOf<T extends EntryImageType> = Extract<RowOf<T>, { message: string }>['message'];
 /** Payload of a type's entries. */

@@ -36,7 +36,8 @@ export interface Extras {
   bpf: Uint8Array;
 }
 
-interface SpecialMessages {
+/** Messages of types whose first entry has another one than the later entries. */
+export interface SpecialMessages {
   pagemap: PagemapHead | PagemapEntry;
   ghost: GhostFileEntry | GhostChunkEntry;
 }
@@ -60,12 +61,10 @@ export interface ImageEntry<T extends ImageType = ImageType> {
 /** What an image starts with. Absent for what CRIU 4.2 writes for the type. */
 export type Header = 'v1.0' | 'common' | 'service';
 
-/** An image in memory. */
-export interface Image<T extends ImageType = ImageType> {
-  type: T;
-  header?: Header;
-  entries: ImageEntry<T>[];
-}
+/** An image in memory. Its `type` tells which entries it has: `if (image.type === 'CORE')` makes them those of cores. */
+export type Image<T extends ImageType = ImageType> = {
+  [Type in T]: { type: Type; header?: Header; entries: ImageEntry<Type>[] };
+}[T];
 
 /**
  * Key, in messages and in their JSON, under which a message that the usual bytes would not tell whole keeps what is

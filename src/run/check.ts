@@ -18,7 +18,7 @@ export interface CheckedFeature {
 }
 
 /** Whether dump and restore can work here. */
-export interface Checked {
+export interface CheckResult {
   readonly ok: boolean;
   /** Why they cannot. */
   readonly problems: readonly CritError[];
@@ -75,7 +75,7 @@ function moreFeatures(too: CheckedToo, syscall: SyscallFunction | undefined): Ch
 }
 
 /** Asks this kernel, and looks at the rights of this process. Nothing is changed. */
-export async function check(too: CheckedToo): Promise<Checked> {
+export async function check(too: CheckedToo): Promise<CheckResult> {
   const problems: CritError[] = [];
   const noted = (error: unknown) => {
     if (!(error instanceof CritError)) throw error;

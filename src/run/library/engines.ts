@@ -1,7 +1,7 @@
 import { decodeMessage } from '../../decode/decode-message.js';
 import type { DumpStatsEntry, RestoreStatsEntry, StatsEntry } from '../../image/generated/messages.js';
 import { CritError } from '../../image/errors.js';
-import type { Checked, CheckedFeature } from '../check.js';
+import type { CheckResult } from '../check.js';
 import { errorOf } from '../child/failure.js';
 import type { Failure } from '../child/messages.js';
 import { askEngine } from './ask-engine.js';
@@ -33,10 +33,6 @@ export interface Plan {
   readonly steps: readonly string[];
   readonly obstacles: readonly CritError[];
 }
-
-/** Whether dump and restore can work here. */
-export type CheckResult = Checked;
-export type { CheckedFeature };
 
 const stats = (base64: string): StatsEntry => decodeMessage('stats_entry', Buffer.from(base64, 'base64'));
 
@@ -86,6 +82,6 @@ export async function plan(options: DumpOptions | RestoreOptions): Promise<Plan>
  */
 export async function check(options: CheckOptions = {}): Promise<CheckResult> {
   checkOptions<CheckOptions>('check', options, CHECK_RULES, []);
-  const answer = (await askEngine('check', options)) as Omit<Checked, 'problems'> & { problems: Failure[] };
+  const answer = (await askEngine('check', options)) as Omit<CheckResult, 'problems'> & { problems: Failure[] };
   return { ...answer, problems: answer.problems.map(errorOf) };
 }

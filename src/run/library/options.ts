@@ -21,7 +21,7 @@ export interface RunOptions {
 }
 
 /** What dump and restore take. */
-interface EngineOptions extends RunOptions {
+export interface EngineOptions extends RunOptions {
   /** The directory of the images; it must be there. */
   readonly imagesDir: string;
   /** The tree belongs to a session that is not all in it: a job of a shell. Default: false. */
