@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
+#include <sys/fanotify.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -53,7 +53,7 @@ int main(void)
 	MUST(read(up[0], &byte, 1) == 1);
 	int tcp = socket(AF_INET, SOCK_STREAM, 0);
 	MUST(tcp >= 0 && listen(tcp, 1) == 0);
-	MUST(inotify_init1(0) >= 0);
+	MUST(fanotify_init(FAN_CLASS_NOTIF, 0) >= 0);
 	int locked = open("locked", O_RDWR | O_CREAT, 0600);
 	MUST(locked >= 0 && flock(locked, LOCK_EX) == 0);
 	// its name goes, another one stays: dumping it needs --link-remap, which makes a name

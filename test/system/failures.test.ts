@@ -103,7 +103,7 @@ const UNSUPPORTED: readonly { name: string; program: string; message: RegExp }[]
     program: 's = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)',
     message: /descriptor \d+.*netlink/i,
   },
-  { name: 'an inotify instance', program: 'ctypes.CDLL(None).inotify_init()', message: /descriptor \d+.*inotify/i },
+  { name: 'a fanotify group', program: 'ctypes.CDLL(None).fanotify_init(0, 0)', message: /descriptor \d+.*fanotify/i },
   {
     name: 'a listening unix socket',
     program: 's = socket.socket(socket.AF_UNIX); s.bind("\\0crit-test-%d" % os.getpid()); s.listen()',

@@ -5,7 +5,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   container: 'is in a PID namespace of its own',
   ctty: 'the master of a pseudoterminal is not supported yet',
   fanotify: 'a fanotify group is not supported yet',
-  inotify: 'an inotify is not supported yet',
   locks: 'option --file-locks is not supported yet',
   netlink: 'a netlink socket is not supported yet',
   'ns-mnt': 'is in a mount namespace of its own',

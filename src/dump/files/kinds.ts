@@ -6,6 +6,7 @@ import type { Description, FileKind } from './description.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fifo } from './fifo.js';
+import { inotify } from './inotify.js';
 import { memfd } from './memfd.js';
 import { pipe } from './pipe.js';
 import { regular } from './regular.js';
@@ -16,11 +17,23 @@ import { unix } from './unix.js';
 import { unsupported } from './unsupported.js';
 
 /** Every kind of file that can be dumped; the first that matches has it. */
-const KINDS: readonly FileKind[] = [memfd, regular, pipe, unix, eventfd, epoll, timerfd, signalfd, fifo, tty, chardev];
+const KINDS: readonly FileKind[] = [
+  memfd,
+  regular,
+  pipe,
+  unix,
+  eventfd,
+  epoll,
+  timerfd,
+  signalfd,
+  fifo,
+  tty,
+  inotify,
+  chardev,
+];
 
 /** Names of what the links call "anon_inode:[...]", for people. */
 const ANONYMOUS: Record<string, string> = {
-  inotify: 'an inotify',
   fanotify: 'a fanotify group',
   pidfd: 'a pidfd',
   io_uring: 'an io_uring',

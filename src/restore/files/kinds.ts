@@ -3,6 +3,7 @@ import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fifo } from './fifo.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
+import { inotify } from './inotify.js';
 import { pipe } from './pipe.js';
 import { regular } from './regular.js';
 import { signalfd } from './signalfd.js';
@@ -18,6 +19,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   usk: unix,
   efd: eventfd,
   epfd: epoll,
+  ify: inotify,
   tfd: timerfd,
   sgfd: signalfd,
   tty,
