@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -53,6 +54,8 @@ export class Subject implements AsyncDisposable {
   restoredBy = CRIT;
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
+  /** Who was in the tree: when the root ends first, its children are not found below it any more. */
+  readonly #seen = new Set<number>();
   #passed = false;
 
   /** @param prepare works in the directory before the program is started there */
@@ -161,6 +164,7 @@ export class Subject implements AsyncDisposable {
         }
     };
     visit(this.pid);
+    for (const pid of pids) this.#seen.add(pid);
     return pids;
   }
 
@@ -174,9 +178,10 @@ export class Subject implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const pid of this.tree())
+    const tree = this.tree();
+    for (const pid of this.#seen)
       try {
-        process.kill(pid, 'SIGKILL');
+        if (tree.includes(pid) || readlinkSync(`/proc/${pid}/cwd`).startsWith(this.dir)) process.kill(pid, 'SIGKILL');
       } catch {
         // it ended
       }
@@ -191,6 +196,7 @@ export class Subject implements AsyncDisposable {
 /** Asks the program to look at itself and waits for what it says. */
 export async function verdict(subject: Subject): Promise<string> {
   const before = subject.output.length;
+  subject.tree();
   process.kill(subject.pid, 'SIGUSR1');
   for (let i = 0; i < 1000; i++) {
     if (!existsSync(`/proc/${subject.pid}/exe`) || readFileSync(`/proc/${subject.pid}/stat`, 'utf8').includes(') Z '))

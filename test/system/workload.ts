@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { headLines, program } from '../programs.js';
 import { Subject, verdict, type Done } from './round-trip.js';
@@ -23,8 +23,6 @@ function shell(dir: string, line: string | undefined): void {
 export class Workload extends Subject {
   readonly #lines: ReadonlyMap<string, string>;
   #root: number | undefined;
-  /** Who was there when it was asked: of a program that ends with a failure, children are left. */
-  #asked: readonly number[] = [];
   /** Why it could not set up its state. */
   obstacle: string | undefined;
 
@@ -78,18 +76,11 @@ export class Workload extends Subject {
 
   /** Has it verify itself. @returns "ok", or what is wrong */
   async verdict(): Promise<string> {
-    this.#asked = this.tree();
     const said = await verdict(this);
     return /^FAIL.*/m.exec(said)?.[0] ?? said.trimEnd();
   }
 
   protected override cleanUp(): void {
-    for (const pid of this.#asked)
-      try {
-        if (readlinkSync(`/proc/${pid}/cwd`).startsWith(this.dir)) process.kill(pid, 'SIGKILL');
-      } catch {
-        // it has ended
-      }
     shell(this.dir, this.#line('cleanup'));
   }
 }
