@@ -127,13 +127,15 @@ export class Subject implements AsyncDisposable {
     return run(this.dumpedBy, ['dump', ...target, '-o', 'dump.log', '-v4', ...options]);
   }
 
-  /** Dumps it, waiting until it is gone. @throws with the log when crit fails */
+  /** Dumps it, waiting until all of it is gone. @throws with the log when crit fails */
   async dump(...options: string[]): Promise<void> {
+    const tree = this.tree();
     const done = this.tryDump(...options);
     if (done.status !== 0) throw new Error(`dump: ${done.stderr}${this.#log('dump.log')} (${this.dir})`);
     if (options.includes('-R') || options.includes('-s')) return;
     await this.#exit;
-    for (let i = 0; i < 500 && existsSync(`/proc/${this.pid}`); i++) await sleep(10);
+    // the pids are free again when whoever is their parent now has waited for them
+    for (const pid of tree) for (let i = 0; i < 500 && existsSync(`/proc/${pid}`); i++) await sleep(10);
   }
 
   restore(...options: string[]): void {

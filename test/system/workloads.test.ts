@@ -17,17 +17,32 @@ const CHANGED_BY_DUMP: Readonly<Record<string, string>> = {
   'link-remap': 'the file gets the link that a restore opens it by',
 };
 
-/** What CRIU 4.2 itself loses or refuses. */
+/** What CRIU 4.2 itself loses or refuses, dumping or restoring. */
 const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'creds',
   'eventfd-64bit',
   'eventfd-semaphore',
+  'exit-signal',
+  'mem-guards',
+  'mem-lock-future',
+  'mem-merge',
+  'mem-policies',
+  'mem-sealed',
+  'orphan-session',
+  'pending-signals',
+  'pending-timers',
   'pipe-packet',
   'posix-timer-overrun',
   'shared-fs',
+  'shared-tables',
+  'stopped-pending',
+  'subreaper-children',
+  'thread-attributes',
+  'timerfd-alarm',
   'timerfd-unread',
   'timerslack',
   'tree-orphan',
+  'zombies',
 ]);
 
 const CRIU = process.env['CRIU'];
