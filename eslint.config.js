@@ -1,47 +1,28 @@
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
+import crit from './eslint-rules/index.js';
 
-/** The rooms below each room of src/: what it may import (besides itself). docs: the rooms of DESIGN. */
+/** The rooms below each room of src/: what it may import (besides itself). */
+const base = ['image', 'arch', 'kernel', 'native'];
+const engines = [...base, 'decode', 'encode', 'task'];
 const below = {
   image: [],
-  // What these two know of images is the base of all errors.
-  kernel: ['image'],
-  native: ['kernel', 'image'],
-  task: ['image', 'kernel', 'native'],
-  decode: ['image', 'kernel', 'native'],
+  // What these three know of images is their messages and the base of all errors.
+  arch: ['image'],
+  kernel: ['image', 'arch'],
+  native: ['image', 'arch', 'kernel'],
+  task: base,
+  // Images are read and written without the addon, on any OS.
+  decode: ['image', 'kernel'],
   // A message that carries bytes of its own form is compared with what decoding makes of them.
-  encode: ['image', 'kernel', 'native', 'decode'],
-  inspect: ['image', 'kernel', 'native', 'decode', 'encode', 'task'],
-  dump: ['image', 'kernel', 'native', 'decode', 'encode', 'task'],
-  restore: ['image', 'kernel', 'native', 'decode', 'encode', 'task'],
-  run: ['image', 'kernel', 'native', 'decode', 'encode', 'task', 'dump', 'restore'],
-  cli: ['image', 'kernel', 'native', 'decode', 'encode', 'task', 'inspect', 'dump', 'restore', 'run'],
+  encode: ['image', 'kernel', 'decode'],
+  inspect: ['image', 'kernel', 'decode', 'encode'],
+  dump: engines,
+  restore: engines,
+  run: [...engines, 'dump', 'restore'],
+  cli: [...engines, 'inspect', 'dump', 'restore', 'run'],
 };
-
-/** Images are read and written without the addon, on any OS. */
-const withoutAddon = new Set(['image', 'decode', 'encode', 'inspect']);
-
-const rooms = Object.entries(below).map(([room, allowed]) => {
-  const lower = allowed.filter((name) => !withoutAddon.has(room) || (name !== 'native' && name !== 'task'));
-  const forbidden = Object.keys(below).filter((name) => name !== room && !lower.includes(name));
-  return {
-    files: [`src/${room}/**/*.ts`],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            {
-              regex: `^(\\.\\./)+(${[...forbidden, 'index'].join('|')})(/|\\.js$)`,
-              message: `src/${room} imports only itself${lower.length > 0 ? ` and ${lower.join(', ')}` : ''}.`,
-            },
-          ],
-        },
-      ],
-    },
-  };
-});
 
 export default defineConfig(
   { ignores: ['dist', 'build', 'coverage', 'fixtures', 'src/image/generated', 'src/task/generated', 'bin'] },
@@ -57,6 +38,23 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_', argsIgnorePattern: '^_' }],
       // Bytes within bounds that were checked a line above.
       '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    plugins: { crit },
+    rules: {
+      'crit/rooms': ['error', below],
+      'crit/circles': 'error',
+      'crit/kernel-constants': 'error',
+      'crit/small-files': ['error', 20_000],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'NewExpression[callee.name="Error"]',
+          message: 'What a user can meet is a CritError with a code; a fault of crit itself a TypeError or RangeError.',
+        },
+      ],
     },
   },
   {
@@ -85,5 +83,4 @@ export default defineConfig(
       },
     },
   },
-  ...rooms,
 );

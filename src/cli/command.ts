@@ -34,7 +34,8 @@ export interface Command {
   /** Command line (without "crit") and what it does. */
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** @returns the exit status */
-  readonly run: (args: ParsedArguments) => number | Promise<number>;
+  /** @param allCommands loads every subcommand */
+  readonly run: (args: ParsedArguments, allCommands: () => Promise<Command[]>) => number | Promise<number>;
 }
 
 export const flag = (args: ParsedArguments, name: string): boolean => args.options[name] === true;

@@ -38,8 +38,7 @@ export const completion: Command = {
     ['completion zsh > ~/.crit-completion.zsh', 'then source that file in ~/.zshrc'],
     ['completion fish > ~/.config/fish/completions/crit.fish', 'for fish'],
   ],
-  run: async (args) => {
-    const { allCommands } = await import('./commands.js');
+  run: async (args, allCommands) => {
     const shell = args.positionals['shell'] ?? 'bash';
     print(completionScript(shell, await allCommands()));
     return 0;

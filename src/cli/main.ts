@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import { COMMAND_NAMES, CRIU_COMMANDS, loadCommand } from './commands.js';
+import { allCommands, COMMAND_NAMES, CRIU_COMMANDS, loadCommand } from './commands.js';
 import { ENGINE, type EngineKind } from '../run/child/messages.js';
 import { versionLine } from '../run/package-version.js';
 import { parseArgv } from './parse-argv.js';
@@ -42,7 +42,7 @@ async function dispatch(argv: readonly string[], invokedAs: string): Promise<num
   }
   const command = await loadCommand(argv[0] ?? '');
   const args = command && parseArgv(command, argv.slice(1));
-  if (args) return command.run(args);
+  if (args) return command.run(args, allCommands);
   return (await import('./yargs-front.js')).runYargs(argv);
 }
 

@@ -148,5 +148,5 @@ export async function runYargs(argv: readonly string[]): Promise<number> {
     print(`${output}\n`);
     return 0;
   }
-  return chosen ? chosen.command.run(chosen.args) : 0;
+  return chosen ? chosen.command.run(chosen.args, allCommands) : 0;
 }

@@ -146,7 +146,7 @@ export function copyFromOutside(
     let got = 0;
     while (got < filled) {
       const n = readRanges(pid, ranges, buffer.subarray(got, filled));
-      if (n <= 0) throw new Error(`process_vm_readv of task ${pid} returned nothing`);
+      if (n <= 0) throw new RangeError(`process_vm_readv of task ${pid} returned nothing`);
       got += n;
       let skip = n;
       while (ranges.length && skip >= ranges[0]!.sizeBytes) skip -= ranges.shift()!.sizeBytes;
@@ -172,7 +172,7 @@ export function copyFromOutside(
         let got = 0;
         while (got < piece.sizeBytes) {
           const n = readSync(mem, buffer, got, piece.sizeBytes - got, BigInt(piece.address + got) as unknown as number);
-          if (n <= 0) throw new Error(`/proc/${pid}/mem ends at 0x${(piece.address + got).toString(16)}`);
+          if (n <= 0) throw new RangeError(`/proc/${pid}/mem ends at 0x${(piece.address + got).toString(16)}`);
           got += n;
         }
         put(buffer.subarray(0, got), offset);

@@ -3,6 +3,7 @@ import { isNative, hasTiles, tlsOf } from '../arch/index.js';
 import * as P from '../kernel/uapi/ptrace.js';
 import { SIGINFO_BYTES } from '../kernel/uapi/signal.js';
 import { readStatus, type ProcStatus } from '../kernel/proc/status.js';
+import { ARCH_SHSTK_STATUS } from '../kernel/uapi/prctl.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
 import type { BorrowedThread, BorrowMapping } from '../task/borrowed-thread.js';
 import { hideStop } from '../task/restart.js';
@@ -73,7 +74,6 @@ function refuse(pid: number, thread: BorrowedThread, status: ProcStatus): void {
   checkLabel(pid, tid);
   const shadow = new BigUint64Array(1);
   // arch_prctl(ARCH_SHSTK_STATUS) of another thread
-  const ARCH_SHSTK_STATUS = 0x5005;
   const asked = sysRaw('ptrace', P.PTRACE_ARCH_PRCTL, tid, shadow, ARCH_SHSTK_STATUS);
   if (answer('ptrace', asked, ['EINVAL', 'EIO', 'ENOTSUPP', 'EOPNOTSUPP']) === 0 && shadow[0]! & 1n)
     throw no('uses a shadow stack');

@@ -14,7 +14,7 @@ import {
   MAP_SHARED,
 } from '../kernel/uapi/mman.js';
 import { makeDev } from '../kernel/uapi/stat.js';
-import { hugeFlagOf } from './files/memfd.js';
+import { hugeFlagOf } from './memory-objects.js';
 
 /** VmFlags mnemonics (Documentation/filesystems/proc.rst) and the mmap flag each stands for. */
 const FLAG_OF: Record<string, number> = {

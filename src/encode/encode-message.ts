@@ -3,7 +3,7 @@ import type { Messages } from '../image/generated/messages.js';
 import { KIND, WIRE, messageDef, type FieldDef, type MessageDef, type MessageName } from '../image/message-def.js';
 import { bytesOfString } from '../image/utf8.js';
 import { described, EncodePlace } from './encode-place.js';
-import { encodeLaidOut } from './wire-layout.js';
+import { parseItem, sameValue, valueOfRaw, type Item } from './wire-items.js';
 import { WireWriter } from './wire-writer.js';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -113,13 +113,13 @@ function writeValue(w: WireWriter, field: FieldDef, value: unknown, place: Encod
 }
 
 /** Writes one value with its tag (a packed field: one block of all). */
-export function writeField(w: WireWriter, field: FieldDef, value: unknown, place: EncodePlace): void {
+function writeField(w: WireWriter, field: FieldDef, value: unknown, place: EncodePlace): void {
   w.varint(field.tag, 0);
   writeValue(w, field, value, place);
 }
 
 /** Writes elements of a repeated field. */
-export function writeElements(
+function writeElements(
   w: WireWriter,
   field: FieldDef,
   list: readonly unknown[],
@@ -147,7 +147,7 @@ export function writeElements(
 }
 
 /** The list under a repeated field; empty when absent. */
-export function listOf(field: FieldDef, message: Message, place: EncodePlace): readonly unknown[] {
+function listOf(field: FieldDef, message: Message, place: EncodePlace): readonly unknown[] {
   const value = message[field.name];
   if (value === undefined) return [];
   if (!Array.isArray(value)) place.fail(`expected a list, got ${described(value)}`);
@@ -183,8 +183,93 @@ export function objectAt(place: EncodePlace, value: unknown): Message {
   return value as Message;
 }
 
+/**
+ * Writes a message in the layout it was read in. A field that has another value than its bytes in the layout hold has been
+ * edited: its value is written plainly in their place.
+ */
+function encodeLaidOut(w: WireWriter, def: MessageDef, message: Message, layout: unknown, place: EncodePlace): void {
+  refuseUnknown(def, message, place);
+  place.push(WIRE_KEY);
+  if (!Array.isArray(layout)) place.fail(`expected a list, got ${described(layout)}`);
+  const items: Item[] = [];
+  for (const [i, item] of (layout as unknown[]).entries()) {
+    place.push(i);
+    items.push(parseItem(def, item, place));
+    place.pop();
+  }
+  place.pop();
+
+  const lastOf = new Map<FieldDef, Item>();
+  const rawsOf = new Map<FieldDef, Uint8Array[]>();
+  for (const item of items) {
+    if (!item.field) continue;
+    lastOf.set(item.field, item);
+    if (!item.raw) continue;
+    const raws = rawsOf.get(item.field);
+    if (raws) raws.push(item.raw);
+    else rawsOf.set(item.field, [item.raw]);
+  }
+  /** Singular fields that still have the value of their bytes. */
+  const kept = new Set<FieldDef>();
+  for (const [field, raws] of rawsOf) {
+    if (!field.repeated && sameValue(message[field.name], valueOfRaw(def, field, raws))) kept.add(field);
+  }
+  /** How many elements of each repeated field are written. */
+  const written = new Map<FieldDef, number>();
+
+  const singular = (item: Item, field: FieldDef): void => {
+    const value = message[field.name];
+    if (value === undefined) {
+      if (field.required) place.fail('required, and missing');
+      return;
+    }
+    if (kept.has(field)) {
+      if (item.raw) w.bytes(item.raw);
+    } else if (lastOf.get(field) === item) writeField(w, field, value, place);
+  };
+
+  const repeated = (item: Item, field: FieldDef): void => {
+    const list = listOf(field, message, place);
+    const from = written.get(field) ?? 0;
+    let to = Math.min(list.length, from + item.count);
+    if (item.raw) {
+      const values = (valueOfRaw(def, field, [item.raw]) ?? []) as unknown[];
+      to = Math.min(list.length, from + values.length);
+      if (sameValue(list.slice(from, to), values)) w.bytes(item.raw);
+      else writeElements(w, field, list, place, from, to);
+    } else if (field.packed) {
+      to = list.length;
+      writeElements(w, field, list, place, from, to);
+    } else writeElements(w, field, list, place, from, to);
+    if (lastOf.get(field) === item) {
+      writeElements(w, field, list, place, to);
+      to = list.length;
+    }
+    written.set(field, to);
+  };
+
+  for (const item of items) {
+    const { field } = item;
+    if (!field) {
+      if (item.raw) w.bytes(item.raw);
+      continue;
+    }
+    place.push(field.name);
+    if (field.repeated) repeated(item, field);
+    else singular(item, field);
+    place.pop();
+  }
+  for (const field of def.fields) {
+    if (lastOf.has(field) || message[field.name] === undefined) continue;
+    place.push(field.name);
+    if (field.repeated) writeElements(w, field, listOf(field, message, place), place);
+    else writeField(w, field, message[field.name], place);
+    place.pop();
+  }
+}
+
 /** What is no field would be lost in silence. */
-export function refuseUnknown(def: MessageDef, message: Message, place: EncodePlace): void {
+function refuseUnknown(def: MessageDef, message: Message, place: EncodePlace): void {
   for (const key of Object.keys(message)) {
     if (key === WIRE_KEY || message[key] === undefined || def.byName.has(key)) continue;
     place.push(key);

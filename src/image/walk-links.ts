@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import path from 'node:path';
+import { CritError } from './errors.js';
 import { bytesOfString, stringOfBytes } from './utf8.js';
 
 /** As many as the kernel follows (path_resolution(7)). */
@@ -40,7 +41,7 @@ export function walkLinks(from: string, target: string, onLink: (link: string, s
       continue;
     }
     onLink(next, stat);
-    if (++links > MAX_LINKS) throw Object.assign(new Error(`too many links: ${next}`), { code: 'ELOOP' });
+    if (++links > MAX_LINKS) throw new CritError(`too many links: ${next}`, { code: 'ELOOP' });
     const bytes = readlinkSync(fsPath(next), 'buffer');
     const text = stringOfBytes(bytes, 0, bytes.length);
     parts.unshift(...text.split('/'));

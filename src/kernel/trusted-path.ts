@@ -45,10 +45,6 @@ export function isTrustedName(directory: Stats, found: Stats): boolean {
 /** A name in an open directory, for functions that take a path. */
 export const at = (dirFd: number, name: string): string => `/proc/self/fd/${dirFd}/${name}`;
 
-function failure(code: string, text: string): Error {
-  return Object.assign(new Error(text), { code });
-}
-
 /** Whose link it is that is not followed. */
 function untrusted(shown: string, link: string, uid: number): CritError {
   return new CritError(
@@ -73,7 +69,7 @@ function walk(file: string): { fd: number; directory: Stats } {
       const name = steps.pop()!;
       if (name === '' || name === '.') continue;
       directory = fstatSync(here);
-      if (!directory.isDirectory()) throw failure('ENOTDIR', `${shown} is not a directory`);
+      if (!directory.isDirectory()) throw new CritError(`${shown} is not a directory`, { code: 'ENOTDIR' });
       let next = openSync(at(here, name), O.O_PATH | O.O_NOFOLLOW);
       try {
         const stat = fstatSync(next);
@@ -83,7 +79,7 @@ function walk(file: string): { fd: number; directory: Stats } {
           continue;
         }
         if (!isTrustedName(directory, stat)) throw untrusted(file, link, stat.uid);
-        if (++links > MAX_LINKS) throw failure('ELOOP', `${link}: too many symbolic links`);
+        if (++links > MAX_LINKS) throw new CritError(`${link}: too many symbolic links`, { code: 'ELOOP' });
         const target = readlinkSync(at(here, name));
         if (statfsSync(at(here, '.')).type === PROC_SUPER_MAGIC) {
           const end = openSync(at(here, name), O.O_PATH);
@@ -187,5 +183,5 @@ export function openOutput(file: string): number {
       closeSync(dirFd);
     }
   }
-  throw failure('ELOOP', file);
+  throw new CritError(file, { code: 'ELOOP' });
 }

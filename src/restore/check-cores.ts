@@ -7,7 +7,8 @@ import { readLimits } from '../kernel/proc/limits.js';
 import { RLIM_INFINITY, RLIM_NLIMITS, rlimitName } from '../kernel/uapi/resource.js';
 import { readStatus } from '../kernel/proc/status.js';
 import { checkName } from './check-name.js';
-import type { Refuse, RestoreTask } from './context.js';
+import type { RestoreTask } from './context.js';
+import type { Refuse } from './refuse.js';
 
 /** linux/sched.h: TASK_COMM_LEN, less its NUL. */
 const COMM_BYTES = 15;

@@ -10,7 +10,7 @@ import { readStatus } from '../kernel/proc/status.js';
 import { CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC } from '../kernel/uapi/time.js';
 import { ownTimeOffsets, type BootClocks } from '../kernel/proc/time-namespace.js';
 import { readClocks } from '../task/clocks.js';
-import type { Refuse } from './context.js';
+import type { Refuse } from './refuse.js';
 import type { Part } from './part.js';
 import { readImageIfPresent } from './read-image.js';
 

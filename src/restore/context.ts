@@ -1,10 +1,9 @@
+import type { Refuse } from './refuse.js';
 import type { CgroupMode } from '../image/cgroup-mode.js';
-import type { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Log } from '../image/log.js';
-import type { Clocks } from './clocks.js';
 import type { MemoryImage } from './memory.js';
 
 /**
@@ -55,8 +54,5 @@ export interface RestoreContext {
   readonly tasks: readonly RestoreTask[];
   readonly root: RestoreTask;
   readonly refuse: Refuse;
-  readonly clocks: Clocks;
+  readonly clocks: { aheadNs: (clockid: number) => bigint };
 }
-
-/** Takes what stands in the way of a restore: throws it, or notes it where only a plan is made (--dry-run). */
-export type Refuse = (obstacle: CritError) => void;

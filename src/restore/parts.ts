@@ -1,16 +1,27 @@
 import { RLIMITS } from '../kernel/uapi/resource.js';
 import { TASK_SIZE } from '../arch/index.js';
+import type { Cgroups } from './cgroups.js';
+import type { Clocks } from './clocks.js';
 import { attributes } from './core.js';
 import { fillMemory } from './fill-memory.js';
+import type { RestoreFiles } from './files/restore-files.js';
 import { adaptMemory, buildMemory, finishMemory, setMm } from './memory.js';
 import { ownAnswers } from './own-answers.js';
 import type { Part } from './part.js';
-import type { Plan } from './plan.js';
 import { restoreDumpable } from './process-settings.js';
+import type { SharedMemory } from './shared-memory.js';
 import { defaultSigactions } from './sigactions.js';
 
+/** What of a plan has parts of its own. */
+interface Restored {
+  readonly cgroups: Cgroups | undefined;
+  readonly clocks: Clocks;
+  readonly files: RestoreFiles;
+  readonly shared: SharedMemory;
+}
+
 /** Everything that is restored. At each stage the parts act in this order. */
-export const partsOf = (plan: Plan): readonly Part[] => [
+export const partsOf = (plan: Restored): readonly Part[] => [
   ownAnswers,
   ...(plan.cgroups ? [plan.cgroups.part()] : []),
   plan.clocks.part(),

@@ -6,6 +6,7 @@ import * as PR from '../kernel/uapi/prctl.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj } from '../kernel/proc/scalar-files.js';
 import type { Batch } from '../task/batch.js';
 import { whyFailed } from '../image/system-words.js';
+import { O_WRONLY } from '../kernel/uapi/open-flags.js';
 
 type TaskCore = Messages['task_core_entry'];
 
@@ -50,7 +51,6 @@ export function restoreProcFiles(pid: number, b: Batch, tc: TaskCore, now: ProcN
   // only the task itself may, once, with CAP_AUDIT_CONTROL
   const text = String(loginuid);
   b.reserve(3, 64);
-  const O_WRONLY = 1;
   const fd = b.tryCall('openat', -100, '/proc/self/loginuid', O_WRONLY, 0);
   b.tryCall('write', fd, text, text.length);
   b.tryCall('close', fd);

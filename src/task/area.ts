@@ -3,37 +3,16 @@ import { FUTEX_OWNER_DIED, FUTEX_WAKE } from '../kernel/uapi/futex.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import * as L from './generated/layout.js';
-import { Ring } from './ring.js';
+import { answerBytes, orderBytes, Ring, type RingShape } from './ring.js';
+
+export { answerBytes, NARROW, orderBytes, SLIM, WIDE, type RingShape } from './ring.js';
+
+const roundUp = (n: number, to: number) => Math.ceil(n / to) * to;
 
 let blob: Buffer | undefined;
 
 const INT_MAX = 0x7fffffff;
 const PAGE = 4096;
-
-/** Shape of a ring: how many operations, and how many bytes of arena its orders hold, and its answers as well. */
-export interface RingShape {
-  nrOps: number;
-  arenaBytes: number;
-}
-
-/** For work on a whole process. */
-export const WIDE: RingShape = { nrOps: 1008, arenaBytes: 192 * 1024 };
-/** For a thread's own few questions. */
-export const NARROW: RingShape = { nrOps: 64, arenaBytes: 16 * 1024 };
-/** For what only a thread can tell of itself; there may be thousands. Its answers fit a page. */
-export const SLIM: RingShape = { nrOps: 16, arenaBytes: 1792 };
-
-const roundUp = (n: number, to: number) => Math.ceil(n / to) * to;
-
-/** Bytes that a ring takes of the orders. */
-export function orderBytes(shape: RingShape): number {
-  return roundUp(L.RING_HEADER_SIZE + (L.NR_CURE_OPS + shape.nrOps) * L.OP_SIZE + shape.arenaBytes, 64);
-}
-
-/** Bytes that a ring takes of the answers: whole pages, so that each task can keep its own alone. */
-export function answerBytes(shape: RingShape): number {
-  return roundUp(L.ANSWER_HEADER_SIZE + shape.nrOps * 8 + L.PUPPET_STACK_SIZE + shape.arenaBytes, PAGE);
-}
 
 /** What an area needs of both parts, bytes, in whole pages. */
 export interface AreaSize {

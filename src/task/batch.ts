@@ -35,7 +35,7 @@ export class Ref {
   }
   /** The result; -errno of a `tryCall` that failed. @throws when the batch has not run */
   get value(): number {
-    if (!this.done) throw new Error('the batch of this result has not run');
+    if (!this.done) throw new TypeError('the batch of this result has not run');
     return this.#value;
   }
   get done(): boolean {
@@ -69,7 +69,7 @@ export class Out {
     return this.#arena !== undefined;
   }
   #copied(): Buffer {
-    if (!this.#arena) throw new Error('the batch of this buffer has not run');
+    if (!this.#arena) throw new TypeError('the batch of this buffer has not run');
     return this.#arena;
   }
   /** What is there after the run. */
@@ -261,7 +261,7 @@ export class Batch {
 
   /** An Out belongs to one piece: later its bytes in the arena are others'. */
   #live(out: Out): Out {
-    if (out.done) throw new Error('a buffer of an earlier piece of the batch: reserve() what belongs together');
+    if (out.done) throw new TypeError('a buffer of an earlier piece of the batch: reserve() what belongs together');
     return out;
   }
 

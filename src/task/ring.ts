@@ -1,13 +1,48 @@
 import { addon } from '../native/addon.js';
-import type { Area, RingShape } from './area.js';
 import * as L from './generated/layout.js';
 
 /** Pauses before a side goes to sleep: an awake pair exchanges a batch in 0.3 us, a sleeping one in 50 us. */
 const SPINS = 2000;
+const PAGE = 4096;
+
+/** Shape of a ring: how many operations, and how many bytes of arena its orders hold, and its answers as well. */
+export interface RingShape {
+  nrOps: number;
+  arenaBytes: number;
+}
+
+/** For work on a whole process. */
+export const WIDE: RingShape = { nrOps: 1008, arenaBytes: 192 * 1024 };
+/** For a thread's own few questions. */
+export const NARROW: RingShape = { nrOps: 64, arenaBytes: 16 * 1024 };
+/** For what only a thread can tell of itself; there may be thousands. Its answers fit a page. */
+export const SLIM: RingShape = { nrOps: 16, arenaBytes: 1792 };
+
+const roundUp = (n: number, to: number) => Math.ceil(n / to) * to;
+
+/** Bytes that a ring takes of the orders. */
+export function orderBytes(shape: RingShape): number {
+  return roundUp(L.RING_HEADER_SIZE + (L.NR_CURE_OPS + shape.nrOps) * L.OP_SIZE + shape.arenaBytes, 64);
+}
+
+/** Bytes that a ring takes of the answers: whole pages, so that each task can keep its own alone. */
+export function answerBytes(shape: RingShape): number {
+  return roundUp(L.ANSWER_HEADER_SIZE + shape.nrOps * 8 + L.PUPPET_STACK_SIZE + shape.arenaBytes, PAGE);
+}
+
+/** The memory that crit shares with puppets, which see it at `base`: an Area. */
+export interface SharedMemory {
+  readonly base: number;
+  readonly sizeBytes: number;
+  readonly buffer: ArrayBuffer;
+  readonly bytes: Uint8Array;
+  readonly u32: Uint32Array;
+  readonly answersAddress: number;
+}
 
 /** One ring of an area: the operations, results and arenas of one puppet (or one of its threads). */
 export class Ring {
-  readonly area: Area;
+  readonly area: SharedMemory;
   readonly shape: RingShape;
   /** Offsets in the area, bytes: what crit writes ... */
   readonly orders: number;
@@ -22,7 +57,7 @@ export class Ring {
   /** The last command that was given. Counted here: nothing that a puppet could change says what crit waits for. */
   #command = 0;
 
-  constructor(area: Area, orders: number, answers: number, shape: RingShape) {
+  constructor(area: SharedMemory, orders: number, answers: number, shape: RingShape) {
     this.area = area;
     this.shape = shape;
     this.orders = orders;

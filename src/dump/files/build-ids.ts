@@ -6,7 +6,7 @@ import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK } from '../../kernel/uapi/ope
 import { S_IFMT, S_IFREG, STAT_BYTES } from '../../kernel/uapi/stat.js';
 import { askAll } from '../../task/own.js';
 import { StatRecord, type FileStat } from './file-stat.js';
-import type { OpenFile } from './names.js';
+import type { OpenFile } from './open-file.js';
 
 interface Known {
   readonly sizeBytes: bigint;

@@ -1,7 +1,7 @@
 import { FdTypes } from '../../image/generated/messages.js';
 import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import { devMajor, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
-import type { FileKind } from './description.js';
+import type { FileKind } from './kind.js';
 import { regular } from './regular.js';
 
 /** Major number of the memory devices (Documentation/admin-guide/devices.txt): null, zero, full, random, urandom, kmsg. */

@@ -2,7 +2,8 @@ import { FdTypes, type EventpollTfdEntry } from '../../image/generated/messages.
 import { epollTargets, type EpollTarget } from '../../kernel/proc/fdinfo.js';
 import { KCMP_EPOLL_TFD } from '../../kernel/uapi/kcmp.js';
 import { sysRaw } from '../../native/sys.js';
-import type { Description, FileKind } from './description.js';
+import type { Description } from './description.js';
+import type { FileKind } from './kind.js';
 import { kernelDevOf } from './file-stat.js';
 import type { Files } from './files.js';
 import { unsupported } from './unsupported.js';

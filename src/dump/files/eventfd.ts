@@ -1,6 +1,6 @@
 import { FdTypes, type EventfdFileEntry } from '../../image/generated/messages.js';
 import { eventFdInfo } from '../../kernel/proc/fdinfo.js';
-import type { FileKind } from './description.js';
+import type { FileKind } from './kind.js';
 
 /** eventfd(2). Whether it counts as a semaphore is told since Linux 6.5. */
 export const eventfd: FileKind = {

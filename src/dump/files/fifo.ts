@@ -1,7 +1,7 @@
 import { FdTypes } from '../../image/generated/messages.js';
 import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import { S_IFIFO, S_IFMT } from '../../kernel/uapi/stat.js';
-import type { FileKind } from './description.js';
+import type { FileKind } from './kind.js';
 import { noteData, pipeId } from './pipe.js';
 
 /** A pipe with a name (fifo(7)): the name is a regular file entry of its own. */

@@ -1,6 +1,6 @@
 import type { DumpContext } from '../context.js';
 import type { Description } from './description.js';
-import type { OpenFile } from './names.js';
+import type { OpenFile } from './open-file.js';
 import type { FileStat } from './file-stat.js';
 import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
 import type { OutEntry } from '../context.js';

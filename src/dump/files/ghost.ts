@@ -8,7 +8,7 @@ import { ERRNO } from '../../kernel/uapi/errno.js';
 import { cString, sysRaw, SysError } from '../../native/sys.js';
 import type { DumpContext, OutEntry } from '../context.js';
 import { kernelDevOf, type FileStat } from './file-stat.js';
-import type { OpenFile } from './names.js';
+import type { OpenFile } from './open-file.js';
 
 /** Smaller files are stored in one piece, as CRIU does. */
 const CHUNKED_FROM_BYTES = 3 * 4096;

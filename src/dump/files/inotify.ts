@@ -3,7 +3,8 @@ import { pathOfHandle } from '../../kernel/handle-path.js';
 import { inotifyWatches, type InotifyWatch } from '../../kernel/proc/fdinfo.js';
 import { FIONREAD } from '../../kernel/uapi/ioctl.js';
 import { sys } from '../../native/sys.js';
-import type { Description, FileKind } from './description.js';
+import type { Description } from './description.js';
+import type { FileKind } from './kind.js';
 import { unsupported } from './unsupported.js';
 
 /** inotify(7). Which files are watched is told by handles; they are found again by name. */

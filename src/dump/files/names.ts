@@ -8,23 +8,11 @@ import { cString, sysRaw } from '../../native/sys.js';
 import type { DumpContext } from '../context.js';
 import { pathBytes, statPath, type FileStat } from './file-stat.js';
 import { Ghosts } from './ghost.js';
+import type { OpenFile } from './open-file.js';
 import { NO_OWNER } from './owner.js';
 import { regularFile } from './regular-entry.js';
 import { whyUnreachable } from './unreachable.js';
 import { ERRNO, errnoWords } from '../../kernel/uapi/errno.js';
-
-/** A file that has to be found again by name. */
-export interface OpenFile {
-  /** As the kernel spells it: absolute, " (deleted)" behind it when that name is gone. */
-  link: string;
-  stat: FileStat;
-  /** For messages: "process 1, descriptor 3". */
-  where: string;
-  /** The mount that it was opened in, where that is known. */
-  mntId?: number;
-  /** A descriptor of it, which the callee closes: its content may have to be copied. */
-  open: () => number;
-}
 
 const DELETED = ' (deleted)';
 /** What /proc calls a file of memfd_secret(2): one of a file system without names. */

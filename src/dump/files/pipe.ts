@@ -13,7 +13,8 @@ import {
 } from '../../kernel/uapi/open-flags.js';
 import { S_IALLUGO, S_IFIFO, S_IFMT } from '../../kernel/uapi/stat.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
-import type { Description, FileKind } from './description.js';
+import type { Description } from './description.js';
+import type { FileKind } from './kind.js';
 import type { Files } from './files.js';
 import { unsupported } from './unsupported.js';
 import { ERRNO, errnoWords } from '../../kernel/uapi/errno.js';

@@ -2,8 +2,8 @@ import { FdTypes } from '../../image/generated/messages.js';
 import { parseFdTarget } from '../../kernel/proc/fd-links.js';
 import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../kernel/uapi/stat.js';
-import type { FileKind } from './description.js';
-import type { OpenFile } from './names.js';
+import type { FileKind } from './kind.js';
+import type { OpenFile } from './open-file.js';
 import { regularEntry } from './regular-entry.js';
 
 const HANDLES = new Set<number>([S_IFIFO, S_IFSOCK]);

@@ -1,6 +1,6 @@
 import { FdTypes } from '../../image/generated/messages.js';
 import { signalFdMask } from '../../kernel/proc/fdinfo.js';
-import type { FileKind } from './description.js';
+import type { FileKind } from './kind.js';
 
 /** signalfd(2); the signals that wait are the process's own. */
 export const signalfd: FileKind = {

@@ -3,7 +3,7 @@ import { parseFdInfo, timerFdInfo, type TimerFdInfo } from '../../kernel/proc/fd
 import { ITIMERSPEC_BYTES } from '../../kernel/uapi/time.js';
 import { sysRaw } from '../../native/sys.js';
 import { readFileSync } from 'node:fs';
-import type { FileKind } from './description.js';
+import type { FileKind } from './kind.js';
 import { unsupported } from './unsupported.js';
 
 /**

@@ -20,7 +20,8 @@ import {
 } from '../../kernel/uapi/ioctl.js';
 import { devMajor, devMinor, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
 import { sysRaw } from '../../native/sys.js';
-import type { Description, FileKind } from './description.js';
+import type { Description } from './description.js';
+import type { FileKind } from './kind.js';
 import type { Files } from './files.js';
 import { regularFile } from './regular-entry.js';
 import { unsupported } from './unsupported.js';

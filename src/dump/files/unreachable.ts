@@ -1,7 +1,7 @@
 import { readMountInfo, type MountInfo } from '../../kernel/proc/mountinfo.js';
 import { makeDev } from '../../kernel/uapi/stat.js';
 import type { FileStat } from './file-stat.js';
-import type { OpenFile } from './names.js';
+import type { OpenFile } from './open-file.js';
 
 /** Why the name that the kernel tells for an open file does not lead to it, for people. @param there what it leads to */
 export function whyUnreachable(file: OpenFile, there: FileStat | undefined): string {

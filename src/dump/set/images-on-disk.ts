@@ -91,7 +91,8 @@ export class ImagesOnDisk implements ImageSink, Disposable {
     this.#committed = true;
     fault('commit');
     try {
-      if (!putInPlace(this.#dirFd, this.#stagingFd, this.#shown)) throw new Error('the inventory cannot be read');
+      if (!putInPlace(this.#dirFd, this.#stagingFd, this.#shown))
+        throw new CritError('the inventory cannot be read', { code: 'UNREADABLE' });
       if (this.#sync) fsyncSync(this.#dirFd);
     } catch (error) {
       throw this.#cannot(

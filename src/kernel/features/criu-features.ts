@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { ERRNO } from '../uapi/errno.js';
 import { FEATURES, type FeatureName } from './feature-probes.js';
-import type { Answer, SyscallFunction } from './features.js';
+import type { Answer, SyscallFunction } from './feature.js';
 import { PAGEMAP_SCAN, PAGE_IS_GUARD, PM_SCAN_ARG, PM_SCAN_ARG_BYTES, UFFDIO_API } from '../uapi/ioctl.js';
 import { MFD_CLOEXEC, MFD_HUGETLB } from '../uapi/mman.js';
 import { LOCK_NB, LOCK_SH, O_CLOEXEC, O_RDWR } from '../uapi/open-flags.js';

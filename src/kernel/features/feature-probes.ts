@@ -3,7 +3,7 @@ import type { SyscallName } from '../../arch/index.js';
 import { CAPABILITIES, hasCapability, type CapabilityName } from '../uapi/capability.js';
 import { CLONE_ARGS, CLONE_ARGS_BYTES } from '../uapi/clone.js';
 import { ERRNO } from '../uapi/errno.js';
-import type { Answer, Feature, SyscallArgument, SyscallFunction } from './features.js';
+import type { Answer, Feature, SyscallArgument, SyscallFunction } from './feature.js';
 import {
   PAGEMAP_BIT,
   PAGEMAP_SCAN,
