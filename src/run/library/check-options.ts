@@ -39,8 +39,6 @@ const ENGINE = {
   imagesDir: text,
   shellJob: flag,
   leaveStopped: flag,
-  linkRemap: flag,
-  evasiveDevices: flag,
   cgroups: oneOf('soft', 'ignore'),
   fileValidation: oneOf('filesize', 'buildid', 'none'),
   actionScripts: {
@@ -55,6 +53,8 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   pid: { wanted: 'a process id', fits: (value) => count.fits(value) && value !== 0 && (value as number) < 2 ** 31 },
   leaveRunning: flag,
   ghostLimitBytes: count,
+  linkRemap: flag,
+  evasiveDevices: flag,
   timeoutSec: count,
   sync: flag,
 };

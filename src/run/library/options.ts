@@ -28,10 +28,6 @@ export interface EngineOptions extends RunOptions {
   readonly shellJob?: boolean | undefined;
   /** In the end the processes are stopped, as by SIGSTOP. Default: false. */
   readonly leaveStopped?: boolean | undefined;
-  /** Files that have no name any more and other links get a name of their own while images need them. Default: false. */
-  readonly linkRemap?: boolean | undefined;
-  /** A device whose name leads elsewhere now may be opened by another name of it. Default: false. */
-  readonly evasiveDevices?: boolean | undefined;
   /** 'soft': back into control groups that are there. 'ignore': they are left alone. Default: 'soft'. */
   readonly cgroups?: CgroupMode | undefined;
   /** Default: 'buildid'. */
@@ -50,6 +46,10 @@ export interface DumpOptions extends EngineOptions {
   readonly leaveRunning?: boolean | undefined;
   /** Largest deleted file that is copied into the images. Default: 1 MiB. */
   readonly ghostLimitBytes?: number | undefined;
+  /** Files that have no name any more and other links get a name of their own while images need them. Default: false. */
+  readonly linkRemap?: boolean | undefined;
+  /** A device whose name leads elsewhere now may be opened by another name of it. Default: false. */
+  readonly evasiveDevices?: boolean | undefined;
   /** How long stopping the tree may take; 0 for ever. Default: 10. */
   readonly timeoutSec?: number | undefined;
   /** The images are on the disk before any process is ended. Default: false. */
