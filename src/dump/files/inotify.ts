@@ -1,5 +1,5 @@
 import { FdTypes, type InotifyWdEntry } from '../../image/generated/messages.js';
-import { pathOfHandle } from '../../kernel/handle-path.js';
+import { pathOfHandle } from '../../task/handle-path.js';
 import { inotifyWatches, type InotifyWatch } from '../../kernel/proc/fdinfo.js';
 import { FIONREAD } from '../../kernel/uapi/ioctl.js';
 import { sys } from '../../native/sys.js';

@@ -11,7 +11,7 @@ import {
   AT_FDCWD,
   OPEN_HOW_BYTES,
 } from '../../kernel/uapi/open-flags.js';
-import { pathOfHandle } from '../../kernel/handle-path.js';
+import { pathOfHandle } from '../../task/handle-path.js';
 import { sys } from '../../native/sys.js';
 import type { Batch } from '../../task/batch.js';
 import type { Files, GroupMaker } from './group.js';

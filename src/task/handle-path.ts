@@ -1,9 +1,9 @@
 import { closeSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import { stringOfBytes } from '../image/utf8.js';
 import { sysRaw } from '../native/sys.js';
-import { readMountInfo } from './proc/mountinfo.js';
-import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } from './uapi/open-flags.js';
-import { devMajor, devMinor, kernelDev } from './uapi/stat.js';
+import { readMountInfo } from '../kernel/proc/mountinfo.js';
+import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } from '../kernel/uapi/open-flags.js';
+import { devMajor, devMinor, kernelDev } from '../kernel/uapi/stat.js';
 
 /** Bytes of struct file_handle before the handle (open_by_handle_at(2)). */
 const HEADER_BYTES = 8;
