@@ -1,4 +1,5 @@
-import { REG, type Regs } from '../../src/arch/index.js';
+import { USER_REGS } from '../../src/arch/x86_64/registers.js';
+import type { Regs } from '../../src/arch/index.js';
 import * as P from '../../src/kernel/uapi/ptrace.js';
 import { SIGINFO_BYTES } from '../../src/kernel/uapi/signal.js';
 import { sysRaw } from '../../src/native/sys.js';
@@ -16,7 +17,7 @@ const HEADER_BYTES = 64;
 
 /** What only a tracer of a stopped thread sees, before the thread does anything for it. */
 export function addTracee(facts: Facts, where: string, tracee: Tracee, regs: Regs, leader: boolean): { rseq: number } {
-  for (const [name, index] of Object.entries(REG))
+  for (const [index, name] of USER_REGS.entries())
     facts.add(`${where}/register/${name}`, `0x${regs[index]!.toString(16)}`);
   const xstate = tracee.getXstate();
   facts.add(`${where}/xstate/legacy`, hex(xstate.subarray(0, LEGACY_BYTES)));
