@@ -47,11 +47,15 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   itimers: { moves: /\/page / },
   'link-remap': { skip: 'a dump gives its files one link more' },
   'mem-policies': { moves: SLEEPS_OFTEN },
-  'posix-timers': { moves: /\/(?:page .*|status\/ShdPnd)$/ },
+  // its timer goes off every 20 ms
+  'posix-timers': { moves: /\/(?:page .*|status\/ShdPnd|queued for the process\/signal 34 .*)$/ },
+  // a thread spins
+  rseq: { moves: /\/register\/(?!\w*s(?:_base)?$)\w+$/ },
   // a stop that was waited for is told again; the stopped sleep writes how much of it is left
   stopped: { moves: /\/(?:stat\/exit_code|page .*)$/ },
   timerfd: { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
   'thread-attributes': { moves: SLEEPS_OFTEN },
+  threads: { moves: SLEEPS_OFTEN },
   'timers-of-libc': { moves: /^root \d+\/(?:thread|mapping|threads|children|stat|status|timer)/ },
   // children that were adopted are born in another order
   'tree-orphan': { moves: /\/children$/ },
