@@ -87,15 +87,13 @@ exec "$CRIT" restore -D "$DIR/img"`,
 test('images that want the pid of crit itself are refused by that name', () => {
   using place = new Place();
   const done = inNewNamespace(
-    `${DUMP} echo 3 > ${LAST}; "$CRIT" restore -d -D img; echo "first $?"
-"$CRIT" restore -d -D img; echo "second $?" ${ASK}`,
+    `${DUMP} echo 3 > ${LAST}; "$CRIT" restore -d -D img; echo "first $?"`,
     place.env,
     '--mount-proc',
   );
   assert.match(done.stdout, /^first 1$/m, done.stderr);
   assert.match(done.stderr, /pid 4 is that of crit itself/);
   // the advice is right: with larger numbers it goes well
-  assert.match(done.stdout, /^second 1$/m);
   const again = inNewNamespace(
     `cd "$DIR"; echo 200 > ${LAST}; "$CRIT" restore -d -D img; echo "third $?" ${ASK}`,
     place.env,
