@@ -21,6 +21,10 @@ export interface Case {
 /** Threads that sleep again and again are met between two sleeps at times. */
 const SLEEPS_OFTEN = /\/(?:syscall|wchan|register\/(?:ax|orig_ax))$/;
 
+/** A timer that goes off every few milliseconds: its signal is met pending, or being handled, at times. */
+const IS_SIGNALLED =
+  /\/(?:page .*|syscall|wchan|register\/.*|xstate\/.*|stat(?:us)?\/(?:[Ss]tate|ShdPnd|SigPnd|SigBlk|signal|blocked|wchan|kstk\w+)|signal mask|queued for the .*|itimer.*)$/;
+
 /** What the programs of this project need to be told, and how they move. Those that are not here take no arguments. */
 const KNOWN: Readonly<Record<string, readonly { args: string[]; skip?: string; moves?: RegExp }[]>> = {
   counter: [{ args: [], moves: SLEEPS_OFTEN }],
@@ -43,12 +47,10 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   'mem-advice': { moves: /\/pages shared with the parent$/ },
   // its content is dropped
   'mem-droppable': { moves: /\/page / },
-  // signals are handled on the stack
-  itimers: { moves: /\/page / },
+  itimers: { moves: IS_SIGNALLED },
   'link-remap': { skip: 'a dump gives its files one link more' },
   'mem-policies': { moves: SLEEPS_OFTEN },
-  // its timer goes off every 20 ms
-  'posix-timers': { moves: /\/(?:page .*|status\/ShdPnd|queued for the process\/signal 34 .*)$/ },
+  'posix-timers': { moves: IS_SIGNALLED },
   // a thread spins
   rseq: { moves: /\/register\/(?!\w*s(?:_base)?$)\w+$/ },
   // a stop that was waited for is told again; the stopped sleep writes how much of it is left
