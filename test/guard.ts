@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 
-/** Reads "PID DIRECTORY", and "-PID" when it has ended; at the end of its input it ends those that are still in theirs. */
+/**
+ * Reads "PID DIRECTORY", and "-PID" when it has ended; at the end of its input it ends those that are still in theirs, and
+ * takes away what is mounted there, and the directories.
+ */
 const WATCH = `
 known=
 while read -r pid dir; do
@@ -11,7 +14,10 @@ $pid $dir" ;;
   esac
 done
 printf '%s\\n' "$known" | while read -r pid dir; do
-  if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$dir" ]; then kill -9 "-$pid" "$pid" 2>/dev/null; fi
+  [ -n "$pid" ] || continue
+  if [ "$(readlink "/proc/$pid/cwd")" = "$dir" ]; then kill -9 "-$pid" "$pid" 2>/dev/null; fi
+  grep -F " $dir/" /proc/mounts | cut -d ' ' -f 2 | sort -r | while read -r mount; do umount -l "$mount"; done
+  rm -rf --one-file-system "$dir"
 done`;
 
 let watcher: ChildProcess | undefined;
@@ -27,7 +33,7 @@ function tell(line: string): void {
   watcher.stdin?.write(`${line}\n`);
 }
 
-/** Has a process that works in a directory, and its group, ended should the test be killed (^C, a time that is up). */
+/** Has a process that works in a directory, its group and what is mounted there ended should the test be killed (^C, a time that is up). */
 export function guard(pid: number, dir: string): void {
   tell(`${pid} ${dir}`);
 }
