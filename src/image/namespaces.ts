@@ -20,6 +20,3 @@ export const NAMESPACES = {
   user: { field: 'user_ns_id', host: 7, name: 'user' },
   cgroup: { field: 'cgroup_ns_id', host: 8, name: 'cgroup' },
 } as const satisfies Readonly<Record<string, Row>>;
-
-/** The link of a namespace in /proc/PID/ns. */
-export type NamespaceKind = keyof typeof NAMESPACES;

@@ -177,11 +177,6 @@ export function readMapRanges(pid: number): MapRange[] {
   return parseMapRanges(readMemoryText(pid, 'maps'), procPath(pid, 'maps'));
 }
 
-/** VmFlags by start address, for who has the ranges already; costs what readMaps does. @throws ProcGone */
-export function readVmFlags(pid: number): Map<bigint, ReadonlySet<string>> {
-  return new Map(readMaps(pid).map((entry) => [entry.start, entry.vmFlags]));
-}
-
 /** Name of a mapping in /proc/PID/map_files (a link to the mapped file even when that is deleted). */
 export function mapFilesName(range: { start: bigint; end: bigint }): string {
   return `${range.start.toString(16)}-${range.end.toString(16)}`;

@@ -46,12 +46,6 @@ export function readAnonymousPages(pid: number): number {
   return Math.max(0, resident - shared);
 }
 
-/** Nice value of the autogroup (sched(7)); undefined without one. */
-export function readAutogroupNice(pid: number): number | undefined {
-  const m = /nice (-?\d+)/.exec(readProcText(pid, 'autogroup'));
-  return m ? Number(m[1]) : undefined;
-}
-
 /**
  * What a stopped or sleeping task waits for (proc_pid_syscall(5)): the number of the call and its six arguments, or "running";
  * number -1 when it is stopped outside a call.
@@ -88,8 +82,4 @@ export function readExe(pid: number): string {
 
 export function readCwd(pid: number, tid?: number): string {
   return readProcLink(pid, 'cwd', tid);
-}
-
-export function readRoot(pid: number, tid?: number): string {
-  return readProcLink(pid, 'root', tid);
 }

@@ -25,11 +25,6 @@ export function fileSystems(): Set<string> {
   return new Set(text.split('\n').map((line) => line.slice(line.indexOf('\t') + 1).trim()));
 }
 
-/** Clock of the boot: differs between boots (random UUID). */
-export function bootId(): string | undefined {
-  return readSysctl('kernel.random.boot_id');
-}
-
 /** Sizes of huge pages that the kernel has, bytes (Documentation/admin-guide/mm/hugetlbpage.rst). */
 export function hugePageSizes(): number[] {
   try {

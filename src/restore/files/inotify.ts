@@ -18,7 +18,7 @@ import type { Files, GroupMaker } from './group.js';
 import { lookUp, type Found } from './look-up.js';
 import { pathBytes } from './path-bytes.js';
 import { CHANGEABLE, place, setFlags } from './place.js';
-import { openHow } from './verified-open.js';
+import { exchanged, openHow } from './verified-open.js';
 
 /** So many numbers are passed over at most to give a watch its own. */
 const MOST_GAPS = 1 << 16;
@@ -116,14 +116,12 @@ function nameOf({ s_dev, i_ino, f_handle: { bytes, type, handle } }: InotifyWdEn
 }
 
 /** Opens what was looked at, and nothing that somebody has put in its place. */
-function openSeen({ path, dev, ino }: Found): number {
-  const fd = sys('openat2', AT_FDCWD, pathBytes(path), openHow(O_PATH | O_NOFOLLOW | O_CLOEXEC), OPEN_HOW_BYTES);
+function openSeen(seen: Found): number {
+  const fd = sys('openat2', AT_FDCWD, pathBytes(seen.path), openHow(O_PATH | O_NOFOLLOW | O_CLOEXEC), OPEN_HOW_BYTES);
   const now = fstatSync(fd, { bigint: true });
-  if (now.dev === dev && now.ino === ino) return fd;
+  if (now.dev === seen.dev && now.ino === seen.ino) return fd;
   closeSync(fd);
-  throw new CritError(`file ${path} was exchanged for another one while it was being restored`, {
-    code: 'EXCHANGED_FILE',
-  });
+  throw exchanged(seen);
 }
 
 function setWatches(b: Batch, inotify: number, { flags }: InotifyFileEntry, watches: readonly Watch[]): void {

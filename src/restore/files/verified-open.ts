@@ -45,12 +45,14 @@ export class VerifiedOpens {
     for (const { seen, answer } of this.#asked.splice(0)) {
       const { view } = answer;
       if (view.getBigUint64(STAT.dev, true) === seen.dev && view.getBigUint64(STAT.ino, true) === seen.ino) continue;
-      throw new CritError(`file ${seen.path} was exchanged for another one while it was being restored`, {
-        code: 'EXCHANGED_FILE',
-      });
+      throw exchanged(seen);
     }
   }
 }
+
+/** Somebody has put another file into the place of one that was looked at. */
+export const exchanged = ({ path }: Seen): CritError =>
+  new CritError(`file ${path} was exchanged for another one while it was being restored`, { code: 'EXCHANGED_FILE' });
 
 /** A struct open_how for openat2(2): no symbolic link is followed. */
 export function openHow(flags: number): Uint8Array {
