@@ -15,14 +15,15 @@ interface Checked {
 
 const NOBODY = 65534;
 
-/** Runs crit as an ordinary user; Node loads it from where it is, which that user must be able to read. */
+/** Runs crit as an ordinary user, who may only reach what is in a directory of root's: the checkout may be in one. */
 function asNobody(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [projectPath('bin/crit'), ...args], {
-    encoding: 'utf8',
-    uid: NOBODY,
-    gid: NOBODY,
-    env: { PATH: process.env['PATH'] },
-  });
+  const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+  const reach = ['--inh-caps=-all,+dac_read_search', '--ambient-caps=-all,+dac_read_search'];
+  const { status, stdout, stderr } = spawnSync(
+    'setpriv',
+    [...user, ...reach, process.execPath, projectPath('bin/crit'), ...args],
+    { encoding: 'utf8', env: { PATH: process.env['PATH'] } },
+  );
   return { status, stdout, stderr };
 }
 
