@@ -17,7 +17,6 @@
 #ifndef CRIT_LAYOUT_H
 #define CRIT_LAYOUT_H
 
-#define AREA_CODE_SIZE 4096
 /* The death word (u32): crit's thread id while it lives; the kernel marks it when that thread dies (robust futex). */
 #define AREA_DEATH 4096
 /* u32, restore: 1 when a task whose controller dies must go on instead of ending. */
