@@ -70,7 +70,7 @@ export interface Gadgets {
 export interface ExecMapping {
   start: number;
   end: number;
-  /** What identifies the content (device:inode:offset), so that a libc is searched once; '' for none. */
+  /** What the content was made from, so that a libc is searched once; '' for what is nobody else's. */
   key: string;
   vdso: boolean;
 }

@@ -224,18 +224,17 @@ export function imageFileName(type: ImageType, id?: number | bigint | string): s
   return file.replace(placeholder, typeof id === 'string' ? id : id.toString(placeholder === '%x' ? 16 : 10));
 }
 
-const ID_PATTERN: Readonly<Record<string, string>> = {
-  '%u': '\\d+',
-  '%d': '-?\\d+',
-  '%x': '[0-9a-f]+',
-  '%s': '[a-z]+',
+const ID_PATTERN: Readonly<Record<string, RegExp>> = {
+  '%u': /^\d+$/,
+  '%d': /^-?\d+$/,
+  '%x': /^[0-9a-f]+$/,
+  '%s': /^[a-z]+$/,
 };
-const NAMES = DESCRIPTIONS.map((d) => {
-  const placeholder = PLACEHOLDER.exec(d.file)?.[0];
-  const escape = (text: string): string => text.replaceAll('.', '\\.');
-  const [before = '', after = ''] = placeholder === undefined ? [d.file] : d.file.split(placeholder);
-  const id = placeholder === undefined ? '' : `(${ID_PATTERN[placeholder] ?? ''})`;
-  return { d, placeholder, pattern: new RegExp(`^${escape(before)}${id}${escape(after)}$`) };
+/** What stands before and after the id in the names of a type; the whole name where there is none. */
+const NAMES = DESCRIPTIONS.map(({ type, file }) => {
+  const placeholder = PLACEHOLDER.exec(file)?.[0];
+  const [before = '', after = ''] = placeholder === undefined ? [file] : file.split(placeholder);
+  return { type, placeholder, before, after };
 });
 
 /**
@@ -243,14 +242,17 @@ const NAMES = DESCRIPTIONS.map((d) => {
  * strings (stats-dump), absent where there is one such file.
  */
 export function typeOfFileName(name: string): { type: ImageType; id?: number | bigint | string } | undefined {
-  for (const { d, placeholder, pattern } of NAMES) {
-    const match = pattern.exec(name);
-    if (!match) continue;
-    const text = match[1];
-    if (text === undefined) return { type: d.type };
-    if (placeholder === '%s') return { type: d.type, id: text };
+  for (const { type, placeholder, before, after } of NAMES) {
+    if (!name.startsWith(before) || !name.endsWith(after)) continue;
+    if (placeholder === undefined) {
+      if (name === before) return { type };
+      continue;
+    }
+    const text = name.slice(before.length, name.length - after.length);
+    if (!ID_PATTERN[placeholder]!.test(text)) continue;
+    if (placeholder === '%s') return { type, id: text };
     const id = BigInt(placeholder === '%x' ? `0x${text}` : text);
-    return { type: d.type, id: id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : id };
+    return { type, id: id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : id };
   }
   return undefined;
 }

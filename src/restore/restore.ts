@@ -158,7 +158,7 @@ function borrowMapping({ start, end, entry }: Vma): BorrowMapping {
     writable: (entry.prot & PROT_WRITE) !== 0,
     executable: (entry.prot & PROT_EXEC) !== 0,
     shared: (entry.flags & MAP_SHARED) !== 0,
-    key: '',
+    key: entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED) ? `${entry.shmid}:${entry.pgoff}` : '',
     name: entry.status & VMA.VDSO ? '[vdso]' : entry.status & VMA.STACK || entry.flags & MAP_GROWSDOWN ? '[stack]' : '',
   };
 }

@@ -2,10 +2,12 @@ import path from 'node:path';
 import type { DumpOptions } from '../dump/context.js';
 import { dump } from '../dump/dump.js';
 import { STAGING } from '../dump/set/place.js';
+import { survey } from '../dump/survey.js';
 import { checkTarget } from '../dump/target.js';
 import { nowMs } from '../image/clock.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { actionScripts, type Scripts } from './action-scripts.js';
+import { failing, type Check, type Plan } from './plan.js';
 import { checkPrivileges } from './privileges.js';
 import type { Run } from './run.js';
 import { writeStats } from './stats-file.js';
@@ -33,4 +35,10 @@ export function performDump({ options, scripts, statsDir }: DumpRequest, run: Ru
   if (statsDir !== undefined) writeStats('dump', statsDir, run);
   log.info(`the whole dump: ${Math.round((nowMs() - whole) * 1000)} us`);
   log.info('Dumping finished successfully');
+}
+
+/** Looks at a tree that runs on; nothing is stopped or changed. */
+export function planDump(options: Omit<DumpOptions, 'action'>, checks: readonly Check[]): Plan {
+  const obstacles = [...failing(checks), ...survey({ ...options, action: () => undefined })];
+  return { lines: [], obstacles };
 }

@@ -4,13 +4,13 @@ import { nowMs } from '../image/clock.js';
 import type { Log } from '../image/log.js';
 import type { RestoreOptions } from '../restore/context.js';
 import { JobTerminal } from '../restore/job-terminal.js';
-import { restore } from '../restore/restore.js';
+import { plan, restore } from '../restore/restore.js';
 import { actionScripts, type Scripts } from './action-scripts.js';
 import { checkPidfile } from './check-pidfile.js';
 import { imagesDirectory } from './directories.js';
 import { errorText } from './error-text.js';
 import { checkCommand } from './exec-command.js';
-import type { Check } from './plan.js';
+import { failing, type Check, type Plan } from './plan.js';
 import { checkPrivileges } from './privileges.js';
 import type { Run } from './run.js';
 import { writeStats } from './stats-file.js';
@@ -104,4 +104,11 @@ export function performRestore({ options, scripts, statsDir }: RestoreRequest, r
       return status;
     },
   };
+}
+
+/** Reads and checks the images; nothing is started. */
+export function planRestore(options: Omit<RestoreOptions, 'action'>, checks: readonly Check[], log: Log): Plan {
+  const before = failing(checks);
+  const { lines, obstacles } = plan({ ...options, action: () => undefined }, log);
+  return { lines, obstacles: [...before, ...obstacles] };
 }

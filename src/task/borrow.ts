@@ -446,7 +446,7 @@ export function giveBackAll(all: readonly Borrowed[]): Error[] {
 export function executableMappings(mappings: readonly BorrowMapping[]): ExecMapping[] {
   return mappings
     .filter((m) => m.executable && m.name !== '[vsyscall]')
-    .map((m) => ({ start: m.start, end: m.end, key: m.key, vdso: m.name === '[vdso]' }));
+    .map((m) => ({ start: m.start, end: m.end, key: m.name === '[vdso]' ? m.name : m.key, vdso: m.name === '[vdso]' }));
 }
 
 const hex = (n: number) => `0x${n.toString(16)}`;

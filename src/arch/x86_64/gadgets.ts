@@ -27,11 +27,16 @@ function clearsAndReturns(code: Buffer, at: number): boolean {
   return false;
 }
 
+/** Whether a usable `syscall` stands at `at`. */
+function isSyscall(code: Buffer, at: number): boolean {
+  return (
+    SYSCALL.equals(code.subarray(at, at + 2)) &&
+    (clearsAndReturns(code, at + 2) || CMP_JAE_RET.equals(code.subarray(at + 2, at + 11)))
+  );
+}
+
 function findSyscall(code: Buffer): number | undefined {
-  for (let at = code.indexOf(SYSCALL); at >= 0; at = code.indexOf(SYSCALL, at + 1)) {
-    if (clearsAndReturns(code, at + 2)) return at;
-    if (code.subarray(at + 2, at + 11).equals(CMP_JAE_RET)) return at;
-  }
+  for (let at = code.indexOf(SYSCALL); at >= 0; at = code.indexOf(SYSCALL, at + 1)) if (isSyscall(code, at)) return at;
   return undefined;
 }
 
@@ -43,7 +48,51 @@ function findRestorer(code: Buffer): number | undefined {
   return undefined;
 }
 
-const cache = new Map<string, { syscall: number | undefined; restorer: number | undefined }>();
+/** Offsets in a mapping. */
+interface Places {
+  readonly syscall: number | undefined;
+  readonly restorer: number | undefined;
+}
+
+/**
+ * Where instructions were found in mappings of the same content. Each task can have changed its own copy of a file's
+ * text, so that this is where to look first, and no more.
+ */
+const seen = new Map<string, Places>();
+/** So many are kept by a process that dumps for long. */
+const MAX_SEEN = 1024;
+/** More than the longest sequence that isSyscall looks at. */
+const LOOK_BYTES = 64;
+
+/** Whether this task has the instructions where another had them. */
+function areThere({ start, end }: ExecMapping, { syscall, restorer }: Places, read: ReadTask): boolean {
+  const at = (offset: number) => read(start + offset, Math.min(LOOK_BYTES, Math.max(0, end - start - offset)));
+  try {
+    return (
+      (syscall === undefined || isSyscall(at(syscall), 0)) &&
+      (restorer === undefined || findRestorer(at(restorer)) === 0)
+    );
+  } catch {
+    return false;
+  }
+}
+
+function search(mapping: ExecMapping, read: ReadTask): Places | undefined {
+  const known = mapping.key ? seen.get(mapping.key) : undefined;
+  if (known && areThere(mapping, known, read)) return known;
+  // Large texts are searched in their first 8 MiB: libc and static programs have both near the beginning.
+  const sizeBytes = Math.min(mapping.end - mapping.start, 8 << 20);
+  let code: Buffer;
+  try {
+    code = read(mapping.start, sizeBytes);
+  } catch {
+    return undefined;
+  }
+  const found = { syscall: findSyscall(code), restorer: findRestorer(code) };
+  if (seen.size >= MAX_SEEN) seen.clear();
+  if (mapping.key) seen.set(mapping.key, found);
+  return found;
+}
 
 /** Searches the executable mappings of a stopped task, vDSO first. */
 export function findGadgets(mappings: readonly ExecMapping[], read: ReadTask): Gadgets | undefined {
@@ -51,21 +100,9 @@ export function findGadgets(mappings: readonly ExecMapping[], read: ReadTask): G
   let restorer: number | undefined;
   const order = [...mappings].sort((a, b) => Number(b.vdso) - Number(a.vdso));
   for (const mapping of order) {
-    let found = mapping.key ? cache.get(mapping.key) : undefined;
-    if (!found) {
-      // Large texts are searched in their first 8 MiB: libc and static programs have both near the beginning.
-      const size = Math.min(mapping.end - mapping.start, 8 << 20);
-      let code: Buffer;
-      try {
-        code = read(mapping.start, size);
-      } catch {
-        continue;
-      }
-      found = { syscall: findSyscall(code), restorer: findRestorer(code) };
-      if (mapping.key) cache.set(mapping.key, found);
-    }
-    if (syscall === undefined && found.syscall !== undefined) syscall = mapping.start + found.syscall;
-    if (restorer === undefined && found.restorer !== undefined) restorer = mapping.start + found.restorer;
+    const found = search(mapping, read);
+    if (syscall === undefined && found?.syscall !== undefined) syscall = mapping.start + found.syscall;
+    if (restorer === undefined && found?.restorer !== undefined) restorer = mapping.start + found.restorer;
     if (syscall !== undefined && restorer !== undefined) break;
   }
   return syscall === undefined ? undefined : { syscall, restorer };

@@ -1,8 +1,7 @@
 import type { DumpRequest } from '../../run/dump.js';
-import { performDump } from '../../run/dump.js';
+import { performDump, planDump } from '../../run/dump.js';
 import { loadScripts } from '../../run/action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from '../../run/directories.js';
-import { planDump } from '../../run/plan.js';
 import { checkPrivileges } from '../../run/privileges.js';
 import { UsageError } from '../usage-error.js';
 import { displayStats } from './display-stats.js';

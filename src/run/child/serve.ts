@@ -69,15 +69,14 @@ const ENGINES: Readonly<Record<EngineKind, (work: Work) => Promise<void>>> = {
     });
   },
   async 'plan-dump'(work) {
-    const { planDump } = await import('../plan.js');
+    const { planDump } = await import('../dump.js');
     const options = dumpOptions(work);
     const checks = [checkPrivileges, () => imagesDirectory(options.imagesDir, 'write')];
     const { lines, obstacles } = planDump(options, checks);
     work.channel.send({ done: { lines, obstacles: obstacles.map(failureOf) } });
   },
   async 'plan-restore'(work) {
-    const { planRestore } = await import('../plan.js');
-    const { prepareRestore, restoreChecks } = await import('../restore.js');
+    const { planRestore, prepareRestore, restoreChecks } = await import('../restore.js');
     const options = restoreOptions(work);
     const imagesDir = prepareRestore(options.imagesDir, true);
     const { lines, obstacles } = planRestore({ ...options, imagesDir }, restoreChecks(options), work.log);
