@@ -1,7 +1,8 @@
 // Do the tests bite? Makes random one-operator changes in src/dump, src/restore and src/task, one at a time, and tells which
-// of them no test notices: node scripts/mutate.mjs [--seed N] [--count N] [--in PATH] [--all], as root, after a build.
-// It works in a copy of the project, and in a PID namespace of its own: a changed crit may end whom it likes. By default it runs
-// the tests that concern the changed file; with --all every test.
+// of them no test notices: node scripts/mutate.mjs [--seed N] [--skip N] [--count N] [--in PATH] [--all], as root, after a
+// build. It works in a copy of the project, and in a PID namespace of its own: a changed crit may end whom it likes. By default
+// it runs the tests that can see the changed file, the cheapest first (SEEN_BY); with --all every test. What survives them is
+// run again with --all: --seed and --skip find it.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +15,7 @@ const project = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    skip: { type: 'string', default: '0' },
     count: { type: 'string', default: '20' },
     in: { type: 'string', default: '' },
     all: { type: 'boolean', default: false },
@@ -21,27 +23,67 @@ const { values } = parseArgs({
 });
 
 /**
- * Tests by what they concern; the first row that matches counts. Only such as depend on no time limit of a busy machine, and
- * pass in a PID namespace, which has no kernel threads.
+ * The tests that can see a change, in the order in which they are run until one fails. First those that need no process, then
+ * the programs of test/programs that hold what the file is about, then the system tests of the same thing; a change that lives
+ * through all of them meets every program. Where several rows match, all count. What is named here depends on no time limit of
+ * a busy machine and passes in a PID namespace, which has no kernel threads.
+ * @type {readonly (readonly [file: RegExp, programs: string, tests: readonly string[]])[]}
  */
-const CONCERNED = [
-  ['src/task/', ['task', 'arch', 'system/workloads.test.js', 'system/waiting.test.js']],
-  ['src/dump/', ['dump', 'system/workloads.test.js', 'system/clocks.test.js', 'system/sockets.test.js']],
+const SEEN_BY = [
+  [/dump\/set\/|image-sink/, 'tree', ['system/one-set.test.js']],
+  [/tty|hung-up|job-|shell/, 'tty|stopped-job', ['system/shell-job.test.js']],
+  [/clock/, 'clocks|timer', ['system/clocks.test.js']],
+  [/timer/, 'timer', ['system/clocks.test.js']],
+  [/restart|timed-call|time-limit|sleepers|resume-call|wake-up/, 'waiting|timeouts', ['system/waiting.test.js']],
+  [/cgroup/, 'cgroup', ['system/cgroups.test.js']],
+  [/unix|socket|peek|peer|queue/, 'unix-|signal-of-file', ['system/sockets.test.js', 'system/in-flight.test.js']],
+  [/pipe|fifo/, 'pipe|fifo', ['system/in-flight.test.js']],
+  [/inotify|handle-path/, 'inotify', ['system/inotify.test.js']],
+  [/epoll|eventfd|signalfd|memfd/, 'epoll|eventfd|memfd|watches', []],
   [
-    'src/restore/files/',
-    ['restore', 'system/workloads.test.js', 'system/reopened-files.test.js', 'system/sockets.test.js'],
+    /regular|file|ghost|link|name|build-id|appear|look-up|open|owner/,
+    'files|ghost|link-remap|dirs|exe|cwd',
+    ['system/reopened-files.test.js'],
+  ],
+  [/fd-ranks|kernel-order|descriptor|slots|place/, 'fds2000|shared-fds|files', ['system/numbers.test.js']],
+  [
+    /mm\.|vma|page|mem|shm|address-space|lock-future|mempolicy|runs|fill|snapshot/,
+    'mem-|stack',
+    ['system/huge-pages.test.js'],
   ],
   [
-    'src/restore/',
-    [
-      'restore',
-      'system/workloads.test.js',
-      'system/clocks.test.js',
-      'system/own-pids.test.js',
-      'system/sandbox.test.js',
-    ],
+    /creds|landlock|security|prctl|settings|sched|rlimit/,
+    'creds|prctl|rlimits|thread-attributes|timerslack',
+    ['system/sandbox.test.js'],
+  ],
+  [/signal|sigaction/, 'signal|pending', []],
+  [
+    /tree|birth|zombie|orphan|sharing|rings|plan|pid/,
+    'tree|orphan|zombies|session|shared|subreaper',
+    ['system/own-pids.test.js'],
+  ],
+  [/refuse|check|target|survey|obstacle/, 'refused', ['system/failures.test.js', 'system/dry-dump.test.js']],
+  [
+    /core|register|rseq|robust|task\b|borrow|freeze|puppet|stub/,
+    'fpu|threads|rseq|stopped|loop',
+    ['system/waiting.test.js'],
   ],
 ];
+/** A bit of everything. */
+const ANY = 'tree|files|threads|prctl|mem-cow|signals|pipes';
+
+/** @param {string} file @returns {readonly (readonly string[])[]} arguments of scripts/test.mjs */
+function testsFor(file) {
+  const rows = SEEN_BY.filter(([what]) => what.test(file.replace('/files/', '/')));
+  const programs = [...rows.map(([, names]) => names), ...(rows.length > 0 ? [] : [ANY])].join('|');
+  const room = file.split('/')[1] ?? '';
+  return [
+    [room, 'arch', 'image'],
+    ['system/workloads.test.js', `--test-name-pattern=/^(?:\\S*-)?(?:${programs})/`],
+    ...rows.flatMap(([, , tests]) => tests).map((test) => [test]),
+    ['system/workloads.test.js'],
+  ];
+}
 /** A change may make crit wait for ever. */
 const LONGEST_MS = 20 * 60_000;
 
@@ -138,7 +180,7 @@ function firstFailure(root, tests) {
     const command = [process.execPath, 'scripts/test.mjs', '--test-reporter=tap', ...tests];
     const child = spawn('unshare', [...inside, ...command], {
       cwd: root,
-      env: { ...process.env, TMPDIR: path.join(root, 'tmp') },
+      env: { ...process.env, TMPDIR: path.join(root, 'tmp'), CRIT_KILLS: '15' },
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: LONGEST_MS,
       killSignal: 'SIGKILL',
@@ -178,6 +220,7 @@ const changes = ['src/dump', 'src/restore', 'src/task']
   .flatMap((file) => changesIn(file, readFileSync(path.join(copy, file), 'utf8')));
 const compile = compiler(copy);
 const next = random(Number(values.seed));
+for (let i = 0; i < Number(values.skip); i++) next();
 const survivors = [];
 console.log(`seed ${values.seed}, ${changes.length} changes to choose from`);
 for (let i = 0; i < Number(values.count); i++) {
@@ -185,7 +228,7 @@ for (let i = 0; i < Number(values.count); i++) {
   const source = path.join(copy, file);
   const text = readFileSync(source, 'utf8');
   const line = text.slice(0, start).split('\n').length;
-  const what = `${file}:${line}: ${text.slice(start, end).replace(/\s+/g, ' ')} becomes ${by}`;
+  const what = `${Number(values.skip) + i} ${file}:${line}: ${text.slice(start, end).replace(/\s+/g, ' ')} becomes ${by}`;
   writeFileSync(source, text.slice(0, start) + by + text.slice(end));
   let failure = compile(source) ? undefined : 'its types are wrong';
   if (failure === undefined) {
@@ -194,8 +237,7 @@ for (let i = 0; i < Number(values.count); i++) {
     });
     if (status !== 0) failure = 'crit does not start';
   }
-  const tests = values.all ? [] : CONCERNED.find(([room]) => file.startsWith(room))[1];
-  failure ??= await firstFailure(copy, tests);
+  for (const tests of values.all ? [[]] : testsFor(file)) failure ??= await firstFailure(copy, tests);
   if (failure === undefined) survivors.push(what);
   console.log(failure === undefined ? `survives: ${what}` : `noticed: ${what} (${failure})`);
   writeFileSync(source, text);
