@@ -1,3 +1,4 @@
+import { imageFileName } from '../image/catalogue.js';
 import { fileTypeName } from '../image/file-kinds.js';
 import { FileNames } from './file-names.js';
 import type { ImageSet } from './image-set.js';
@@ -34,19 +35,19 @@ export async function taskFiles(
   const names = new FileNames(images);
   const out: TaskFiles[] = [];
   const seek = async (where: string, id: number): Promise<void> => {
-    if (await names.isMissing(id)) onDangling(`${where}: files.img has no file with the id ${id}`);
+    if (await names.isMissing(id)) onDangling(`${where}: ${imageFileName('FILES')} has no file with the id ${id}`);
   };
   for (const { pid } of await images.tasks()) {
     const table = (await images.first('IDS', pid))?.files_id;
     const fdinfo = table === undefined ? [] : ((await images.all('FDINFO', table)) ?? []);
     const fds: TaskFd[] = [];
     for (const { fd, type, id, flags } of fdinfo) {
-      await seek(`fdinfo-${table ?? ''}.img: descriptor ${fd}`, id);
+      await seek(`${imageFileName('FDINFO', table ?? '')}: descriptor ${fd}`, id);
       fds.push({ fd, type: fileTypeName(type) ?? String(type), id, flags, file: await names.describe(type, id) });
     }
     const fs = await images.first('FS', pid);
-    if (fs) await seek(`fs-${pid}.img: cwd_id`, fs.cwd_id);
-    if (fs) await seek(`fs-${pid}.img: root_id`, fs.root_id);
+    if (fs) await seek(`${imageFileName('FS', pid)}: cwd_id`, fs.cwd_id);
+    if (fs) await seek(`${imageFileName('FS', pid)}: root_id`, fs.root_id);
     out.push({
       pid,
       files_id: table,

@@ -1,4 +1,5 @@
 import { TASK_SIZE } from '../arch/index.js';
+import { imageFileName } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
 import { CritError } from '../image/errors.js';
 import { VMA } from '../image/vma-status.js';
@@ -15,7 +16,7 @@ export interface Vma {
 /** Checks and orders a task's mappings. Anything that could hit another address than meant is refused. */
 export function readVmas(pid: number, entries: readonly Messages['vma_entry'][]): Vma[] {
   const bad = (i: number, text: string) =>
-    new CritError(`mm-${pid}.img: entries[0].vmas[${i}]: ${text}`, { code: 'BAD_IMAGE' });
+    new CritError(`${imageFileName('MM', pid)}: entries[0].vmas[${i}]: ${text}`, { code: 'BAD_IMAGE' });
   const vmas: Vma[] = [];
   entries.forEach((entry, i) => {
     if (entry.status === VMA.GUARD) return;
@@ -38,7 +39,7 @@ export function readGuards(pid: number, entries: readonly Messages['vma_entry'][
     if (status !== VMA.GUARD) return;
     if (start % 4096n || end % 4096n || start >= end || end > BigInt(TASK_SIZE))
       throw new CritError(
-        `mm-${pid}.img: entries[0].vmas[${i}]: 0x${start.toString(16)}-0x${end.toString(16)} is no range of pages`,
+        `${imageFileName('MM', pid)}: entries[0].vmas[${i}]: 0x${start.toString(16)}-0x${end.toString(16)} is no range of pages`,
         { code: 'BAD_IMAGE' },
       );
     guards.push({ start: Number(start), end: Number(end) });

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { whyFailed } from '../image/system-words.js';
 import { cgroupMount, readCgroups } from '../kernel/proc/cgroup.js';
 import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
-import { readImageIfPresent } from './read-image.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import type { RestoreTask } from './context.js';
 import type { Part } from './part.js';
 
@@ -26,13 +27,12 @@ export class Cgroups {
   readonly #warned = new Set<string>();
   #mounts: MountInfo[] | undefined;
 
-  constructor(dir: string, inventory: Messages['inventory_entry'], tasks: readonly RestoreTask[], log: Log) {
+  constructor(images: ImageDir, inventory: Messages['inventory_entry'], tasks: readonly RestoreTask[], log: Log) {
     this.#log = log;
     this.#tasks = tasks;
     this.#own = inventory.root_cg_set;
-    const image = readImageIfPresent(dir, 'CGROUP');
-    for (const { message } of image?.entries ?? [])
-      for (const { id, ctls } of message.sets ?? []) this.#sets.set(id, ctls ?? []);
+    for (const { sets } of images.messages('CGROUP') ?? [])
+      for (const { id, ctls } of sets ?? []) this.#sets.set(id, ctls ?? []);
     const wanted = new Set<number>();
     for (const task of tasks)
       for (const [i, core] of task.cores.entries()) {
@@ -41,14 +41,20 @@ export class Cgroups {
         if (id === undefined || id === this.#own || id === 0) continue;
         const members = this.#sets.get(id);
         if (!members)
-          throw new CritError(`task ${task.pid} is in the set ${id} of control groups, which cgroup.img has not`, {
-            code: 'BAD_IMAGE',
-          });
+          throw new CritError(
+            `task ${task.pid} is in the set ${id} of control groups, which ${imageFileName('CGROUP')} has not`,
+            {
+              code: 'BAD_IMAGE',
+            },
+          );
         for (const { name, path } of members)
           if (!path.startsWith('/') || path.split('/').includes('..') || path.includes('\0'))
-            throw new CritError(`cgroup.img: ${JSON.stringify(path)} of ${name || 'cgroup2'} is no control group`, {
-              code: 'BAD_IMAGE',
-            });
+            throw new CritError(
+              `${imageFileName('CGROUP')}: ${JSON.stringify(path)} of ${name || 'cgroup2'} is no control group`,
+              {
+                code: 'BAD_IMAGE',
+              },
+            );
       }
     this.#several = wanted.size > 1;
   }

@@ -1,5 +1,4 @@
 import { statSync } from 'node:fs';
-import path from 'node:path';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
@@ -12,7 +11,7 @@ import { ownTimeOffsets, type BootClocks } from '../kernel/proc/time-namespace.j
 import { readClocks } from '../task/clocks.js';
 import type { Refuse } from './refuse.js';
 import type { Part } from './part.js';
-import { readImageIfPresent } from './read-image.js';
+import type { ImageDir } from '../encode/image-dir.js';
 
 const NS_PER_SEC = 1_000_000_000n;
 /** The time of day may be set by so much without a machine seeming another one. */
@@ -74,14 +73,14 @@ export class Clocks {
   readonly #ahead: BootClocks;
 
   /** @param namespaceId of the tree's own time namespace in the images, or 0 */
-  constructor(dir: string, namespaceId: number, log: Log, refuse: Refuse) {
-    this.offsets = this.#plan(dir, namespaceId, log, refuse);
+  constructor(images: ImageDir, namespaceId: number, log: Log, refuse: Refuse) {
+    this.offsets = this.#plan(images, namespaceId, log, refuse);
     this.#ahead = this.offsets ? minus(this.offsets, ownTimeOffsets()!) : { monotonicNs: 0n, boottimeNs: 0n };
   }
 
-  #plan(dir: string, namespaceId: number, log: Log, refuse: Refuse): BootClocks | undefined {
+  #plan(images: ImageDir, namespaceId: number, log: Log, refuse: Refuse): BootClocks | undefined {
     const file = imageFileName('TIMENS', namespaceId);
-    const entry = readImageIfPresent(dir, 'TIMENS', namespaceId)?.entries[0]?.message;
+    const entry = images.first('TIMENS', namespaceId);
     if (!entry) {
       if (namespaceId === 0) return undefined; // CRIU 3.13 and older
       throw new CritError(`${file} is missing: the clocks of the dumped time namespace are not known`, {
@@ -97,7 +96,7 @@ export class Clocks {
       {
         monotonicNs: ns(entry.monotonic),
         boottimeNs: ns(entry.boottime),
-        realtimeNs: entry.realtime ? ns(entry.realtime) : writtenAt(path.join(dir, file)),
+        realtimeNs: entry.realtime ? ns(entry.realtime) : writtenAt(images.file('TIMENS', namespaceId)),
         offsets,
       },
       { ...readClocks(), offsets: own ?? { monotonicNs: 0n, boottimeNs: 0n } },

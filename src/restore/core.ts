@@ -1,3 +1,4 @@
+import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import * as PR from '../kernel/uapi/prctl.js';
@@ -98,7 +99,8 @@ export function stopSignal(task: RestoreTask, tasks: readonly RestoreTask[]): nu
 
 function coreOf(task: RestoreTask): Messages['core_entry'] & { tc: Messages['task_core_entry'] } {
   const core = task.cores[0];
-  if (!core?.tc) throw new CritError(`core-${task.pid}.img: the leader's core has no tc`, { code: 'BAD_IMAGE' });
+  if (!core?.tc)
+    throw new CritError(`${imageFileName('CORE', task.pid)}: the leader's core has no tc`, { code: 'BAD_IMAGE' });
   return core as ReturnType<typeof coreOf>;
 }
 
@@ -135,8 +137,8 @@ function restoreThreadAttributes(task: RestoreTask, index: number, b: Batch, beg
   restoreSched(b, thread);
   restoreThreadPolicy(b, thread);
 
-  const shared = leader ? signalsOfQueue(`core-${task.pid}.img: tc.signals_s`, tc.signals_s) : [];
-  const own = signalsOfQueue(`core-${tid}.img: thread_core.signals_p`, thread.signals_p);
+  const shared = leader ? signalsOfQueue(`${imageFileName('CORE', task.pid)}: tc.signals_s`, tc.signals_s) : [];
+  const own = signalsOfQueue(`${imageFileName('CORE', tid)}: thread_core.signals_p`, thread.signals_p);
   const timers = tc.timers?.posix?.length
     ? new PosixTimerStarter(b, posixTimersOf(tc.timers, task.entry.threads ?? []), tid, leader, [...shared, ...own])
     : undefined;

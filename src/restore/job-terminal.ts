@@ -1,3 +1,4 @@
+import type { ImageDir } from '../encode/image-dir.js';
 import type { TermiosEntry, TtyInfoEntry } from '../image/generated/messages.js';
 import {
   NR_CC,
@@ -13,7 +14,6 @@ import {
 } from '../kernel/uapi/ioctl.js';
 import { SIG_BLOCK, SIG_SETMASK, signalBit, SIGSET_BYTES, SIGTTOU } from '../kernel/uapi/signal.js';
 import { sysRaw } from '../native/sys.js';
-import { readImage, readImageIfPresent } from './read-image.js';
 
 /** What a terminal has of whoever is in its foreground. */
 interface State {
@@ -48,11 +48,11 @@ export class JobTerminal {
   }
 
   /** @returns undefined where the images have no terminal, or crit is on none */
-  static of(imagesDir: string): JobTerminal | undefined {
-    const info = readImageIfPresent(imagesDir, 'TTY_INFO')?.entries.find(({ message }) => message.termios)?.message;
+  static of(images: ImageDir): JobTerminal | undefined {
+    const info = images.messages('TTY_INFO')?.find(({ termios }) => termios);
     const fd = ownTerminal();
     if (!info?.termios || fd === undefined) return undefined;
-    const entries = readImage(imagesDir, 'PSTREE').entries.map(({ message }) => message);
+    const entries = images.read('PSTREE').entries.map(({ message }) => message);
     const root = entries.find(({ ppid }) => ppid === 0);
     if (!root) return undefined;
     const groups = [root.pgid, ...entries.filter(({ sid }) => sid === root.sid).map(({ pgid }) => pgid)];

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { imageFileName, type ImageType } from '../image/catalogue.js';
+import { ImageDir } from '../encode/image-dir.js';
+import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { NAMESPACES } from '../image/namespaces.js';
 import { splitPagemap } from '../image/pagemap.js';
 import { VMA } from '../image/vma-status.js';
-import { readImage, readImageIfPresent } from './read-image.js';
 import { findHole } from '../task/borrow.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
@@ -47,20 +46,20 @@ export class Task implements RestoreTask {
   /** Of its threads, leader first; a zombie has none. */
   readonly registers: readonly Registers[];
 
-  constructor(dir: string, tree: TreeTask, entry: Messages['pstree_entry'], leader: Messages['core_entry']) {
+  constructor(images: ImageDir, tree: TreeTask, entry: Messages['pstree_entry'], leader: Messages['core_entry']) {
     this.pid = tree.pid;
     this.tree = tree;
     this.entry = entry;
     this.cores = tree.tids.map((tid) => {
       if (tid === tree.pid) return leader;
-      const core = readImage(dir, 'CORE', tid).entries[0];
+      const core = images.read('CORE', tid).entries[0];
       if (!core) throw new CritError(`${imageFileName('CORE', tid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       return core.message;
     });
     this.registers = tree.zombie
       ? []
       : this.cores.map((core, i) => registersOf(core, imageFileName('CORE', tree.tids[i])));
-    this.ids = readImageIfPresent(dir, 'IDS', tree.pid)?.entries[0]?.message;
+    this.ids = images.first('IDS', tree.pid);
   }
 
   batch(): Batch {
@@ -70,7 +69,6 @@ export class Task implements RestoreTask {
 
 /** What a restore is to do: all images read and checked. It knows no process, and can be printed. */
 export class Plan {
-  readonly dir: string;
   readonly tasks: Task[];
   readonly root: Task;
   readonly files: RestoreFiles;
@@ -88,27 +86,24 @@ export class Plan {
 
   /** @param refuse takes what the images ask for and cannot be had; what cannot be understood is thrown */
   constructor(options: RestoreOptions, log: Log, refuse: Refuse = throwIt) {
-    const dir = options.imagesDir;
-    this.dir = dir;
-    this.sameSet = new SameSet(dir);
-    const has = (type: ImageType) => existsSync(path.join(dir, imageFileName(type)));
-    if (!has('INVENTORY'))
+    const images = new ImageDir(options.imagesDir, { strict: true });
+    this.sameSet = new SameSet(images);
+    if (!existsSync(images.file('INVENTORY')))
       throw new CritError(
-        `${dir} has no inventory.img: ${has('PSTREE') ? 'the dump that wrote it did not finish, the set is torn' : 'it is not an image directory'}`,
+        `${images.path} has no ${imageFileName('INVENTORY')}: ${existsSync(images.file('PSTREE')) ? 'the dump that wrote it did not finish, the set is torn' : 'it is not an image directory'}`,
         { code: 'NO_INVENTORY' },
       );
-    const inventory = readImage(dir, 'INVENTORY').entries[0]?.message;
-    if (!inventory)
-      throw new CritError(`${path.join(dir, imageFileName('INVENTORY'))} has no entry`, { code: 'BAD_IMAGE' });
+    const inventory = images.read('INVENTORY').entries[0]?.message;
+    if (!inventory) throw new CritError(`${images.file('INVENTORY')} has no entry`, { code: 'BAD_IMAGE' });
     checkVersion(inventory);
-    this.pages = new PagesImages(dir);
-    checkWhole(dir, inventory);
-    const entries = readImage(dir, 'PSTREE').entries.map((e) => e.message);
+    this.pages = new PagesImages(images.path);
+    checkWhole(images, inventory);
+    const entries = images.read('PSTREE').entries.map((e) => e.message);
     const zombies = new Set<number>();
     const cores: Messages['core_entry'][] = [];
     for (const entry of entries) {
       const pid = entry.pid;
-      const core = readImage(dir, 'CORE', pid).entries[0]?.message;
+      const core = images.read('CORE', pid).entries[0]?.message;
       if (!core) throw new CritError(`${imageFileName('CORE', pid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       cores.push(core);
       const state = core.tc?.task_state;
@@ -120,7 +115,7 @@ export class Plan {
         );
     }
     const tree = readTree(entries, zombies);
-    this.tasks = tree.map((t, i) => new Task(dir, t, entries[i]!, cores[i]!));
+    this.tasks = tree.map((t, i) => new Task(images, t, entries[i]!, cores[i]!));
     const byPid = new Map(this.tasks.map((t) => [t.pid, t]));
     for (const task of this.tasks) {
       task.parent = byPid.get(task.tree.ppid);
@@ -134,13 +129,13 @@ export class Plan {
         `task ${this.root.pid} belongs to session ${this.root.tree.sid}, which is not in the images: restore it as a shell job (--shell-job)`,
         { code: 'SHELL_JOB' },
       );
-    this.clocks = new Clocks(dir, this.#timeNamespace(inventory), log, refuse);
+    this.clocks = new Clocks(images, this.#timeNamespace(inventory), log, refuse);
     this.ctx = { options, log, tasks: this.tasks, root: this.root, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
-    this.cgroups = options.cgroups === 'ignore' ? undefined : new Cgroups(dir, inventory, this.tasks, log);
-    this.files = new RestoreFiles(this.ctx, dir, this.pages);
-    this.shared = new SharedMemory(dir, this.files, this.pages);
-    for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(task);
+    this.cgroups = options.cgroups === 'ignore' ? undefined : new Cgroups(images, inventory, this.tasks, log);
+    this.files = new RestoreFiles(this.ctx, images, this.pages);
+    this.shared = new SharedMemory(images, this.files, this.pages);
+    for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(images, task);
     this.files.checkComplete();
     this.shared.check();
     this.births = planBirths(tree, (pid) => {
@@ -154,10 +149,10 @@ export class Plan {
     this.parts = partsOf(this);
   }
 
-  #memory(task: Task): MemoryImage {
-    const mm = readImage(this.dir, 'MM', task.pid).entries[0]?.message;
+  #memory(images: ImageDir, task: Task): MemoryImage {
+    const mm = images.read('MM', task.pid).entries[0]?.message;
     if (!mm) throw new CritError(`${imageFileName('MM', task.pid)} has no entry`, { code: 'BAD_IMAGE' });
-    const { head, entries } = splitPagemap(readImage(this.dir, 'PAGEMAP', task.pid).entries.map((e) => e.message));
+    const { head, entries } = splitPagemap(images.read('PAGEMAP', task.pid).entries.map((e) => e.message));
     const pagesId = head?.pages_id ?? task.pid;
     const runs = this.pages.runsOf(imageFileName('PAGEMAP', task.pid), pagesId, entries);
     const vmas = readVmas(task.pid, mm.vmas ?? []);
@@ -223,7 +218,7 @@ const VERSIONS = [1, 2];
 function checkVersion({ img_version: version }: Messages['inventory_entry']): void {
   if (VERSIONS.includes(version)) return;
   throw new CritError(
-    `inventory.img: img_version: ${version} is no version that crit knows (${VERSIONS.join(' and ')} are)`,
+    `${imageFileName('INVENTORY')}: img_version: ${version} is no version that crit knows (${VERSIONS.join(' and ')} are)`,
     { code: 'BAD_IMAGE' },
   );
 }

@@ -3,7 +3,7 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { splitPagemap, type StoredRun } from '../image/pagemap.js';
-import { readImageIfPresent } from './read-image.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import { SYSCALLS } from '../arch/index.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import {
@@ -50,15 +50,15 @@ interface Slots {
  */
 export class SharedMemory {
   readonly #slots: Slots;
-  readonly #dir: string;
+  readonly #images: ImageDir;
   readonly #pages: PagesImages;
   /** Which pages each object has, where it has any. */
   readonly #runs = new Map<number, { pagesId: number; runs: readonly StoredRun[] }>();
   readonly #anonymous = new Map<number, MemoryObject & { hugeFlags: number }>();
   #root: Puppet | undefined;
 
-  constructor(dir: string, slots: Slots, pages: PagesImages) {
-    this.#dir = dir;
+  constructor(images: ImageDir, slots: Slots, pages: PagesImages) {
+    this.#images = images;
     this.#slots = slots;
     this.#pages = pages;
   }
@@ -66,9 +66,9 @@ export class SharedMemory {
   /** Reads and checks what the images tell of the objects' pages. @throws CritError */
   check(): void {
     for (const { shmid } of this.#objects()) {
-      const image = readImageIfPresent(this.#dir, 'SHMEM_PAGEMAP', shmid);
-      if (!image || this.#runs.has(shmid)) continue; // it was all holes
-      const { head, entries } = splitPagemap(image.entries.map((e) => e.message));
+      const messages = this.#images.messages('SHMEM_PAGEMAP', shmid);
+      if (!messages || this.#runs.has(shmid)) continue; // it was all holes
+      const { head, entries } = splitPagemap(messages);
       const name = imageFileName('SHMEM_PAGEMAP', shmid);
       if (!head) throw new CritError(`${name} has no entry`, { code: 'BAD_IMAGE' });
       const pagesId = head.pages_id;

@@ -1,3 +1,4 @@
+import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import {
   ACTION_SIGNALS,
@@ -32,9 +33,12 @@ function isDefault(signal: number, { sigaction, flags, restorer, mask }: Message
  */
 export function restoreSigactions(pid: number, b: Batch, entries: readonly Messages['sa_entry'][] = []): void {
   if (entries.length !== ACTION_SIGNALS.length)
-    throw new CritError(`core-${pid}.img: tc.sigactions: ${entries.length} elements, ${ACTION_SIGNALS.length} wanted`, {
-      code: 'BAD_IMAGE',
-    });
+    throw new CritError(
+      `${imageFileName('CORE', pid)}: tc.sigactions: ${entries.length} elements, ${ACTION_SIGNALS.length} wanted`,
+      {
+        code: 'BAD_IMAGE',
+      },
+    );
   ACTION_SIGNALS.forEach((signal, i) => {
     const entry = entries[i]!;
     if (entry.compat_sigaction)

@@ -1,6 +1,7 @@
 import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { imageFileName, typeOfFileName } from '../image/catalogue.js';
+import type { ImageDir } from '../encode/image-dir.js';
+import { typeOfFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 
@@ -13,17 +14,15 @@ const BLOCK_BYTES = 4096;
  * shorter and ends where a block of the disk does is taken for cut off. Images of pages are compared with their pagemaps.
  * @throws CritError TORN_SET
  */
-export function checkWhole(dir: string, inventory: Messages['inventory_entry']): void {
+export function checkWhole(images: ImageDir, inventory: Messages['inventory_entry']): void {
+  const dir = images.path;
   for (const { name, size } of inventory.images ?? []) {
     const type = typeOfFileName(name)?.type;
     // The name is used as a path.
     if (type === undefined)
-      throw new CritError(
-        `${path.join(dir, imageFileName('INVENTORY'))}: images: ${JSON.stringify(name)} is no name of an image`,
-        {
-          code: 'BAD_IMAGE',
-        },
-      );
+      throw new CritError(`${images.file('INVENTORY')}: images: ${JSON.stringify(name)} is no name of an image`, {
+        code: 'BAD_IMAGE',
+      });
     const found = statSync(path.join(dir, name), { throwIfNoEntry: false });
     if (!found) throw torn(dir, name, 'is missing');
     if (type === 'PAGES' || size === undefined) continue;
@@ -43,8 +42,8 @@ export class SameSet {
   readonly #file: string;
   readonly #identity: string;
 
-  constructor(dir: string) {
-    this.#file = path.join(dir, imageFileName('INVENTORY'));
+  constructor(images: ImageDir) {
+    this.#file = images.file('INVENTORY');
     this.#identity = this.#now();
   }
 

@@ -1,4 +1,4 @@
-import { readImage } from '../decode/image-reader.js';
+import { ImageDir } from '../encode/image-dir.js';
 import { finishCommit } from '../dump/set/finish-commit.js';
 import { nowMs } from '../image/clock.js';
 import type { Log } from '../image/log.js';
@@ -61,7 +61,7 @@ function rootPid(imagesDir: string, log: Log): (action: string) => number | unde
   return (action) => {
     if (action === 'pre-restore') return undefined;
     try {
-      return readImage(imagesDir, 'PSTREE').entries[0]?.message.pid;
+      return new ImageDir(imagesDir).read('PSTREE').entries[0]?.message.pid;
     } catch (error) {
       log.debug(`no pid for the ${action} scripts: ${errorText(error)}`);
       return undefined;
@@ -76,7 +76,7 @@ export function performRestore({ options, scripts, statsDir }: RestoreRequest, r
   const { imagesDir } = options;
   const whole = nowMs();
   const stays = !options.detached && !options.execCmd;
-  const terminal = stays && options.shellJob ? JobTerminal.of(imagesDir) : undefined;
+  const terminal = stays && options.shellJob ? JobTerminal.of(new ImageDir(imagesDir, { strict: true })) : undefined;
   let watch: RootWatch | undefined;
   const runScripts = actionScripts(scripts, imagesDir, rootPid(imagesDir, log), run);
   const action = (name: string) => {

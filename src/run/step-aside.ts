@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { findPidGap, meetsWanted } from '../image/pid-gap.js';
 import { whyFailed } from '../image/system-words.js';
-import { readImage } from '../decode/image-reader.js';
+import { ImageDir } from '../encode/image-dir.js';
 import { errnoWords } from '../kernel/uapi/errno.js';
 import { LAST_PID, readLastPid, readPidMax, writeLastPid } from '../kernel/proc/last-pid.js';
 import { execve } from '../native/execve.js';
@@ -24,7 +24,7 @@ interface Wanted {
 /** @returns undefined for images that cannot be read: the restore will tell why */
 function wantedBy(imagesDir: string): Wanted | undefined {
   try {
-    const entries = readImage(imagesDir, 'PSTREE').entries.map(({ message }) => message);
+    const entries = new ImageDir(imagesDir).read('PSTREE').entries.map(({ message }) => message);
     const tasks = new Set(entries.flatMap(({ pid, threads }) => [pid, ...(threads ?? [])]));
     // 0 is a group or session outside of the namespace
     const all = new Set([...tasks, ...entries.flatMap(({ pgid, sid }) => [pgid, sid])].filter((pid) => pid > 0));

@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { ImageDir } from '../../src/inspect/image-dir.js';
+import { ImageDir } from '../../src/encode/image-dir.js';
 import { fixture, projectPath } from '../project-path.js';
 import { crit } from './run-crit.js';
 

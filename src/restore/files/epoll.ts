@@ -1,6 +1,7 @@
+import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { EventpollTfdEntry, FileEntry } from '../../image/generated/messages.js';
-import { readImageIfPresent } from '../read-image.js';
+import type { ImageDir } from '../../encode/image-dir.js';
 import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLL_EVENT_BYTES } from '../../kernel/uapi/epoll.js';
 import { FD_CLOEXEC, O_CLOEXEC } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
@@ -43,9 +44,9 @@ export const epoll: GroupMaker<'epfd'> = (files, entries) => {
 };
 
 /** Images of older tools have the targets in a file of their own. */
-function looseTargets(dir: string): Map<number, EventpollTfdEntry[]> {
+function looseTargets(dir: ImageDir): Map<number, EventpollTfdEntry[]> {
   const found = new Map<number, EventpollTfdEntry[]>();
-  for (const { message } of readImageIfPresent(dir, 'EVENTPOLL_TFD')?.entries ?? [])
+  for (const message of dir.messages('EVENTPOLL_TFD') ?? [])
     found.set(message.id, [...(found.get(message.id) ?? []), message]);
   return found;
 }
@@ -80,12 +81,12 @@ function tableInFlight({ images }: Files, id: number, targets: readonly Eventpol
   const [first, ...others] = sure.length > 0 ? sure : fitting;
   if (!first)
     throw new CritError(
-      `files.img: file ${id}: an epoll in the queue of a socket watches descriptor ${unknown.map(({ tfd }) => tfd).join(', ')}, which no table of the images has so`,
+      `${imageFileName('FILES')}: file ${id}: an epoll in the queue of a socket watches descriptor ${unknown.map(({ tfd }) => tfd).join(', ')}, which no table of the images has so`,
       { code: 'UNSUPPORTED' },
     );
   if (others.some((table) => String(meant(table)) !== String(meant(first))))
     throw new CritError(
-      `files.img: file ${id}: an epoll in the queue of a socket, the images do not tell whose descriptors it watches: not supported`,
+      `${imageFileName('FILES')}: file ${id}: an epoll in the queue of a socket, the images do not tell whose descriptors it watches: not supported`,
       { code: 'UNSUPPORTED' },
     );
   return first;
@@ -100,7 +101,7 @@ function sameInode(file: FileEntry | undefined, { inode }: EventpollTfdEntry): b
 function check(files: Files, table: Table, id: number, target: EventpollTfdEntry): void {
   if (target.target_id === undefined ? table.byFd.has(target.tfd) : files.images.used.has(target.target_id)) return;
   throw new CritError(
-    `files.img: file ${id}: its epoll watches descriptor ${target.tfd}, which is in no table of the images`,
+    `${imageFileName('FILES')}: file ${id}: its epoll watches descriptor ${target.tfd}, which is in no table of the images`,
     { code: 'BAD_IMAGE' },
   );
 }

@@ -1,3 +1,4 @@
+import { imageFileName } from '../../image/catalogue.js';
 import { O_NONBLOCK, O_RDWR } from '../../kernel/uapi/open-flags.js';
 import { group, type GroupMaker } from './group.js';
 import { fillPipe, readPipeContents } from './pipe-data.js';
@@ -10,7 +11,7 @@ export const fifo: GroupMaker<'fifo'> = (files, entries) => {
   for (const entry of entries) {
     const { pipe_id: pipeId, regf_id: regf = entry.id } = entry.fifo;
     const slot = files.slot(entry.id);
-    const where = `files.img: file ${entry.id}: fifo.regf_id`;
+    const where = `${imageFileName('FILES')}: file ${entry.id}: fifo.regf_id`;
     const { flags } = files.images.regular(regf, where);
     const helper = helpers.get(pipeId) ?? { slot: files.reserve(), opened: false };
     helpers.set(pipeId, helper);

@@ -1,11 +1,10 @@
-import path from 'node:path';
+import type { ImageDir } from '../../encode/image-dir.js';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { fileField, fileTypeName, isFileOf, type FileField, type FileOf } from '../../image/file-kinds.js';
 import { RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
 import type { Log } from '../../image/log.js';
 import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/uapi/socket.js';
-import { readImage, readImageIfPresent } from '../read-image.js';
 import type { RestoreTask } from '../context.js';
 import { hasEnded } from '../../image/task-state.js';
 
@@ -39,7 +38,7 @@ const bad = (file: string, what: string) => new CritError(`${file}: ${what}`, { 
 
 /** The images about descriptors and files, read and checked against each other; nothing is started or opened. */
 export class FileImages {
-  readonly dir: string;
+  readonly dir: ImageDir;
   readonly byId = new Map<number, FileEntry>();
   readonly tables: Table[] = [];
   readonly tableOf = new Map<RestoreTask, Table>();
@@ -48,11 +47,11 @@ export class FileImages {
   /** By the id of the socket that has received it. */
   readonly queues = new Map<number, Queued[]>();
   /** Tables that have no image, and the task that has each. */
-  readonly absent: { name: string; pid: number }[] = [];
+  readonly absent: { id: number; pid: number }[] = [];
   /** Ids that descriptors refer to, or messages in queues. */
   readonly used = new Set<number>();
 
-  constructor(dir: string, tasks: readonly RestoreTask[]) {
+  constructor(dir: ImageDir, tasks: readonly RestoreTask[]) {
     this.dir = dir;
     this.#readFiles();
     for (const task of tasks) {
@@ -66,7 +65,7 @@ export class FileImages {
 
   #readFiles(): void {
     const name = imageFileName('FILES');
-    readImage(this.dir, 'FILES').entries.forEach(({ message: entry }, i) => {
+    this.dir.read('FILES').entries.forEach(({ message: entry }, i) => {
       const field = fileField(entry.type);
       if (field && entry[field] === undefined)
         throw bad(name, `entries[${i}]: its type is ${typeName(entry.type)}, but there is no ${field}`);
@@ -85,13 +84,13 @@ export class FileImages {
     }
     const name = imageFileName('FDINFO', id);
     const byFd = new Map<number, FdinfoEntry>();
-    const image = readImageIfPresent(this.dir, 'FDINFO', id);
+    const image = this.dir.messages('FDINFO', id);
     // CRIU writes none for a task without descriptors, and does not say that there were none
     if (!image && task.ids?.descriptors !== 0) {
-      if (task.ids?.descriptors !== undefined) throw this.#lost(name, `task ${task.pid} had ${task.ids.descriptors}`);
-      this.absent.push({ name, pid: task.pid });
+      if (task.ids?.descriptors !== undefined) throw this.#lost(id, `task ${task.pid} had ${task.ids.descriptors}`);
+      this.absent.push({ id, pid: task.pid });
     }
-    const entries = (image?.entries ?? []).map(({ message: entry }, i) => {
+    const entries = (image ?? []).map((entry, i) => {
       if (entry.fd > 0x3fffffff) throw bad(name, `entries[${i}].fd: ${entry.fd} is no descriptor number`);
       if (byFd.has(entry.fd)) throw bad(name, `entries[${i}].fd: ${entry.fd} is there twice`);
       const file = this.byId.get(entry.id);
@@ -107,8 +106,8 @@ export class FileImages {
     this.tableOf.set(task, table);
   }
 
-  #lost(name: string, why: string): CritError {
-    return new CritError(`${path.join(this.dir, name)}: there is no such file, but ${why}: the set is not whole`, {
+  #lost(table: number, why: string): CritError {
+    return new CritError(`${this.dir.file('FDINFO', table)}: there is no such file, but ${why}: the set is not whole`, {
       code: 'MISSING_IMAGE',
     });
   }
@@ -124,15 +123,18 @@ export class FileImages {
     for (const { kind, target } of this.remaps.values()) if (kind === 'linked') referred.add(target);
     for (const { fifo } of this.byId.values()) if (fifo?.regf_id) referred.add(fifo.regf_id);
     const stray = [...this.byId.values()].find(({ id }) => !referred.has(id));
-    for (const { name, pid } of this.absent) {
-      if (stray) throw this.#lost(name, `file ${stray.id} of files.img (${typeName(stray.type)}) is in no table`);
-      log.warn(`there is no ${name}: task ${pid} comes back without descriptors, as CRIU would have it`);
+    for (const { id, pid } of this.absent) {
+      if (stray)
+        throw this.#lost(id, `file ${stray.id} of ${imageFileName('FILES')} (${typeName(stray.type)}) is in no table`);
+      log.warn(
+        `there is no ${imageFileName('FDINFO', id)}: task ${pid} comes back without descriptors, as CRIU would have it`,
+      );
     }
   }
 
   #readFs(task: RestoreTask): void {
     const name = imageFileName('FS', task.pid);
-    const entry = readImage(this.dir, 'FS', task.pid).entries[0]?.message;
+    const entry = this.dir.read('FS', task.pid).entries[0]?.message;
     if (!entry) throw bad(name, 'there is no entry');
     this.regular(entry.cwd_id, `${name}: entries[0].cwd_id`);
     this.regular(entry.root_id, `${name}: entries[0].root_id`);
@@ -141,7 +143,7 @@ export class FileImages {
 
   #readQueues(): void {
     const name = imageFileName('SK_QUEUES');
-    readImageIfPresent(this.dir, 'SK_QUEUES')?.entries.forEach(({ message, extra }, i) => {
+    this.dir.readIfPresent('SK_QUEUES')?.entries.forEach(({ message, extra }, i) => {
       const rights = (message.scm ?? []).flatMap(({ type, rights = [] }, k) => {
         if (type !== SCM_RIGHTS)
           throw new CritError(`${name}: entries[${i}].scm[${k}]: control data of type ${type}: not supported`, {
@@ -152,7 +154,8 @@ export class FileImages {
       if (rights.length > SCM_MAX_FD)
         throw bad(name, `entries[${i}].scm: ${rights.length} files with one message: ${SCM_MAX_FD} are the most`);
       for (const id of rights) {
-        if (!this.byId.has(id)) throw bad(name, `entries[${i}].scm: there is no file ${id} in files.img`);
+        if (!this.byId.has(id))
+          throw bad(name, `entries[${i}].scm: there is no file ${id} in ${imageFileName('FILES')}`);
         this.used.add(id);
       }
       const queue = this.queues.get(message.id_for) ?? [];
@@ -163,7 +166,7 @@ export class FileImages {
 
   #readRemaps(): void {
     const name = imageFileName('REMAP_FPATH');
-    readImageIfPresent(this.dir, 'REMAP_FPATH')?.entries.forEach(({ message: entry }, i) => {
+    this.dir.messages('REMAP_FPATH')?.forEach((entry, i) => {
       this.regular(entry.orig_id, `${name}: entries[${i}].orig_id`);
       let type = entry.remap_type;
       let target = entry.remap_id;

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import path from 'node:path';
-import { openImageReader } from '../../decode/image-reader.js';
+import type { ImageReader } from '../../decode/image-reader.js';
+import type { ImageDir } from '../../encode/image-dir.js';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { GhostChunkEntry, GhostFileEntry } from '../../image/generated/messages.js';
@@ -39,14 +39,14 @@ const MEM_MAJOR = 1;
 /** A file that had no name (ghost-file-ID.img). It is made empty, opened, and only then gets content, owner and mode. */
 export class Ghost {
   readonly image: string;
-  readonly #source: string;
+  readonly #open: () => ImageReader<'GHOST_FILE'>;
   readonly entry: GhostFileEntry;
   readonly #type: number;
 
-  constructor(dir: string, id: number) {
+  constructor(dir: ImageDir, id: number) {
     this.image = imageFileName('GHOST_FILE', id);
-    this.#source = path.join(dir, this.image);
-    using reader = openImageReader(this.#source, { type: 'GHOST_FILE', strict: true });
+    this.#open = () => dir.reader('GHOST_FILE', id);
+    using reader = this.#open();
     const first = reader[Symbol.iterator]().next();
     if (first.done) throw this.#bad('there is no entry');
     this.entry = first.value.message as unknown as GhostFileEntry;
@@ -117,7 +117,7 @@ export class Ghost {
   }
 
   #write(fd: number): void {
-    using reader = openImageReader(this.#source, { type: 'GHOST_FILE', strict: true });
+    using reader = this.#open();
     const size = this.entry.size ?? 0n;
     let i = 0;
     for (const { message, extra } of reader) {

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync } from 'node:fs';
+import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { InotifyFileEntry, InotifyWdEntry } from '../../image/generated/messages.js';
 import {
@@ -75,7 +76,7 @@ export const inotify: GroupMaker<'ify'> = (files, entries) => {
 };
 
 function watchesOf({ ctx, images }: Files, { id, wd }: InotifyFileEntry): Watch[] {
-  const where = (entry: InotifyWdEntry) => `files.img: file ${id}: watch ${entry.wd}`;
+  const where = (entry: InotifyWdEntry) => `${imageFileName('FILES')}: file ${id}: watch ${entry.wd}`;
   const sorted = [...(wd ?? [])].sort((x, y) => x.wd - y.wd);
   const watches: Watch[] = [];
   let last = 0;
@@ -100,9 +101,12 @@ function watchesOf({ ctx, images }: Files, { id, wd }: InotifyFileEntry): Watch[
     else watches.push({ entry, found, fd: -1 });
   }
   if (sorted.length > 0 && !images.holder(id))
-    throw new CritError(`files.img: file ${id}: an inotify in the queue of a socket: not supported yet`, {
-      code: 'UNSUPPORTED',
-    });
+    throw new CritError(
+      `${imageFileName('FILES')}: file ${id}: an inotify in the queue of a socket: not supported yet`,
+      {
+        code: 'UNSUPPORTED',
+      },
+    );
   return watches;
 }
 

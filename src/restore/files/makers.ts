@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { errnoWords } from '../../kernel/uapi/errno.js';
 import { PR_GET_DUMPABLE, PR_SET_DUMPABLE } from '../../kernel/uapi/prctl.js';
@@ -26,9 +27,12 @@ export function makerOf(usk: UnixSkEntry): Maker | undefined {
   if (!usk.peer_pid) return undefined;
   const groups = usk.peer_groups ?? [];
   if (groups.length > MOST_GROUPS)
-    throw new CritError(`files.img: file ${usk.id}: peer_groups: ${groups.length} groups are not supported`, {
-      code: 'UNSUPPORTED',
-    });
+    throw new CritError(
+      `${imageFileName('FILES')}: file ${usk.id}: peer_groups: ${groups.length} groups are not supported`,
+      {
+        code: 'UNSUPPORTED',
+      },
+    );
   return { uid: usk.peer_uid ?? 0, gid: usk.peer_gid ?? 0, groups };
 }
 

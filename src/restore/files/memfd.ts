@@ -1,7 +1,6 @@
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { MemfdInodeEntry } from '../../image/generated/messages.js';
-import { readImageIfPresent } from '../read-image.js';
 import { MAP_HUGE_MASK, MFD_ALLOW_SEALING, MFD_HUGE_SHIFT, MFD_HUGETLB } from '../../kernel/uapi/mman.js';
 import {
   AT_FDCWD,
@@ -43,8 +42,7 @@ export class Memfds {
 
   constructor(files: Files) {
     this.#files = files;
-    for (const { message } of readImageIfPresent(files.images.dir, 'MEMFD_INODE')?.entries ?? [])
-      this.#entries.set(message.inode_id, message);
+    for (const message of files.images.dir.messages('MEMFD_INODE') ?? []) this.#entries.set(message.inode_id, message);
   }
 
   /** Has a memfd opened that a descriptor refers to. */
@@ -70,7 +68,7 @@ export class Memfds {
     const entry = number === undefined ? undefined : this.#entries.get(BigInt(number));
     if (!entry)
       throw new CritError(
-        `files.img: file ${id}: there is no memfd inode ${number ?? ''} in ${imageFileName('MEMFD_INODE')}`,
+        `${imageFileName('FILES')}: file ${id}: there is no memfd inode ${number ?? ''} in ${imageFileName('MEMFD_INODE')}`,
         { code: 'BAD_IMAGE' },
       );
     const inode = { entry, base: this.#files.reserve(), given: false, readOnly: undefined };

@@ -1,3 +1,4 @@
+import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { RegFileEntry } from '../../image/generated/messages.js';
 import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_NOFOLLOW, O_PATH } from '../../kernel/uapi/open-flags.js';
@@ -74,7 +75,7 @@ export class Names {
         code: 'BAD_IMAGE',
       });
     }
-    const name = remap ? this.#images.regular(remap.target, 'remap-fpath.img').name : entry.name;
+    const name = remap ? this.#images.regular(remap.target, imageFileName('REMAP_FPATH')).name : entry.name;
     if (ofProcess(name)) return;
     const found = this.#lookUp(name, ((entry.mode ?? 0) & S_IFMT) === S_IFLNK);
     if (!found) {

@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { PipeDataEntry } from '../../image/generated/messages.js';
-import { readImageIfPresent } from '../read-image.js';
+import type { ImageDir } from '../../encode/image-dir.js';
 import {
   F_GETPIPE_SZ,
   F_SETFL,
@@ -22,9 +22,9 @@ export interface PipeContent {
 }
 
 /** The contents of pipes or FIFOs, by pipe_id. */
-export function readPipeContents(dir: string, type: 'PIPES_DATA' | 'FIFO_DATA'): Map<number, PipeContent> {
+export function readPipeContents(dir: ImageDir, type: 'PIPES_DATA' | 'FIFO_DATA'): Map<number, PipeContent> {
   const found = new Map<number, PipeContent>();
-  readImageIfPresent(dir, type)?.entries.forEach(({ message: entry, extra }, i) => {
+  dir.readIfPresent(type)?.entries.forEach(({ message: entry, extra }, i) => {
     const data = extra ?? new Uint8Array(0);
     const packets = entry.packets?.reduce((sum, n) => sum + n, 0);
     if (packets !== undefined && packets !== data.length)

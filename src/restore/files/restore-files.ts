@@ -1,4 +1,5 @@
 import { closeSync, readFileSync } from 'node:fs';
+import type { ImageDir } from '../../encode/image-dir.js';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, type FileEntry, type VmaEntry } from '../../image/generated/messages.js';
@@ -59,10 +60,10 @@ export class RestoreFiles {
    * Reads and checks everything that the images tell about files, and that the files are there. Nothing is started.
    * @throws CritError naming the image and entry, or the file that is missing or differs
    */
-  constructor(ctx: RestoreContext, dir: string, pages: PagesImages) {
+  constructor(ctx: RestoreContext, images: ImageDir, pages: PagesImages) {
     this.#ctx = ctx;
     this.#pages = pages;
-    this.#images = new FileImages(dir, ctx.tasks);
+    this.#images = new FileImages(images, ctx.tasks);
     this.#slots = new Slots(ownNumbers(this.#images), this.#numbers(), limit());
     this.#names = new Names(this.#images, ctx);
     const files: Files = {

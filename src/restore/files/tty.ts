@@ -4,7 +4,6 @@ import { TtyType, type TtyInfoEntry } from '../../image/generated/messages.js';
 import { AT_FDCWD, O_NOCTTY } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import { ownTerminal } from '../job-terminal.js';
-import { readImageIfPresent } from '../read-image.js';
 import { group, type Files, type GroupMaker } from './group.js';
 import { HungUp } from './hung-up.js';
 import { openFlags, place, setFlags } from './place.js';
@@ -15,8 +14,7 @@ import { openFlags, place, setFlags } from './place.js';
  */
 export const tty: GroupMaker<'tty'> = (files, entries) => {
   const infos = new Map<number, TtyInfoEntry>();
-  for (const { message } of readImageIfPresent(files.images.dir, 'TTY_INFO')?.entries ?? [])
-    infos.set(message.id, message);
+  for (const message of files.images.dir.messages('TTY_INFO') ?? []) infos.set(message.id, message);
   const infoOf = ({ tty: entry }: FileOf<'tty'>) => infos.get(entry.tty_info_id);
   const isHungUp = (entry: FileOf<'tty'>) => {
     const info = infoOf(entry);

@@ -1,3 +1,4 @@
+import { imageFileName } from '../../image/catalogue.js';
 import type { CritErrorCode } from '../../image/error-codes.js';
 import { CritError } from '../../image/errors.js';
 import type { FileOf } from '../../image/file-kinds.js';
@@ -84,7 +85,7 @@ function makingTask({ ctx }: Files, usk: UnixSkEntry): RestoreTask | undefined {
 
 function check(id: number, usk: UnixSkEntry, byIno: ReadonlyMap<number, UnixSkEntry>): void {
   const no = (what: string, code: CritErrorCode = 'UNSUPPORTED') =>
-    new CritError(`files.img: file ${id}: unix socket ${usk.ino} ${what}`, { code });
+    new CritError(`${imageFileName('FILES')}: file ${id}: unix socket ${usk.ino} ${what}`, { code });
   if (usk.name.length > 0) throw no('has a name: not supported yet');
   if (usk.state !== TCP_ESTABLISHED && usk.state !== TCP_CLOSE) throw no('listens: not supported yet');
   if (usk.uflags) throw no('is connected to a service or an external socket: not supported yet');
@@ -92,7 +93,7 @@ function check(id: number, usk: UnixSkEntry, byIno: ReadonlyMap<number, UnixSkEn
   if (usk.peer && (peer?.peer !== usk.ino || peer.type !== usk.type))
     throw no(`is connected to ${usk.peer}, which is not in the images`);
   if (usk.id !== id) throw no(`says that it is file ${usk.id}`, 'BAD_IMAGE');
-  checkSocketOptions(`files.img: file ${id}`, usk.opts);
+  checkSocketOptions(`${imageFileName('FILES')}: file ${id}`, usk.opts);
 }
 
 class Sockets {

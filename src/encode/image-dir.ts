@@ -1,12 +1,18 @@
-import { readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { badArgument } from '../image/bad-argument.js';
-import { imageFileName, typeOfFileName, type ImageType } from '../image/catalogue.js';
-import type { Image, ImageEntry } from '../image/entry.js';
+import { imageFileName, typeOfFileName, type EntryImageType, type ImageType } from '../image/catalogue.js';
+import type { EntryMessage, Image, ImageEntry } from '../image/entry.js';
 import { CritError } from '../image/errors.js';
-import { openImageReader, readImage, readImageIfPresent } from '../decode/image-reader.js';
-import type { LooseEntry } from '../encode/image-encoder.js';
-import { openImageWriter, writeImage, type ImageWriter } from '../encode/image-writer.js';
+import {
+  openImageReader,
+  readImage,
+  readImageIfPresent,
+  type ImageReader,
+  type ReadOptions,
+} from '../decode/image-reader.js';
+import type { LooseEntry } from './image-encoder.js';
+import { openImageWriter, writeImage, type ImageWriter } from './image-writer.js';
 
 /** What the name of an image has where there are many of the type: a pid, the id of a namespace, 'dump'. */
 export type ImageId = number | bigint | string;
@@ -33,12 +39,19 @@ export interface ListedImage {
  */
 export class ImageDir {
   readonly path: string;
+  readonly #options: ReadOptions;
 
-  /** @throws CritError BAD_ARGUMENT */
-  constructor(directory: string) {
+  /** @param options.strict a message without a required field is refused, as a restore refuses it @throws CritError BAD_ARGUMENT */
+  constructor(directory: string, { strict = false }: ReadOptions = {}) {
     if (typeof (directory as unknown) !== 'string' || directory === '')
       throw badArgument('ImageDir takes the name of a directory', directory);
     this.path = directory;
+    this.#options = { strict };
+  }
+
+  /** The path of an image, whether it is there or not. */
+  file(type: ImageType, id?: ImageId): string {
+    return path.join(this.path, imageFileName(type, id));
   }
 
   /**
@@ -65,12 +78,38 @@ export class ImageDir {
    * @throws ImageError NO_IMAGE when it is not there, BAD_IMAGE with entry, offset and field when it is unsound
    */
   read<T extends ImageType>(type: T, id?: ImageId): Image<T> {
-    return readImage(this.path, type, id);
+    return readImage(this.path, type, id, this.#options);
   }
 
   /** As read; undefined when there is no such image. */
   readIfPresent<T extends ImageType>(type: T, id?: ImageId): Image<T> | undefined {
-    return readImageIfPresent(this.path, type, id);
+    return this.#lacks(type, id) ? undefined : readImageIfPresent(this.path, type, id, this.#options);
+  }
+
+  /** Of thousands of processes each may lack an image: to ask for it costs a tenth of an error. */
+  #lacks(type: ImageType, id: ImageId | undefined): boolean {
+    try {
+      return !lstatSync(this.file(type, id), { throwIfNoEntry: false });
+    } catch {
+      return false; // opening it tells why
+    }
+  }
+
+  /** The messages of an image without what follows them; undefined when there is no such image. @throws as read */
+  messages<T extends EntryImageType>(type: T, id?: ImageId): EntryMessage<T>[] | undefined {
+    if (this.#lacks(type, id)) return undefined;
+    using reader = this.reader(type, id);
+    return Array.from(reader, ({ message }) => message);
+  }
+
+  /** The only message of an image; undefined when there is no such image, or nothing in it. @throws as read */
+  first<T extends EntryImageType>(type: T, id?: ImageId): EntryMessage<T> | undefined {
+    return this.messages(type, id)?.[0];
+  }
+
+  /** Opens an image to read it entry by entry; whoever opens it closes it. @throws as read */
+  reader<T extends ImageType>(type: T, id?: ImageId): ImageReader<T> {
+    return openImageReader(this.file(type, id), { ...this.#options, type });
   }
 
   /**
@@ -85,12 +124,8 @@ export class ImageDir {
    * console.assert(descriptors > 0);
    */
   async *entries<T extends ImageType>(type: T, id?: ImageId): AsyncGenerator<ImageEntry<T>, void, undefined> {
-    const reader = openImageReader(path.join(this.path, imageFileName(type, id)), { type });
-    try {
-      for await (const entry of reader) yield entry;
-    } finally {
-      reader.close();
-    }
+    using reader = this.reader(type, id);
+    for await (const entry of reader) yield entry;
   }
 
   /**
