@@ -1,5 +1,5 @@
 import { taskFiles } from '../inspect/files.js';
-import type { ImageSet } from '../inspect/image-set.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import { oneLine, safeText } from './safe-text.js';
 import { namesOf } from './flag-names.js';
 import { drawTable } from './table.js';
@@ -9,9 +9,9 @@ import type { View } from './view.js';
 const FD_FLAGS = [['FD_CLOEXEC', 1]] as const;
 
 /** `crit x DIR fds` */
-export async function viewFds(images: ImageSet): Promise<View> {
+export function viewFds(images: ImageDir): View {
   const dangling: string[] = [];
-  const tasks = await taskFiles(images, (problem) => dangling.push(problem));
+  const tasks = taskFiles(images, (problem) => dangling.push(problem));
   const row = (name: string | number, file: string): string => `\t${String(name).padStart(7)}: ${oneLine(file)}\n`;
   return {
     get data() {

@@ -1,4 +1,4 @@
-import type { ImageSet } from '../inspect/image-set.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import { taskMemory, type TaskVma } from '../inspect/memory.js';
 import { FLAG_MAPS } from '../image/display.js';
 import { namesOf } from './flag-names.js';
@@ -32,8 +32,8 @@ function what(vma: TaskVma): string {
 }
 
 /** `crit x DIR mems` */
-export async function viewMems(images: ImageSet): Promise<View> {
-  const tasks = await taskMemory(images);
+export function viewMems(images: ImageDir): View {
+  const tasks = taskMemory(images);
   return {
     get data() {
       const names = (status: number) => namesOf(status, FLAG_MAPS['mmap.status'] ?? []);

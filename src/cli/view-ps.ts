@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import type { ImageSet } from '../inspect/image-set.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import { taskTree, type TaskNode } from '../inspect/tree.js';
 import { oneLine, safeText } from './safe-text.js';
 import { drawTable } from './table.js';
@@ -34,8 +34,8 @@ function dangling(tree: readonly TaskNode[]): string[] {
 }
 
 /** `crit x DIR ps` */
-export async function viewPs(images: ImageSet): Promise<View> {
-  const tree = await taskTree(images);
+export function viewPs(images: ImageDir): View {
+  const tree = taskTree(images);
   const pad = (value: number | string): string => String(value).padStart(7);
   return {
     get data() {

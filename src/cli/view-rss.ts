@@ -1,4 +1,4 @@
-import type { ImageSet } from '../inspect/image-set.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import { taskRss, type PageRange } from '../inspect/rss.js';
 import { namesOf } from './flag-names.js';
 import { oneLine, safeText } from './safe-text.js';
@@ -20,8 +20,8 @@ function mappings(vmas: PageRange['vmas']): string {
 }
 
 /** `crit x DIR rss` */
-export async function viewRss(images: ImageSet): Promise<View> {
-  const tasks = await taskRss(images);
+export function viewRss(images: ImageDir): View {
+  const tasks = taskRss(images);
   return {
     get data() {
       return tasks.map(({ pid, ranges }) => ({

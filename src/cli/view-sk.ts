@@ -1,4 +1,4 @@
-import type { ImageSet } from '../inspect/image-set.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import { sockets } from '../inspect/sockets.js';
 import { oneLine, safeText } from './safe-text.js';
 import { drawTable } from './table.js';
@@ -7,8 +7,8 @@ import type { View } from './view.js';
 const HEAD = ['ID', 'INO', 'FAMILY', 'TYPE', 'PROTO', 'STATE', 'QUEUED', 'LOCAL', 'PEER', 'OWNERS'];
 
 /** `crit x DIR sk` */
-export async function viewSk(images: ImageSet): Promise<View> {
-  const list = await sockets(images);
+export function viewSk(images: ImageDir): View {
+  const list = sockets(images);
   const rows = list.map((socket) => [
     String(socket.id),
     socket.ino === undefined ? '' : String(socket.ino),

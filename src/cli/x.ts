@@ -1,7 +1,7 @@
 import type { Command } from './command.js';
 import { flag } from './command.js';
-import { openImageSet } from './open-image-set.js';
-import type { ImageSet } from '../inspect/image-set.js';
+import type { ImageDir } from '../encode/image-dir.js';
+import { openImageDir } from './open-image-dir.js';
 import { jsonView } from './json-view.js';
 import { oneLine } from './safe-text.js';
 import { openSink } from './sink.js';
@@ -9,7 +9,7 @@ import { warn } from './stdout.js';
 import { onTerminal } from './table.js';
 import type { View } from './view.js';
 
-const VIEWS: Readonly<Record<string, (images: ImageSet) => Promise<View>>> = {
+const VIEWS: Readonly<Record<string, (images: ImageDir) => Promise<View>>> = {
   ps: async (images) => (await import('./view-ps.js')).viewPs(images),
   fds: async (images) => (await import('./view-fds.js')).viewFds(images),
   mems: async (images) => (await import('./view-mems.js')).viewMems(images),
@@ -36,7 +36,7 @@ export const x: Command = {
     ['x . sk', 'the sockets of the checkpoint in this directory'],
   ],
   run: async (args) => {
-    const images = openImageSet(args.positionals['dir'] ?? '.');
+    const images = openImageDir(args.positionals['dir'] ?? '.');
     const view = await VIEWS[args.positionals['what'] ?? 'ps']?.(images);
     if (!view) return 1;
     const sink = openSink(undefined);

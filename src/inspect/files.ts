@@ -1,7 +1,8 @@
+import type { ImageDir } from '../encode/image-dir.js';
 import { imageFileName } from '../image/catalogue.js';
 import { fileTypeName } from '../image/file-kinds.js';
 import { FileNames } from './file-names.js';
-import type { ImageSet } from './image-set.js';
+import { tasksOf } from './tasks.js';
 
 /** One descriptor of a task. */
 export interface TaskFd {
@@ -28,32 +29,32 @@ export interface TaskFiles {
  * Per task in the order of pstree.img. A zombie, which has neither descriptors nor a directory, has an empty list.
  * @param onDangling is told of each id that files.img does not have
  */
-export async function taskFiles(
-  images: ImageSet,
+export function taskFiles(
+  images: ImageDir,
   onDangling: (problem: string) => void = () => undefined,
-): Promise<readonly TaskFiles[]> {
+): readonly TaskFiles[] {
   const names = new FileNames(images);
   const out: TaskFiles[] = [];
-  const seek = async (where: string, id: number): Promise<void> => {
-    if (await names.isMissing(id)) onDangling(`${where}: ${imageFileName('FILES')} has no file with the id ${id}`);
+  const seek = (where: string, id: number): void => {
+    if (names.isMissing(id)) onDangling(`${where}: ${imageFileName('FILES')} has no file with the id ${id}`);
   };
-  for (const { pid } of await images.tasks()) {
-    const table = (await images.first('IDS', pid))?.files_id;
-    const fdinfo = table === undefined ? [] : ((await images.all('FDINFO', table)) ?? []);
+  for (const { pid } of tasksOf(images)) {
+    const table = images.first('IDS', pid)?.files_id;
+    const fdinfo = table === undefined ? [] : (images.messages('FDINFO', table) ?? []);
     const fds: TaskFd[] = [];
     for (const { fd, type, id, flags } of fdinfo) {
-      await seek(`${imageFileName('FDINFO', table ?? '')}: descriptor ${fd}`, id);
-      fds.push({ fd, type: fileTypeName(type) ?? String(type), id, flags, file: await names.describe(type, id) });
+      seek(`${imageFileName('FDINFO', table ?? '')}: descriptor ${fd}`, id);
+      fds.push({ fd, type: fileTypeName(type) ?? String(type), id, flags, file: names.describe(type, id) });
     }
-    const fs = await images.first('FS', pid);
-    if (fs) await seek(`${imageFileName('FS', pid)}: cwd_id`, fs.cwd_id);
-    if (fs) await seek(`${imageFileName('FS', pid)}: root_id`, fs.root_id);
+    const fs = images.first('FS', pid);
+    if (fs) seek(`${imageFileName('FS', pid)}: cwd_id`, fs.cwd_id);
+    if (fs) seek(`${imageFileName('FS', pid)}: root_id`, fs.root_id);
     out.push({
       pid,
       files_id: table,
       fds,
-      cwd: fs && (await names.path(fs.cwd_id)),
-      root: fs && (await names.path(fs.root_id)),
+      cwd: fs && names.path(fs.cwd_id),
+      root: fs && names.path(fs.root_id),
     });
   }
   return out;

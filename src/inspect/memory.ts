@@ -1,8 +1,9 @@
+import type { ImageDir } from '../encode/image-dir.js';
 import type { VmaEntry } from '../image/generated/messages.js';
 import { FileNames } from './file-names.js';
-import type { ImageSet } from './image-set.js';
 import { VMA } from '../image/vma-status.js';
 import { MAP_GROWSDOWN } from '../kernel/uapi/mman.js';
+import { tasksOf } from './tasks.js';
 
 /** One mapping of a task. */
 export interface TaskVma {
@@ -58,12 +59,12 @@ function kindOf({ status, flags }: VmaEntry): TaskVma['kind'] {
 const protText = (prot: number): string => `${prot & 1 ? 'r' : '-'}${prot & 2 ? 'w' : '-'}${prot & 4 ? 'x' : '-'}`;
 
 /** Per task in the order of pstree.img. */
-export async function taskMemory(images: ImageSet): Promise<readonly TaskMemory[]> {
+export function taskMemory(images: ImageDir): readonly TaskMemory[] {
   const names = new FileNames(images);
   const numbers = new ObjectNumbers();
   const out: TaskMemory[] = [];
-  for (const { pid } of await images.tasks()) {
-    const mm = await images.first('MM', pid);
+  for (const { pid } of tasksOf(images)) {
+    const mm = images.first('MM', pid);
     const vmas: TaskVma[] = [];
     for (const vma of mm?.vmas ?? []) {
       const kind = kindOf(vma);
@@ -73,14 +74,14 @@ export async function taskMemory(images: ImageSet): Promise<readonly TaskMemory[
         prot: protText(vma.prot),
         kind,
         object: kind === 'sysvipc' || kind === 'shmem' || kind === 'packet' ? numbers.of(vma.shmid) : undefined,
-        path: kind === 'file' ? await names.path(Number(vma.shmid)) : undefined,
+        path: kind === 'file' ? names.path(Number(vma.shmid)) : undefined,
         pgoff: vma.pgoff,
         shared: (vma.status & VMA.FILE_SHARED) !== 0,
         regular: (vma.status & VMA.REGULAR) !== 0,
         status: vma.status,
       });
     }
-    out.push({ pid, exe: mm && (await names.path(mm.exe_file_id)), vmas });
+    out.push({ pid, exe: mm && names.path(mm.exe_file_id), vmas });
   }
   return out;
 }

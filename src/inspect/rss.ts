@@ -1,8 +1,9 @@
 import type { PagemapEntry, VmaEntry } from '../image/generated/messages.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import { FileNames } from './file-names.js';
-import type { ImageSet } from './image-set.js';
 import { nrPages, splitPagemap } from '../image/pagemap.js';
 import { VMA } from '../image/vma-status.js';
+import { tasksOf } from './tasks.js';
 
 /** A mapping that a run of pages lies in. */
 export interface RangeVma {
@@ -30,11 +31,7 @@ export interface TaskPages {
 
 const PAGE_SHIFT = 12n;
 
-async function inMappings(
-  pages: readonly PagemapEntry[],
-  vmas: readonly VmaEntry[],
-  names: FileNames,
-): Promise<PageRange[]> {
+function inMappings(pages: readonly PagemapEntry[], vmas: readonly VmaEntry[], names: FileNames): PageRange[] {
   const ranges: PageRange[] = [];
   let at = 0;
   let shown = -1;
@@ -47,7 +44,7 @@ async function inMappings(
       found.push({
         start: vma.start,
         pages: (vma.end - vma.start) >> PAGE_SHIFT,
-        path: vma.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED) ? await names.path(Number(vma.shmid)) : undefined,
+        path: vma.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED) ? names.path(Number(vma.shmid)) : undefined,
         again: at === shown,
       });
       shown = at;
@@ -60,13 +57,13 @@ async function inMappings(
 }
 
 /** Per task in the order of pstree.img; a zombie has no pages. */
-export async function taskRss(images: ImageSet): Promise<readonly TaskPages[]> {
+export function taskRss(images: ImageDir): readonly TaskPages[] {
   const names = new FileNames(images);
   const out: TaskPages[] = [];
-  for (const { pid } of await images.tasks()) {
-    const mm = await images.first('MM', pid);
-    const { entries } = splitPagemap((await images.all('PAGEMAP', pid)) ?? []);
-    out.push({ pid, ranges: await inMappings(entries, mm?.vmas ?? [], names) });
+  for (const { pid } of tasksOf(images)) {
+    const mm = images.first('MM', pid);
+    const { entries } = splitPagemap(images.messages('PAGEMAP', pid) ?? []);
+    out.push({ pid, ranges: inMappings(entries, mm?.vmas ?? [], names) });
   }
   return out;
 }

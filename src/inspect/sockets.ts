@@ -1,4 +1,5 @@
 import { ipText } from '../decode/raw/ip-text.js';
+import type { ImageDir } from '../encode/image-dir.js';
 import type {
   FileEntry,
   InetSkEntry,
@@ -6,8 +7,8 @@ import type {
   PacketSockEntry,
   UnixSkEntry,
 } from '../image/generated/messages.js';
-import type { ImageSet } from './image-set.js';
 import { INET_PROTOCOL, NETLINK_PROTOCOL, SOCKET_FAMILY, SOCKET_STATE, SOCKET_TYPE } from '../image/socket-names.js';
+import { tasksOf } from './tasks.js';
 
 /** A descriptor that refers to a socket. */
 export interface SocketOwner {
@@ -120,12 +121,12 @@ function packet(sk: PacketSockEntry): SocketFacts {
   };
 }
 
-async function owners(images: ImageSet): Promise<Map<number, SocketOwner[]>> {
+function owners(images: ImageDir): Map<number, SocketOwner[]> {
   const out = new Map<number, SocketOwner[]>();
-  for (const { pid } of await images.tasks()) {
-    const table = (await images.first('IDS', pid))?.files_id;
+  for (const { pid } of tasksOf(images)) {
+    const table = images.first('IDS', pid)?.files_id;
     if (table === undefined) continue;
-    for (const { fd, id } of (await images.all('FDINFO', table)) ?? []) {
+    for (const { fd, id } of images.messages('FDINFO', table) ?? []) {
       const list = out.get(id) ?? [];
       list.push({ pid, fd });
       out.set(id, list);
@@ -134,16 +135,16 @@ async function owners(images: ImageSet): Promise<Map<number, SocketOwner[]>> {
   return out;
 }
 
-async function unixSockets(images: ImageSet, files: readonly FileEntry[]): Promise<readonly UnixSkEntry[]> {
+function unixSockets(images: ImageDir, files: readonly FileEntry[]): readonly UnixSkEntry[] {
   const inFiles = files.flatMap(({ usk }) => (usk ? [usk] : []));
-  return [...inFiles, ...((await images.all('UNIXSK')) ?? [])];
+  return [...inFiles, ...(images.messages('UNIXSK') ?? [])];
 }
 
 /** Every socket in the images, in the order of files.img; older sets have one image per family instead. */
-export async function sockets(images: ImageSet): Promise<readonly SocketInfo[]> {
-  const files = await images.files();
+export function sockets(images: ImageDir): readonly SocketInfo[] {
+  const files = images.messages('FILES') ?? [];
   const found: SocketFacts[] = [];
-  const allUnix = await unixSockets(images, files);
+  const allUnix = unixSockets(images, files);
   const byInode = new Map(allUnix.map((sk) => [sk.ino, sk]));
   for (const { isk, usk, nlsk, psk } of files) {
     if (isk) found.push(inet(isk));
@@ -151,19 +152,19 @@ export async function sockets(images: ImageSet): Promise<readonly SocketInfo[]> 
     else if (nlsk) found.push(netlink(nlsk));
     else if (psk) found.push(packet(psk));
   }
-  for (const sk of (await images.all('INETSK')) ?? []) found.push(inet(sk));
-  for (const sk of (await images.all('UNIXSK')) ?? []) found.push(unix(sk, byInode));
-  for (const sk of (await images.all('NETLINK_SK')) ?? []) found.push(netlink(sk));
-  for (const sk of (await images.all('PACKETSK')) ?? []) found.push(packet(sk));
+  for (const sk of images.messages('INETSK') ?? []) found.push(inet(sk));
+  for (const sk of images.messages('UNIXSK') ?? []) found.push(unix(sk, byInode));
+  for (const sk of images.messages('NETLINK_SK') ?? []) found.push(netlink(sk));
+  for (const sk of images.messages('PACKETSK') ?? []) found.push(packet(sk));
 
   const packets = new Map<number, number>();
-  for (const { id_for, length } of (await images.all('SK_QUEUES')) ?? []) {
+  for (const { id_for, length } of images.messages('SK_QUEUES') ?? []) {
     packets.set(id_for, (packets.get(id_for) ?? 0) + length);
   }
-  const byOwner = await owners(images);
+  const byOwner = owners(images);
   const out: SocketInfo[] = [];
   for (const { stream, ...socket } of found) {
-    const tcp = stream && socket.ino !== undefined ? await images.first('TCP_STREAM', socket.ino) : undefined;
+    const tcp = stream && socket.ino !== undefined ? images.first('TCP_STREAM', socket.ino) : undefined;
     out.push({
       ...socket,
       queued_in: (packets.get(socket.id) ?? 0) + (tcp?.inq_len ?? 0),

@@ -1,5 +1,6 @@
+import type { ImageDir } from '../encode/image-dir.js';
 import { taskStateName } from '../image/task-state.js';
-import type { ImageSet } from './image-set.js';
+import { tasksOf } from './tasks.js';
 
 /** A process as it was dumped, with its children. Ids are those of the innermost pid namespace. */
 export interface TaskNode {
@@ -19,11 +20,11 @@ export interface TaskNode {
  * The process tree: usually one root. A task whose parent is not in the images is a root too, so that every task
  * shows up exactly once.
  */
-export async function taskTree(images: ImageSet): Promise<readonly TaskNode[]> {
+export function taskTree(images: ImageDir): readonly TaskNode[] {
   type Building = TaskNode & { readonly children: TaskNode[] };
   const byPid = new Map<number, Building>();
-  for (const task of await images.tasks()) {
-    const core = await images.first('CORE', task.pid);
+  for (const task of tasksOf(images)) {
+    const core = images.first('CORE', task.pid);
     const state = core?.tc?.task_state;
     byPid.set(task.pid, {
       pid: task.pid,

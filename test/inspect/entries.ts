@@ -1,9 +1,13 @@
-import { ImageSet } from '../../src/inspect/image-set.js';
+import { ImageDir, type ImageId } from '../../src/encode/image-dir.js';
+import { imageFileName, type EntryImageType } from '../../src/image/catalogue.js';
+import type { EntryMessage } from '../../src/image/entry.js';
 
-/** An image set made of entries written down in a test. */
-export function imageSet(images: Readonly<Record<string, readonly unknown[]>>): ImageSet {
-  return new ImageSet({
-    entries: (file) => Promise.resolve(images[file]),
-    names: () => Promise.resolve(Object.keys(images)),
-  });
+/** An image directory made of messages written down in a test. */
+export function imageSet(images: Readonly<Record<string, readonly unknown[]>>): ImageDir {
+  class Written extends ImageDir {
+    override messages<T extends EntryImageType>(type: T, id?: ImageId): EntryMessage<T>[] | undefined {
+      return images[imageFileName(type, id)] as EntryMessage<T>[] | undefined;
+    }
+  }
+  return new Written('written in a test');
 }

@@ -6,8 +6,8 @@ import { imageSet } from './entries.js';
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('sockets', () => {
-  it('tell addresses, peers, queues and owners', async () => {
-    const list = await sockets(
+  it('tell addresses, peers, queues and owners', () => {
+    const list = sockets(
       imageSet({
         'pstree.img': [{ pid: 1, ppid: 0 }],
         'ids-1.img': [{ files_id: 2 }],
