@@ -3,8 +3,8 @@
  *
  *   orders    | blob code (one page) | words (one page) | ring | ring | ...   crit writes, puppets read and execute
  *   answers   | ring | ring | ...                                             puppets write, crit reads
- *   ring      | header | cure operations | operations | arena                 its orders
- *             | header | results | stack | arena                              its answers, whole pages
+ *   ring      | header | operations | arena | cures                           its orders
+ *             | header | results | stack | arena | words of cures             its answers, whole pages
  *
  * A puppet maps the orders without the right to write, and without the right to gain it where crit can take it away
  * (docs/trust.md): nobody who may write to a puppet's memory changes what crit tells it.
@@ -31,12 +31,12 @@
 #define RING_NR_OPS 8
 #define RING_SPIN 12
 #define RING_ON_DEATH 16
-#define RING_NR_CURE 20
+#define RING_NR_CURES 20
 #define RING_LEAVE_SP 24
 #define RING_LEAVE_IP 32
 #define RING_DEATH_PTR 40
 #define RING_OPS_PTR 48
-#define RING_CURE_PTR 56
+#define RING_CURES_PTR 56
 #define RING_ANSWER_PTR 64
 #define RING_RESULTS_PTR 72
 #define RING_INSIDE_PTR 80
@@ -61,6 +61,12 @@
 #define ARG_LOAD64 3
 #define CTL_CONTINUE 4096
 
+/* A cure: an operation, and bytes that it may pass by address. */
+#define CURE_SIZE 64
+#define CURE_BYTES 56
+/* What it has in the answers, for what the kernel tells it. */
+#define CURE_WORDS_SIZE 32
+
 /* RING_ON_DEATH: what the puppet does when its controller is gone */
 #define DEATH_LEAVE 0
 #define DEATH_EXIT 1
@@ -76,7 +82,6 @@
 #define OP_FIRST_SPECIAL 0x10000
 
 #define PUPPET_STACK_SIZE 2048
-#define NR_CURE_OPS 8
 
 /* What the stub finds in the descriptor of the orders at STUB_PARAMS (u64 each). */
 #define STUB_CONTROL_FD 3

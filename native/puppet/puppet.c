@@ -25,6 +25,11 @@ struct op {
 	u64 arg[6];
 };
 
+struct cure {
+	struct op op;
+	u64 bytes;
+};
+
 /* What crit reads. Whoever can write to the task's memory can write here. */
 struct answer {
 	volatile u32 done, puppet_sleeps, failed, inside;
@@ -33,11 +38,11 @@ struct answer {
 /* What crit tells: read-only here. */
 struct ring {
 	volatile u32 cmd, crit_sleeps, nr_ops, spin;
-	volatile u32 on_death, nr_cure;
+	volatile u32 on_death, nr_cures;
 	volatile u64 leave_sp, leave_ip;
 	volatile u32 *death;
 	const struct op *ops;
-	const struct op *cure;
+	const struct cure *cures;
 	struct answer *answer;
 	s64 *results;
 	volatile u32 *inside;
@@ -52,16 +57,18 @@ struct op_iovec {
 AT(struct op, ctl, OP_CTL);
 AT(struct op, arg, OP_ARGS);
 _Static_assert(sizeof(struct op) == OP_SIZE, "op");
+AT(struct cure, bytes, CURE_BYTES);
+_Static_assert(sizeof(struct cure) == CURE_SIZE, "cure");
 AT(struct ring, crit_sleeps, RING_CRIT_SLEEPS);
 AT(struct ring, nr_ops, RING_NR_OPS);
 AT(struct ring, spin, RING_SPIN);
 AT(struct ring, on_death, RING_ON_DEATH);
-AT(struct ring, nr_cure, RING_NR_CURE);
+AT(struct ring, nr_cures, RING_NR_CURES);
 AT(struct ring, leave_sp, RING_LEAVE_SP);
 AT(struct ring, leave_ip, RING_LEAVE_IP);
 AT(struct ring, death, RING_DEATH_PTR);
 AT(struct ring, ops, RING_OPS_PTR);
-AT(struct ring, cure, RING_CURE_PTR);
+AT(struct ring, cures, RING_CURES_PTR);
 AT(struct ring, answer, RING_ANSWER_PTR);
 AT(struct ring, results, RING_RESULTS_PTR);
 AT(struct ring, inside, RING_INSIDE_PTR);
@@ -267,9 +274,11 @@ static void wait_for_others(struct ring *r)
 static void controller_died(struct ring *r)
 {
 	u32 go = r->death[(AREA_GO - AREA_DEATH) / sizeof(u32)];
+	u32 n;
 
 	arch_syscall(NR_futex, (u64)r->death, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
-	run_ops(r->cure, r->results, r->nr_cure);
+	for (n = r->nr_cures; n--;) /* the last that was made first */
+		run_ops(&r->cures[n].op, r->results, 1);
 	if (r->on_death == DEATH_EXIT || (r->on_death == DEATH_ASK && !go))
 		arch_syscall(NR_exit_group, 1, 0, 0, 0, 0, 0);
 	wait_for_others(r);

@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { PR_GET_CHILD_SUBREAPER } from '../kernel/uapi/prctl.js';
 import { PF_FORKNOEXEC } from '../kernel/uapi/sched.js';
-import { giveFd } from '../task/descriptors.js';
+import { giveFd, type Given } from '../task/descriptors.js';
 import { snapshot } from '../task/snapshot.js';
 import type { DumpContext } from './context.js';
 import type { ImageSink } from './image-sink.js';
@@ -76,13 +76,13 @@ export class TaskPages implements Disposable {
       const remote = this.#give(task, fd);
       if (remote === undefined) return;
       task.puppet.patience.grant(bytesOf(task.runs));
-      const wait = startWriting(task.puppet, remote, task.runs);
+      const wait = startWriting(task.puppet, remote.fd, task.runs);
       task.written = () => {
         task.written = undefined;
         try {
           writing(file, wait);
         } finally {
-          task.puppet.must('close', remote);
+          remote[Symbol.dispose]();
         }
       };
       // Should that fail (the disk is full, say), the task is waited for all the same.
@@ -125,20 +125,20 @@ export class TaskPages implements Disposable {
         return;
       }
       try {
-        if (this.#ctx.options.leaveRunning && !this.#adopted(task)) task.copy = snapshot(task.borrowed, size, [remote]);
+        if (this.#ctx.options.leaveRunning && !this.#adopted(task)) task.copy = snapshot(task.borrowed, size, [remote.fd]);
         if (task.copy) {
           copyFromOutside(task.pid, task.runs, put, { want: (run) => !byCopy(run), shared });
-          task.copyFd = remote;
+          task.copyFd = remote.fd;
         } else {
           copyFromOutside(task.pid, task.runs, put, { want: (run) => !run.readable });
           writing(file, () => {
             task.puppet.patience.grant(size);
-            writeFromInside(task.puppet, remote, task.runs, undefined, this.#report(task, size));
+            writeFromInside(task.puppet, remote.fd, task.runs, undefined, this.#report(task, size));
           });
         }
       } finally {
         // Also after a failure (the disk is full, say): nothing stays behind in the task.
-        task.puppet.must('close', remote);
+        remote[Symbol.dispose]();
       }
     } finally {
       closeSync(fd);
@@ -177,7 +177,7 @@ export class TaskPages implements Disposable {
   }
 
   /** @returns undefined when the task's table has no room: the slower way needs none */
-  #give(task: Task, fd: number): number | undefined {
+  #give(task: Task, fd: number): Given | undefined {
     try {
       return giveFd(task.borrowed, fd);
     } catch (error) {

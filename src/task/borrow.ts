@@ -5,7 +5,6 @@ import {
   type Gadgets,
   RESTORER_CODE,
   type Regs,
-  SYSCALLS,
   type SyscallName,
   findGadgets,
   setBlobEntry,
@@ -22,8 +21,9 @@ import {
 } from '../kernel/uapi/mman.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import { Area, areaSize, SLIM, WIDE, type AreaSize, type RingShape } from './area.js';
-import type { Batch, Load } from './batch.js';
+import type { Batch } from './batch.js';
 import { BorrowedThread, type BorrowMapping, type PlainCall } from './borrowed-thread.js';
+import { Cures, type Cure, type CureArg } from './cures.js';
 import * as L from './generated/layout.js';
 import { Patience } from './patience.js';
 import { Puppet } from './puppet.js';
@@ -32,18 +32,13 @@ import { readerOf } from './remote-memory.js';
 import type { Ring } from './ring.js';
 
 const PAGE = 4096;
-/** Bytes of the answers that no batch uses. */
-const STABLE_BYTES = 512;
+/** How many cures a process can have at a time, if nothing else is said. */
+const NR_CURES = 512;
 const MAP_AREA = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
 /** FUTEX_WAKE_OP: adds -1 to the second word, FUTEX_OP(ADD, -1, EQ, 0), and wakes who waits at the first. */
 const MINUS_ONE = 0x10fff000;
 const INT_MAX = 0x7fffffff;
-/** What a place without a cure calls. */
-const NOTHING = SYSCALLS.getpid;
 const RESTORER_BYTES = 64;
-
-/** Places of what a puppet does before it leaves because crit died, in this order. */
-export const CURE = { peekOffset: 0, given: 1, oneEnd: 2, otherEnd: 3 } as const;
 
 /** A gap of `sizeBytes` between mappings, away from the heap (which grows up) and stacks (which grow down). */
 export function findHole(ranges: readonly { start: number; end: number }[], sizeBytes: number): number {
@@ -122,7 +117,7 @@ export class Borrowed implements Disposable {
   readonly #ring: Ring;
   /** Those that run the blob beside the leader. */
   readonly #others = new Set<BorrowedThread>();
-  readonly #cures = new Map<number, PlainCall | readonly [SyscallName, Load]>();
+  readonly #cures: Cures;
   readonly #whenParked: (() => void) | undefined;
   #released = false;
   #healing = false;
@@ -141,6 +136,7 @@ export class Borrowed implements Disposable {
     this.#homes = homes;
     this.puppet = puppet;
     this.#ring = puppet.ring;
+    this.#cures = new Cures(puppet);
     if (!homes.roomy) this.area.bytes.set(RESTORER_CODE, homes.framesOffset);
   }
 
@@ -150,12 +146,14 @@ export class Borrowed implements Disposable {
     threads: readonly BorrowedThread[],
     mappings: readonly BorrowMapping[],
     rings: readonly RingShape[] = [],
+    nrCures = NR_CURES,
   ): Borrowed {
     const homes = findHomes(pid, threads, mappings);
     const { gadgets } = homes;
-    const shapes = areaSize([WIDE, ...rings, ...threads.slice(1).map(() => SLIM)]);
+    const shape = { ...WIDE, nrCures };
+    const shapes = areaSize([shape, ...rings, ...threads.slice(1).map(() => SLIM)]);
     const main = threads[0]!;
-    const base = findHole(mappings, shapes.orders + roundPage(framesBytes(threads)) + shapes.answers + PAGE);
+    const base = findHole(mappings, shapes.orders + roundPage(framesBytes(threads)) + shapes.answers);
     let roomy = homes.roomy;
     let size = sizeOf(shapes, roomy ? [] : threads);
     // 1, 2
@@ -177,7 +175,7 @@ export class Borrowed implements Disposable {
       } finally {
         closeSync(fd);
       }
-      const puppet = new Puppet(area.ring(WIDE), pid, Patience.ofDump(), main.tracee);
+      const puppet = new Puppet(area.ring(shape), pid, Patience.ofDump(), main.tracee);
       const borrowed = new Borrowed(area, threads, { gadgets, roomy, framesOffset: shapes.orders }, puppet);
       borrowed.#start();
       return borrowed;
@@ -229,8 +227,6 @@ export class Borrowed implements Disposable {
 
   #start(): void {
     const main = this.threads[0]!;
-    for (let place = 0; place < L.NR_CURE_OPS; place++) this.clearCure(place);
-    this.#ring.set(L.RING_NR_CURE, L.NR_CURE_OPS);
     const onStack = main.home !== undefined;
     if (!this.#homes.roomy) this.#areaFrame(0);
     this.#ring.set64(L.RING_INSIDE_PTR, this.#ring.insideAddress);
@@ -307,58 +303,19 @@ export class Borrowed implements Disposable {
     if (this.#homes.roomy) Atomics.add(this.area.u32, (this.#ring.answers + L.ANSWER_INSIDE) >>> 2, by);
   }
 
-  /** Bytes of the answers that no batch uses, for what a cure must find: 512 in all. The task can write them. */
-  stable(sizeBytes: number, offset = 0): { address: number; view: DataView } {
-    if (offset + sizeBytes > STABLE_BYTES) throw new RangeError(`${sizeBytes} stable bytes do not fit`);
-    const at = this.area.sizeBytes - PAGE + offset;
-    return { address: this.area.base + at, view: new DataView(this.area.buffer, at, sizeBytes) };
-  }
-
   /** A further ring in the area, for a snapshot child. */
   spareRing(shape: RingShape): Ring {
     return this.area.ring(shape);
   }
 
   /**
-   * Has the puppet make a call before it leaves because crit died; should it not answer any more, crit has it make the
-   * call when it is given back.
-   * @param place of CURE; what stood there is replaced
+   * Has the puppet make a call before it leaves because crit died, the last that was asked for first; should it not answer any
+   * more, crit has it make the call when it is given back. Ends with what is returned. No batch, no stop.
+   * @example
+   * using cure = borrowed.cure('setsockopt', fd, SOL_SOCKET, SO_PEEK_OFF, Int32Array.of(-1), 4);
    */
-  setCure(place: number, name: SyscallName, ...args: number[] | [Load]): void {
-    this.clearCure(place);
-    const at = this.#cureAt(place);
-    let kinds: number = L.CTL_CONTINUE;
-    args.forEach((arg, i) => {
-      const value = typeof arg === 'number' ? arg : arg.address;
-      if (typeof arg !== 'number') kinds |= arg.kind << (2 * i);
-      this.area.u32[at + (L.OP_ARGS >>> 2) + 2 * i] = value >>> 0;
-      this.area.u32[at + (L.OP_ARGS >>> 2) + 2 * i + 1] = Math.floor(value / 2 ** 32);
-    });
-    this.area.u32[at + 1] = kinds;
-    this.#cures.set(place, [name, ...args] as PlainCall);
-    // crit may die between any two stores: this one makes it a call
-    Atomics.store(this.area.u32, at, SYSCALLS[name]);
-  }
-
-  clearCure(place: number): void {
-    this.#cures.delete(place);
-    Atomics.store(this.area.u32, this.#cureAt(place), NOTHING);
-  }
-
-  #cureAt(place: number): number {
-    return (this.#ring.cureOffset + place * L.OP_SIZE) >>> 2;
-  }
-
-  /** Cures of a puppet that does not answer. */
-  #runCures(): void {
-    for (const place of [...this.#cures.keys()].sort((a, b) => a - b)) {
-      const [name, ...args] = this.#cures.get(place)!;
-      const plain = args.map((arg) =>
-        typeof arg === 'number' ? arg : new DataView(this.area.buffer).getInt32(arg.address - this.area.base, true),
-      );
-      this.threads[0]!.call(this.#homes.gadgets, [name, ...plain]);
-    }
-    this.#cures.clear();
+  cure(name: SyscallName, ...args: CureArg[]): Cure {
+    return this.#cures.make(name, args);
   }
 
   /** The steps of giving back, for giveBackAll. */
@@ -379,7 +336,7 @@ export class Borrowed implements Disposable {
         main.park(this.#restorer);
         this.#whenParked?.();
         for (const thread of this.#others) thread.restore(gadgets);
-        if (this.puppet.lost) this.#runCures();
+        if (this.puppet.lost) for (const call of this.#cures.calls()) main.call(gadgets, call);
         // only now: this way home takes the area with it
         if (!this.#homes.roomy && gadgets.restorer !== undefined && main.writeFrames(gadgets, unmap))
           main.park(gadgets.restorer);
@@ -455,11 +412,11 @@ const roundPage = (n: number) => Math.ceil(n / PAGE) * PAGE;
 /** What a thread beside the leader calls on its way home. */
 const countOut = (inside: number): PlainCall => ['futex', inside, FUTEX_WAKE_OP, INT_MAX, 0, inside, MINUS_ONE];
 
-/** The area: rings, frames of those that have no room for them, and the stable bytes. */
+/** The area: rings, and frames of those that have no room for them. */
 function sizeOf(rings: AreaSize, framed: readonly BorrowedThread[]): AreaSize {
   return {
     orders: rings.orders + (framed.length > 0 ? roundPage(framesBytes(framed)) : 0),
-    answers: rings.answers + PAGE,
+    answers: rings.answers,
   };
 }
 

@@ -5,10 +5,11 @@ import * as L from './generated/layout.js';
 const SPINS = 2000;
 const PAGE = 4096;
 
-/** Shape of a ring: how many operations, and how many bytes of arena its orders hold, and its answers as well. */
+/** Shape of a ring: how many operations, how many bytes of arena its orders hold, and its answers as well, how many cures. */
 export interface RingShape {
   nrOps: number;
   arenaBytes: number;
+  nrCures?: number;
 }
 
 /** For work on a whole process. */
@@ -22,13 +23,16 @@ const roundUp = (n: number, to: number) => Math.ceil(n / to) * to;
 
 /** Bytes that a ring takes of the orders. */
 export function orderBytes(shape: RingShape): number {
-  return roundUp(L.RING_HEADER_SIZE + (L.NR_CURE_OPS + shape.nrOps) * L.OP_SIZE + shape.arenaBytes, 64);
+  return roundUp(L.RING_HEADER_SIZE + shape.nrOps * L.OP_SIZE + shape.arenaBytes, 64) + nrCures(shape) * L.CURE_SIZE;
 }
 
 /** Bytes that a ring takes of the answers: whole pages, so that each task can keep its own alone. */
 export function answerBytes(shape: RingShape): number {
-  return roundUp(L.ANSWER_HEADER_SIZE + shape.nrOps * 8 + L.PUPPET_STACK_SIZE + shape.arenaBytes, PAGE);
+  const fixed = L.ANSWER_HEADER_SIZE + shape.nrOps * 8 + L.PUPPET_STACK_SIZE + shape.arenaBytes;
+  return roundUp(fixed + nrCures(shape) * L.CURE_WORDS_SIZE, PAGE);
 }
+
+const nrCures = (shape: RingShape) => shape.nrCures ?? 0;
 
 /** The memory that crit shares with puppets, which see it at `base`: an Area. */
 export interface SharedMemory {
@@ -46,14 +50,15 @@ export class Ring {
   readonly shape: RingShape;
   /** Offsets in the area, bytes: what crit writes ... */
   readonly orders: number;
-  readonly cureOffset: number;
   readonly opsOffset: number;
   readonly orderArena: number;
+  readonly curesOffset: number;
   /** ... and what the puppet writes. */
   readonly answers: number;
   readonly resultsOffset: number;
   readonly stackOffset: number;
   readonly answerArena: number;
+  readonly cureWordsOffset: number;
   /** The last command that was given. Counted here: nothing that a puppet could change says what crit waits for. */
   #command = 0;
 
@@ -61,17 +66,18 @@ export class Ring {
     this.area = area;
     this.shape = shape;
     this.orders = orders;
-    this.cureOffset = orders + L.RING_HEADER_SIZE;
-    this.opsOffset = this.cureOffset + L.NR_CURE_OPS * L.OP_SIZE;
+    this.opsOffset = orders + L.RING_HEADER_SIZE;
     this.orderArena = this.opsOffset + shape.nrOps * L.OP_SIZE;
+    this.curesOffset = orders + orderBytes(shape) - nrCures(shape) * L.CURE_SIZE;
     this.answers = answers;
     this.resultsOffset = answers + L.ANSWER_HEADER_SIZE;
     this.stackOffset = this.resultsOffset + shape.nrOps * 8;
     this.answerArena = this.stackOffset + L.PUPPET_STACK_SIZE;
+    this.cureWordsOffset = this.answerArena + shape.arenaBytes;
     this.set(L.RING_SPIN, SPINS);
     this.set64(L.RING_DEATH_PTR, area.base + L.AREA_DEATH);
     this.set64(L.RING_OPS_PTR, area.base + this.opsOffset);
-    this.set64(L.RING_CURE_PTR, area.base + this.cureOffset);
+    this.set64(L.RING_CURES_PTR, area.base + this.curesOffset);
     this.set64(L.RING_ANSWER_PTR, area.base + answers);
     this.set64(L.RING_RESULTS_PTR, area.base + this.resultsOffset);
   }

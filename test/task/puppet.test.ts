@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { FrozenTree } from '../../src/dump/freeze.js';
-import { readMaps } from '../../src/kernel/proc/maps.js';
-import { Borrowed } from '../../src/task/borrow.js';
-import { BorrowedThread } from '../../src/task/borrowed-thread.js';
+import type { FrozenTree } from '../../src/dump/freeze.js';
+import type { Borrowed } from '../../src/task/borrow.js';
 import { RemoteError } from '../../src/task/remote-error.js';
 import { giveFd } from '../../src/task/descriptors.js';
 import { test } from '../root.js';
 import { Subject } from '../system/round-trip.js';
-
-const quiet = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+import { withBorrowed } from './borrow-subject.js';
 
 /** What must be the same before and after. */
 function stateOf(pid: number) {
@@ -26,23 +23,9 @@ function stateOf(pid: number) {
 async function borrowed(work: (b: Borrowed, tree: FrozenTree, victim: Subject) => void): Promise<void> {
   await using victim = await Subject.ready('counter');
   const before = stateOf(victim.pid);
-  const tree = FrozenTree.freeze(victim.pid, quiet, 5);
-  try {
-    const maps = readMaps(victim.pid).map((m) => ({
-      start: Number(m.start),
-      end: Number(m.end),
-      writable: (m.prot & 2) !== 0,
-      executable: (m.prot & 4) !== 0,
-      shared: m.shared,
-      key: '',
-      name: m.path,
-    }));
-    const threads = tree.tasks[0]!.threads.map((t) => new BorrowedThread(t));
-    using b = Borrowed.of(victim.pid, threads, maps);
+  withBorrowed(victim.pid, (b, tree) => {
     work(b, tree, victim);
-  } finally {
-    tree.release();
-  }
+  });
   assert.deepEqual(stateOf(victim.pid), before);
   assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /State:\s+[RS]/);
   assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /TracerPid:\s+0/);
@@ -143,8 +126,8 @@ test('every thread answers for itself', async () => {
 
 test("crit's descriptor reaches the task and is closed there", async () => {
   await borrowed((b) => {
-    const fd = giveFd(b, 1);
-    assert.ok(fd > 2);
-    b.puppet.must('close', fd);
+    using given = giveFd(b, 1);
+    assert.ok(given.fd > 2);
+    assert.equal(b.puppet.must('fcntl', given.fd, 1, 0), 1); // F_GETFD: FD_CLOEXEC
   });
 });

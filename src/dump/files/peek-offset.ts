@@ -1,14 +1,10 @@
 import { SO_PEEK_OFF, SOL_SOCKET } from '../../kernel/uapi/socket.js';
 import { sys, SysError } from '../../native/sys.js';
-import { CURE } from '../../task/borrow.js';
-import { giveFd } from '../../task/descriptors.js';
+import { giveFd, type Given } from '../../task/descriptors.js';
 import { RemoteError } from '../../task/remote-error.js';
 import type { Description } from './description.js';
 import { getOption } from './socket-options.js';
 import { unsupported } from './unsupported.js';
-
-/** Where the stable bytes of giveFd() end. */
-const WORD_OFFSET = 256;
 
 /**
  * Lends SO_PEEK_OFF, by which one looks behind the first message: it is state of the socket, not of crit's descriptor.
@@ -20,24 +16,18 @@ export function withPeekOffset<T>(file: Description, own: number, work: (seek: (
   const { borrowed } = file.task;
   const seek = (offset: number) => sys('setsockopt', own, SOL_SOCKET, SO_PEEK_OFF, Int32Array.of(offset), 4);
   const before = getOption(own, SO_PEEK_OFF);
-  const word = borrowed.stable(4, WORD_OFFSET);
-  word.view.setInt32(0, before, true);
-  const fd = file.inFlight ? give(file, own) : file.fd;
-  borrowed.setCure(CURE.peekOffset, 'setsockopt', fd, SOL_SOCKET, SO_PEEK_OFF, word.address, 4);
+  using given = file.inFlight ? give(file, own) : undefined;
+  const fd = given?.fd ?? file.fd;
+  using _cure = borrowed.cure('setsockopt', fd, SOL_SOCKET, SO_PEEK_OFF, Int32Array.of(before), 4);
   try {
     return work(seek);
   } finally {
     seek(before);
-    borrowed.clearCure(CURE.peekOffset);
-    if (file.inFlight) {
-      borrowed.puppet.must('close', fd);
-      borrowed.clearCure(CURE.given);
-    }
   }
 }
 
 /** The process has no descriptor of a socket that is in flight itself. */
-function give(file: Description, own: number): number {
+function give(file: Description, own: number): Given {
   try {
     return giveFd(file.task.borrowed, own);
   } catch (error) {
