@@ -6,7 +6,7 @@ import { imageFileName } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { randomUuid } from '../kernel/proc/system-files.js';
-import { giveBackAll } from '../task/borrow.js';
+import { giveBackAll } from '../task/give-back.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
 import { checkSessions, checkTree, refuseOwnTree } from './check-tree.js';

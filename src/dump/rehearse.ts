@@ -13,7 +13,7 @@ import { __WALL } from '../kernel/uapi/wait.js';
 import { addon, nativeFile } from '../native/addon.js';
 import { sys, sysRaw } from '../native/sys.js';
 import { findGadgets } from '../arch/index.js';
-import { executableMappings } from '../task/borrow.js';
+import { executableMappings } from '../task/way-home.js';
 import { readerOf } from '../task/remote-memory.js';
 import { waitUntil } from '../task/wait.js';
 import { lookAtBuildIds } from './files/build-ids.js';

@@ -125,7 +125,8 @@ export class TaskPages implements Disposable {
         return;
       }
       try {
-        if (this.#ctx.options.leaveRunning && !this.#adopted(task)) task.copy = snapshot(task.borrowed, size, [remote.fd]);
+        if (this.#ctx.options.leaveRunning && !this.#adopted(task))
+          task.copy = snapshot(task.borrowed, size, [remote.fd]);
         if (task.copy) {
           copyFromOutside(task.pid, task.runs, put, { want: (run) => !byCopy(run), shared });
           task.copyFd = remote.fd;

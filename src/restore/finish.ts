@@ -2,10 +2,12 @@ import { SIGSTOP, signalBit } from '../kernel/uapi/signal.js';
 import { NT_X86_XSTATE, PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { sys } from '../native/sys.js';
 import type { Area } from '../task/area.js';
-import { Borrowed, framesBytes, giveBackAll } from '../task/borrow.js';
+import { Borrowed } from '../task/borrow.js';
 import { BorrowedThread, type BorrowMapping } from '../task/borrowed-thread.js';
+import { giveBackAll } from '../task/give-back.js';
 import type { Puppet } from '../task/puppet.js';
 import type { WakeUp } from '../task/restart.js';
+import { framesBytes } from '../task/way-home.js';
 import { limitAgain, resumeWait } from './wake-up.js';
 import { AFTER_COMMIT } from './births.js';
 

@@ -7,7 +7,7 @@ import type { Log } from '../image/log.js';
 import { NAMESPACES } from '../image/namespaces.js';
 import { splitPagemap } from '../image/pagemap.js';
 import { VMA } from '../image/vma-status.js';
-import { findHole } from '../task/borrow.js';
+import { findHole } from '../task/hole.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { createArea, type SharedArea } from '../task/stub.js';
