@@ -5,7 +5,7 @@ import crit from './eslint-rules/index.js';
 
 /** The rooms below each room of src/: what it may import (besides itself). */
 const base = ['image', 'arch', 'kernel', 'native'];
-const engines = [...base, 'decode', 'encode', 'task'];
+const engines = [...base, 'decode', 'encode', 'task', 'pages'];
 const below = {
   image: [],
   // What these three know of images is their messages and the base of all errors.
@@ -18,6 +18,7 @@ const below = {
   // A message that carries bytes of its own form is compared with what decoding makes of them.
   encode: ['image', 'kernel', 'decode'],
   inspect: ['image', 'kernel', 'decode', 'encode'],
+  pages: [...base, 'decode', 'encode', 'task'],
   dump: engines,
   restore: engines,
   run: [...engines, 'dump', 'restore'],

@@ -4,8 +4,8 @@ import { SYSCALLS } from '../arch/index.js';
 import { MADV_POPULATE_WRITE } from '../kernel/uapi/mman.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
-import type { MemoryImage, Pending } from './memory.js';
-import { bytesIn, cutAt, followsInFile, slices } from './runs.js';
+import type { Pending } from './memory.js';
+import { bytesIn, cutAt, followsInFile, slices } from '../pages/runs.js';
 
 const IOV_MAX = 1024;
 /** Room for comparing shared pages, in the arena. */
@@ -17,19 +17,15 @@ const ASSISTED_BYTES = 32 << 20;
 /** A person waits for so much a tenth of a second. */
 const REPORTED_BYTES = 256 << 20;
 
+type FdOf = (pagesId: number) => number;
+
 /** Operations of at most 1024 iovecs each that fill page runs. */
-function fill(
-  b: Batch,
-  operation: 'read' | 'compare',
-  fds: MemoryImage['pagesFds'],
-  all: readonly StoredRun[],
-  populate = false,
-): void {
+function fill(b: Batch, operation: 'read' | 'compare', fdOf: FdOf, all: readonly StoredRun[], populate = false): void {
   const runs = populate ? all.flatMap((run) => slices(run, SLICE_BYTES)) : all;
   for (let i = 0; i < runs.length;) {
     let n = 1;
     const { pagesId, offset } = runs[i]!.at;
-    const fd = fds.get(pagesId)!;
+    const fd = fdOf(pagesId);
     // iovecs of one operation follow each other in the file
     while (i + n < runs.length && n < (populate ? 1 : IOV_MAX) && followsInFile(runs[i + n - 1]!, runs[i + n]!)) n++;
     const iov = new BigUint64Array(n * 2);
@@ -59,11 +55,12 @@ function fill(
 /**
  * Fills the pages; the last part is only handed over, the puppet works on it while crit goes on. Large memories are
  * populated first and filled by a second thread as well: a page fault a page costs more than the copy.
+ * @param fdOf the descriptor, in the task, of a pages image
  * @param filled is told how many bytes more are there, or will be
  */
 export function fillMemory(
   puppet: Puppet,
-  image: MemoryImage,
+  fdOf: FdOf,
   pending: Pending,
   assistant: () => Assistant,
   filled: (bytes: number) => void,
@@ -73,7 +70,7 @@ export function fillMemory(
   puppet.patience.grant(total + bytesIn(pending.compare));
   b.doing('reading pages');
   if (total < ASSISTED_BYTES) {
-    fill(b, 'read', image.pagesFds, pending.read);
+    fill(b, 'read', fdOf, pending.read);
     filled(total);
   } else {
     b.run();
@@ -83,9 +80,9 @@ export function fillMemory(
       const [piece, others] = cutAt(rest, REPORTED_BYTES);
       rest = others;
       const [mine, theirs] = cutAt(piece, bytesIn(piece) / 2);
-      fill(c, 'read', image.pagesFds, theirs, true);
+      fill(c, 'read', fdOf, theirs, true);
       c.submit();
-      fill(b, 'read', image.pagesFds, mine, true);
+      fill(b, 'read', fdOf, mine, true);
       b.run();
       c.run();
       filled(bytesIn(piece));
@@ -93,7 +90,7 @@ export function fillMemory(
     c.doing(undefined);
     end();
   }
-  fill(b, 'compare', image.pagesFds, pending.compare);
+  fill(b, 'compare', fdOf, pending.compare);
   b.doing('setting protections');
   for (const range of pending.protect) b.call('mprotect', range.start, range.end - range.start, range.prot);
   b.doing(undefined);

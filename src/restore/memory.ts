@@ -30,7 +30,7 @@ import { ARCH_MAP_VDSO_64, PR_SET_MM, PR_SET_MM_MAP } from '../kernel/uapi/prctl
 import type { Batch } from '../task/batch.js';
 import { restoreRangePolicies } from './mempolicy.js';
 import type { Vma } from './address-space.js';
-import { clip, gaps, joined } from './runs.js';
+import { clip, gaps, joined } from '../pages/runs.js';
 
 const MAP_KEPT = 0x1 | 0x2 | 0x8 | MAP_ANONYMOUS | MAP_GROWSDOWN | 0x4000 | 0x40000 | (0x3f << 26);
 
@@ -41,8 +41,6 @@ export interface MemoryImage {
   /** Pages that no access may touch. */
   guards: readonly { start: number; end: number }[];
   runs: readonly StoredRun[];
-  /** Descriptors, in the puppets, of the pages images. */
-  pagesFds: ReadonlyMap<number, number>;
   /** Descriptor, in the puppets, of the program. */
   exeFd: number;
 }

@@ -11,12 +11,14 @@ import type { Part } from './part.js';
 import { restoreDumpable } from './process-settings.js';
 import type { SharedMemory } from './shared-memory.js';
 import { defaultSigactions } from './sigactions.js';
+import type { TreePages } from './tree-pages.js';
 
 /** What of a plan has parts of its own. */
 interface Restored {
   readonly cgroups: Cgroups | undefined;
   readonly clocks: Clocks;
   readonly files: RestoreFiles;
+  readonly pages: TreePages;
   readonly shared: SharedMemory;
 }
 
@@ -27,7 +29,7 @@ export const partsOf = (plan: Restored): readonly Part[] => [
   plan.clocks.part(),
   freshRoot,
   plan.files.tables(),
-  memory,
+  memory(plan.pages),
   ...plan.files.parts,
   plan.shared.part(),
   plan.files.contexts(),
@@ -53,11 +55,12 @@ const freshRoot: Part = {
 };
 
 /** Mappings and their pages. */
-const memory: Part = {
+const memory = (pages: TreePages): Part => ({
   name: 'memory',
   at: {
     // before any file of the tree is opened: the stub's own mappings go, so does its executable
     root: ({ task, b }) => {
+      pages.open(b);
       const { base, sizeBytes } = task.puppet!.ring.area;
       b.call('munmap', 0, base);
       b.call('munmap', base + sizeBytes, TASK_SIZE - base - sizeBytes);
@@ -66,14 +69,14 @@ const memory: Part = {
       const image = task.memory!;
       const { area } = task.puppet!.ring;
       const pending = from ? adaptMemory(b, area, from.memory!, image) : buildMemory(b, area, image);
-      fillMemory(task.puppet!, image, pending, assist, filled);
+      fillMemory(task.puppet!, (id) => pages.fdOf(id), pending, assist, filled);
     },
     table: ({ task, b }) => {
       setMm(b, task.memory!.mm, task.memory!.exeFd);
       finishMemory(b, task.memory!);
     },
   },
-};
+});
 
 /** Last: what may look into the task from now on finds nothing of crit's but its own answers and its own way home. */
 const dumpable: Part = {

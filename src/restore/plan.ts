@@ -24,8 +24,9 @@ import type { MemoryImage } from './memory.js';
 import { stageLines, type Part } from './part.js';
 import { partsOf } from './parts.js';
 import { Rings } from './rings.js';
-import { PagesImages } from './pages-images.js';
+import { LocalPages } from '../pages/local-pages.js';
 import { SharedMemory } from './shared-memory.js';
+import { TreePages } from './tree-pages.js';
 import { checkWhole, SameSet } from './whole-set.js';
 import { planBirths, readTree, type BirthPlan, type TreeTask } from '../image/process-tree.js';
 import { hasEnded, TASK } from '../image/task-state.js';
@@ -73,7 +74,7 @@ export class Plan {
   readonly root: Task;
   readonly files: RestoreFiles;
   readonly ctx: RestoreContext;
-  readonly pages: PagesImages;
+  readonly pages: TreePages;
   readonly shared: SharedMemory;
   readonly clocks: Clocks;
   /** undefined when they are to be ignored */
@@ -96,7 +97,6 @@ export class Plan {
     const inventory = images.read('INVENTORY').entries[0]?.message;
     if (!inventory) throw new CritError(`${images.file('INVENTORY')} has no entry`, { code: 'BAD_IMAGE' });
     checkVersion(inventory);
-    this.pages = new PagesImages(images.path);
     checkWhole(images, inventory);
     const entries = images.read('PSTREE').entries.map((e) => e.message);
     const zombies = new Set<number>();
@@ -133,8 +133,10 @@ export class Plan {
     this.ctx = { options, log, tasks: this.tasks, root: this.root, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
     this.cgroups = options.cgroups === 'ignore' ? undefined : new Cgroups(images, inventory, this.tasks, log);
-    this.files = new RestoreFiles(this.ctx, images, this.pages);
-    this.shared = new SharedMemory(images, this.files, this.pages);
+    this.files = new RestoreFiles(this.ctx, images);
+    const source = new LocalPages(images);
+    this.pages = new TreePages(source, () => this.files.reserve());
+    this.shared = new SharedMemory(images, this.files, source);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(images, task);
     this.files.checkComplete();
     this.shared.check();
@@ -154,7 +156,7 @@ export class Plan {
     if (!mm) throw new CritError(`${imageFileName('MM', task.pid)} has no entry`, { code: 'BAD_IMAGE' });
     const { head, entries } = splitPagemap(images.read('PAGEMAP', task.pid).entries.map((e) => e.message));
     const pagesId = head?.pages_id ?? task.pid;
-    const runs = this.pages.runsOf(imageFileName('PAGEMAP', task.pid), pagesId, entries);
+    const runs = this.pages.locate(imageFileName('PAGEMAP', task.pid), pagesId, entries);
     const vmas = readVmas(task.pid, mm.vmas ?? []);
     for (const vma of vmas)
       if (vma.entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) vma.fd = this.files.addMapping(task.pid, vma.entry);
@@ -165,7 +167,6 @@ export class Plan {
       vmas,
       guards: readGuards(task.pid, mm.vmas ?? []),
       runs,
-      pagesFds: new Map([[pagesId, this.files.slotForPages(pagesId)]]),
     };
   }
 

@@ -20,7 +20,7 @@ import { SysError, sysRaw } from '../native/sys.js';
 import type { Ref } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Part } from './part.js';
-import type { PagesImages } from './pages-images.js';
+import type { PageSource } from '../pages/page-source.js';
 
 /** Flags of mmap(2) that make huge pages, and of which size. */
 const HUGE_FLAGS = MAP_HUGETLB | (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
@@ -51,13 +51,13 @@ interface Slots {
 export class SharedMemory {
   readonly #slots: Slots;
   readonly #images: ImageDir;
-  readonly #pages: PagesImages;
+  readonly #pages: PageSource;
   /** Which pages each object has, where it has any. */
-  readonly #runs = new Map<number, { pagesId: number; runs: readonly StoredRun[] }>();
+  readonly #runs = new Map<number, readonly StoredRun[]>();
   readonly #anonymous = new Map<number, MemoryObject & { hugeFlags: number }>();
   #root: Puppet | undefined;
 
-  constructor(images: ImageDir, slots: Slots, pages: PagesImages) {
+  constructor(images: ImageDir, slots: Slots, pages: PageSource) {
     this.#images = images;
     this.#slots = slots;
     this.#pages = pages;
@@ -71,8 +71,7 @@ export class SharedMemory {
       const { head, entries } = splitPagemap(messages);
       const name = imageFileName('SHMEM_PAGEMAP', shmid);
       if (!head) throw new CritError(`${name} has no entry`, { code: 'BAD_IMAGE' });
-      const pagesId = head.pages_id;
-      this.#runs.set(shmid, { pagesId, runs: this.#pages.runsOf(name, pagesId, entries) });
+      this.#runs.set(shmid, this.#pages.locate(name, head.pages_id, entries));
     }
   }
 
@@ -136,18 +135,20 @@ export class SharedMemory {
   }
 
   #fill(root: Puppet, { slot, shmid, sizeBytes, huge }: MemoryObject): void {
-    const pages = this.#runs.get(shmid);
-    if (!pages) return;
-    const { pagesId, runs } = pages;
+    const runs = this.#runs.get(shmid);
+    if (!runs) return;
     if (huge) {
-      this.#fillMapped(root, slot, sizeBytes, runs, pagesId);
+      this.#fillMapped(root, slot, sizeBytes, runs);
       return;
     }
-    const from = this.#pages.open(pagesId);
+    const sources = new Map<number, number>();
     const to = openSync(`/proc/${root.tid}/fd/${slot}`, 'r+');
     const size = statSync(`/proc/${root.tid}/fd/${slot}`).size;
     try {
       for (const run of runs) {
+        const { pagesId } = run.at;
+        const from = sources.get(pagesId) ?? this.#pages.open(pagesId);
+        sources.set(pagesId, from);
         // the last page of the object may be partial
         let left = Math.min(run.end, size) - run.start;
         if (left <= 0) continue;
@@ -162,23 +163,25 @@ export class SharedMemory {
         }
       }
     } finally {
-      closeSync(from);
+      for (const from of sources.values()) closeSync(from);
       closeSync(to);
     }
   }
-  #fillMapped(root: Puppet, slot: number, sizeBytes: number, runs: readonly StoredRun[], pagesId: number): void {
-    const b = root.batch().doing(`reading ${imageFileName('PAGES', pagesId)}`);
+
+  #fillMapped(root: Puppet, slot: number, sizeBytes: number, runs: readonly StoredRun[]): void {
+    const ids = new Set(runs.map(({ at }) => at.pagesId));
+    const b = root.batch().doing(`reading ${[...ids].map((id) => imageFileName('PAGES', id)).join(', ')}`);
     const at = b.call('mmap', 0, sizeBytes, PROT_READ | PROT_WRITE, MAP_SHARED, slot, 0);
-    let from: Ref | undefined;
-    this.#pages.openIn(b, [pagesId], (_b, _id, fd) => (from = fd));
+    const sources = new Map<number, Ref>();
+    this.#pages.openIn(b, ids, (_b, id, fd) => sources.set(id, fd));
     for (const run of runs) {
       const end = Math.min(run.end, sizeBytes);
       if (end <= run.start) continue;
       const iov = new BigUint64Array([BigInt(at.value + run.start), BigInt(end - run.start)]);
-      b.call('vector', SYSCALLS.preadv, from!, new Uint8Array(iov.buffer), 1, run.at.offset);
+      b.call('vector', SYSCALLS.preadv, sources.get(run.at.pagesId)!, new Uint8Array(iov.buffer), 1, run.at.offset);
     }
     b.call('munmap', at, sizeBytes);
-    b.call('close', from!);
+    for (const from of sources.values()) b.call('close', from);
     b.run();
     b.doing(undefined);
   }

@@ -20,6 +20,8 @@ export const O_CLOEXEC = 0o2000000;
 export const O_SYNC = 0o4010000;
 export const O_PATH = 0o10000000;
 export const O_TMPFILE = 0o20200000;
+/** What F_SETFL can change (fcntl(2)), without O_ASYNC. */
+export const CHANGEABLE = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 
 // fcntl(2) commands (asm-generic/fcntl.h, linux/fcntl.h).
 export const F_DUPFD = 0;

@@ -4,8 +4,8 @@ import { CritError } from '../../image/errors.js';
 import { AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../kernel/uapi/open-flags.js';
 import type { Batch, Ref } from '../../task/batch.js';
 import { lookUp } from './look-up.js';
-import { pathBuffer, pathBytes } from './path-bytes.js';
-import { openNoWait, type VerifiedOpens } from './verified-open.js';
+import { pathBuffer, pathBytes } from '../../image/path-bytes.js';
+import { openNoWait, type VerifiedOpens } from '../../task/verified-open.js';
 
 /** Adds the operations that open a file with these flags. @returns the descriptor */
 export type Open = (b: Batch, flags: number) => Ref;

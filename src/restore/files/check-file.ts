@@ -8,8 +8,8 @@ import { devMajor, devMinor, kernelDev, S_ISVTX } from '../../kernel/uapi/stat.j
 import { sysRaw } from '../../native/sys.js';
 import type { FileValidation } from '../context.js';
 import type { Found } from './look-up.js';
-import { pathBuffer, pathBytes } from './path-bytes.js';
-import { openHow } from './verified-open.js';
+import { pathBuffer, pathBytes } from '../../image/path-bytes.js';
+import { openHow } from '../../task/verified-open.js';
 
 /** Major number of the memory devices (Documentation/admin-guide/devices.txt), the ones that are opened by name. */
 const MEM_MAJOR = 1;

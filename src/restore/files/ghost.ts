@@ -29,8 +29,8 @@ import {
 } from '../../kernel/uapi/stat.js';
 import type { Batch, Ref } from '../../task/batch.js';
 import type { Purpose } from './check-file.js';
-import { pathBytes } from './path-bytes.js';
-import { openNoWait } from './verified-open.js';
+import { pathBytes } from '../../image/path-bytes.js';
+import { openNoWait } from '../../task/verified-open.js';
 
 /** What fits a number; file systems end before. */
 const LARGEST_BYTES = BigInt(Number.MAX_SAFE_INTEGER);

@@ -3,6 +3,7 @@ import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { InotifyFileEntry, InotifyWdEntry } from '../../image/generated/messages.js';
 import {
+  CHANGEABLE,
   F_SETFL,
   O_ASYNC,
   O_CLOEXEC,
@@ -17,9 +18,9 @@ import { sys } from '../../native/sys.js';
 import type { Batch } from '../../task/batch.js';
 import type { Files, GroupMaker } from './group.js';
 import { lookUp, type Found } from './look-up.js';
-import { pathBytes } from './path-bytes.js';
-import { CHANGEABLE, place, setFlags } from './place.js';
-import { exchanged, openHow } from './verified-open.js';
+import { pathBytes } from '../../image/path-bytes.js';
+import { place, setFlags } from './place.js';
+import { exchanged, openHow } from '../../task/verified-open.js';
 
 /** So many numbers are passed over at most to give a watch its own. */
 const MOST_GAPS = 1 << 16;

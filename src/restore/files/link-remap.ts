@@ -1,8 +1,8 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import type { Log } from '../../image/log.js';
-import { pathBuffer } from './path-bytes.js';
-import type { Seen } from './verified-open.js';
+import { pathBuffer } from '../../image/path-bytes.js';
+import type { Seen } from '../../task/verified-open.js';
 
 /** What crit and CRIU name the links that a dump makes (--link-remap); crit puts a further number where that is taken. */
 const NAME = /^link_remap\.\d+(\.\d+)?$/;

@@ -6,8 +6,8 @@ import { directoryOf, walkLinks } from '../../image/walk-links.js';
 import { ERRNO, errnoWords } from '../../kernel/uapi/errno.js';
 import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH, OPEN_HOW_BYTES } from '../../kernel/uapi/open-flags.js';
 import { sysRaw } from '../../native/sys.js';
-import { pathBytes } from './path-bytes.js';
-import { openHow, type Seen } from './verified-open.js';
+import { pathBytes } from '../../image/path-bytes.js';
+import { openHow, type Seen } from '../../task/verified-open.js';
 
 /** What a name leads to. */
 export interface Found extends Seen {

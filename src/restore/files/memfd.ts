@@ -17,7 +17,7 @@ import type { Batch } from '../../task/batch.js';
 import type { MemoryObject } from '../shared-memory.js';
 import type { Part } from '../part.js';
 import type { Files } from './group.js';
-import { pathBytes } from './path-bytes.js';
+import { pathBytes } from '../../image/path-bytes.js';
 import { openFlags, place, setFlags } from './place.js';
 
 /** MFD_HUGETLB and the size of the pages. */

@@ -12,8 +12,8 @@ import type { FileImages } from './file-images.js';
 import { Ghost } from './ghost.js';
 import { LinkRemap } from './link-remap.js';
 import { lookUp, type Found } from './look-up.js';
-import { pathBytes } from './path-bytes.js';
-import { openNoWait, VerifiedOpens } from './verified-open.js';
+import { pathBytes } from '../../image/path-bytes.js';
+import { openNoWait, VerifiedOpens } from '../../task/verified-open.js';
 
 interface Wanted {
   readonly id: number;

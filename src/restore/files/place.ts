@@ -1,20 +1,15 @@
 import {
+  CHANGEABLE,
   F_SETFL,
-  O_APPEND,
   O_ASYNC,
   O_CLOEXEC,
   O_CREAT,
-  O_DIRECT,
   O_EXCL,
-  O_NOATIME,
-  O_NONBLOCK,
   O_TMPFILE,
   O_TRUNC,
 } from '../../kernel/uapi/open-flags.js';
 import type { Arg, Batch } from '../../task/batch.js';
 
-/** What F_SETFL can change (fcntl(2)); owner signals (O_ASYNC) are switched on at the very end. */
-export const CHANGEABLE = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 /** The part of O_TMPFILE that is not O_DIRECTORY. */
 const TMPFILE_ONLY = 0o20000000;
 
@@ -24,7 +19,7 @@ export function place(b: Batch, fd: Arg, slot: number): void {
   b.call('close', fd);
 }
 
-/** Gives a description the flags that it was not made with. */
+/** Gives a description the flags that it was not made with; owner signals (O_ASYNC) are switched on at the very end. */
 export function setFlags(b: Batch, slot: number, flags: number): void {
   if (flags & CHANGEABLE) b.call('fcntl', slot, F_SETFL, flags & CHANGEABLE);
 }

@@ -22,7 +22,6 @@ import type { Batch } from '../../task/batch.js';
 import { STUB_FDS } from '../../task/stub.js';
 import type { RestoreContext, RestoreTask } from '../context.js';
 import type { Part } from '../part.js';
-import type { PagesImages } from '../pages-images.js';
 import type { MemoryObject } from '../shared-memory.js';
 import type { Purpose } from './check-file.js';
 import { FileImages, typeName, type Table } from './file-images.js';
@@ -42,7 +41,6 @@ export class RestoreFiles {
   /** Every kind of file, and what all kinds have. */
   readonly parts: readonly Part[];
   readonly #ctx: RestoreContext;
-  readonly #pages: PagesImages;
   readonly #images: FileImages;
   readonly #slots: Slots;
   readonly #names: Names;
@@ -51,8 +49,6 @@ export class RestoreFiles {
   readonly #slotOf = new Map<number, number>();
   /** Files that are opened for mappings, programs and directories, by what they are opened for. */
   readonly #special = new Map<string, number>();
-  /** Where the pages images are that the puppets read. */
-  readonly #pagesSlots = new Map<number, number>();
   readonly #mapped = new Set<number>();
   #pidfd = -1;
 
@@ -60,9 +56,8 @@ export class RestoreFiles {
    * Reads and checks everything that the images tell about files, and that the files are there. Nothing is started.
    * @throws CritError naming the image and entry, or the file that is missing or differs
    */
-  constructor(ctx: RestoreContext, images: ImageDir, pages: PagesImages) {
+  constructor(ctx: RestoreContext, images: ImageDir) {
     this.#ctx = ctx;
-    this.#pages = pages;
     this.#images = new FileImages(images, ctx.tasks);
     this.#slots = new Slots(ownNumbers(this.#images), this.#numbers(), limit());
     this.#names = new Names(this.#images, ctx);
@@ -177,25 +172,9 @@ export class RestoreFiles {
     return this.#slots.reserve();
   }
 
-  /** The number for a pages image that the puppets read themselves. */
-  slotForPages(pagesId: number): number {
-    let slot = this.#pagesSlots.get(pagesId);
-    if (slot === undefined) this.#pagesSlots.set(pagesId, (slot = this.#slots.reserve()));
-    return slot;
-  }
-
   /** The memfds, to be filled: their descriptors and the shmids of their pages. */
   memfds(): readonly MemoryObject[] {
     return this.#memfds.objects();
-  }
-
-  /** Opens the images that the puppets read. Runs the batch. */
-  #openPages(b: Batch): void {
-    b.doing('opening the pages images');
-    this.#pages.openIn(b, this.#pagesSlots.keys(), (_b, id, fd) => {
-      place(b, fd, this.#pagesSlots.get(id)!);
-    });
-    b.doing(undefined);
   }
 
   /** Files that were opened late and that a table refers to, or an epoll. */
@@ -251,7 +230,6 @@ export class RestoreFiles {
         root: ({ b }) => {
           this.#slots.occupy(b, STUB_FDS[0]);
           for (const fd of STUB_FDS) b.call('close', fd);
-          this.#openPages(b);
         },
         table: ({ task, b }) => {
           const table = this.tableOf(task);

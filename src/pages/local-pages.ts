@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, realpathSync } from 'node:fs';
-import path from 'node:path';
+import { ImageDir } from '../encode/image-dir.js';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError, ImageError } from '../image/errors.js';
 import type { PagemapEntry } from '../image/generated/messages.js';
@@ -8,7 +8,8 @@ import { openRegularFile } from '../image/regular-file.js';
 import { PE } from '../image/vma-status.js';
 import { O_RDONLY } from '../kernel/uapi/open-flags.js';
 import type { Batch, Ref } from '../task/batch.js';
-import { VerifiedOpens, type Seen } from './files/verified-open.js';
+import { VerifiedOpens, type Seen } from '../task/verified-open.js';
+import type { PageSource } from './page-source.js';
 import { bytesIn } from './runs.js';
 
 const nameOf = (pagesId: number) => imageFileName('PAGES', pagesId);
@@ -18,16 +19,15 @@ interface PagesImage extends Seen {
 }
 
 /** The pages images of a set: looked at before anything is started, then opened by crit or by the puppets themselves. */
-export class PagesImages {
-  readonly #dir: string;
+export class LocalPages implements PageSource {
+  readonly #images: ImageDir;
   readonly #found = new Map<number, PagesImage>();
 
-  constructor(dir: string) {
-    this.#dir = realpathSync(dir);
+  constructor({ path }: ImageDir) {
+    this.#images = new ImageDir(realpathSync(path));
   }
 
-  /** The pages that a pagemap has in a pages image. @param file the pagemap's name @throws CritError BAD_IMAGE, MISSING_IMAGE */
-  runsOf(file: string, pagesId: number, entries: readonly PagemapEntry[]): StoredRun[] {
+  locate(file: string, pagesId: number, entries: readonly PagemapEntry[]): StoredRun[] {
     const sizeBytes = this.#sizeOf(pagesId, file);
     const runs = [...readRuns(file, entries)];
     const bad = (text: string) => new CritError(text, { code: 'BAD_IMAGE' });
@@ -47,7 +47,7 @@ export class PagesImages {
     if (!image) {
       const file = nameOf(pagesId);
       try {
-        const { fd, path: at } = openRegularFile(path.join(this.#dir, file));
+        const { fd, path: at } = openRegularFile(this.#images.file('PAGES', pagesId));
         try {
           const { dev, ino, size } = fstatSync(fd, { bigint: true });
           image = { path: at, dev, ino, sizeBytes: Number(size) };
@@ -63,21 +63,19 @@ export class PagesImages {
     return image.sizeBytes;
   }
 
-  /** Opens one for crit. @returns a descriptor, which the caller closes */
   open(pagesId: number): number {
     const file = nameOf(pagesId);
     const seen = this.#found.get(pagesId)!;
-    const { fd } = openRegularFile(path.join(this.#dir, file));
+    const { fd } = openRegularFile(this.#images.file('PAGES', pagesId));
     const { dev, ino } = fstatSync(fd, { bigint: true });
     if (dev === seen.dev && ino === seen.ino) return fd;
     closeSync(fd);
     throw new CritError(`${file} was exchanged while it was being restored`, { code: 'EXCHANGED_FILE' });
   }
 
-  /** Opens some in a puppet. Runs the batch. @param placed is given each descriptor */
-  openIn(b: Batch, ids: Iterable<number>, placed: (b: Batch, pagesId: number, fd: Ref) => void): void {
+  openIn(b: Batch, pagesIds: Iterable<number>, placed: (b: Batch, pagesId: number, fd: Ref) => void): void {
     const opens = new VerifiedOpens();
-    for (const id of ids) placed(b, id, opens.open(b, this.#found.get(id)!, O_RDONLY));
+    for (const id of pagesIds) placed(b, id, opens.open(b, this.#found.get(id)!, O_RDONLY));
     b.run();
     opens.check();
   }

@@ -1,4 +1,4 @@
-import { bytesOfString } from '../../image/utf8.js';
+import { bytesOfString } from './utf8.js';
 
 /** A path with its NUL, for a batch; bytes that are no UTF-8 come back as they were. */
 export function pathBytes(path: string): Uint8Array {

@@ -1,17 +1,17 @@
-import { CritError } from '../../image/errors.js';
+import { CritError } from '../image/errors.js';
+import { pathBytes } from '../image/path-bytes.js';
 import {
   AT_FDCWD,
+  CHANGEABLE,
   F_SETFL,
   O_NOCTTY,
   O_NONBLOCK,
   O_PATH,
   OPEN_HOW_BYTES,
   RESOLVE_NO_SYMLINKS,
-} from '../../kernel/uapi/open-flags.js';
-import { STAT, STAT_BYTES } from '../../kernel/uapi/stat.js';
-import type { Arg, Batch, Out, Ref } from '../../task/batch.js';
-import { pathBytes } from './path-bytes.js';
-import { CHANGEABLE } from './place.js';
+} from '../kernel/uapi/open-flags.js';
+import { STAT, STAT_BYTES } from '../kernel/uapi/stat.js';
+import type { Arg, Batch, Out, Ref } from './batch.js';
 
 /** A file that crit has looked at: what a puppet opens must be this one. */
 export interface Seen {
