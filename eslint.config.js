@@ -55,6 +55,10 @@ export default defineConfig(
           selector: 'NewExpression[callee.name="Error"]',
           message: 'What a user can meet is a CritError with a code; a fault of crit itself a TypeError or RangeError.',
         },
+        {
+          selector: ':not(VariableDeclarator) > CallExpression[callee.property.name="doing"]',
+          message: 'What a batch is doing ends with the scope: using _doing = b.doing(...).',
+        },
       ],
     },
   },

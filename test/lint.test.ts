@@ -45,6 +45,7 @@ describe('the linter refuses', () => {
     ['one that is made of others', 'crit/kernel-constants', NEW, 'export const PAGE_IS_FILE = 1 << 2;'],
     ['the number of an error', 'crit/kernel-constants', NEW, 'const EEXIST = -17;'],
     ['a bare Error', 'no-restricted-syntax', NEW, "throw new Error('no');"],
+    ['what a batch is doing, for ever', 'no-restricted-syntax', NEW, "globalThis.batch.doing('this');"],
     ['a file of more than 20 kB', 'crit/small-files', NEW, `export const A = 1; // ${'x'.repeat(20_000)}`],
   ] as const)
     it(what, async () => assert.deepEqual(await rulesAgainst(file, text), [rule]));

@@ -65,7 +65,7 @@ function addWrites(
     unreported = 0;
     report(written);
   };
-  b.doing('writing pages');
+  using _doing = b.doing('writing pages');
   for (const piece of pieces(runs)) {
     if (!want(piece)) {
       flush();
@@ -77,5 +77,4 @@ function addWrites(
     filled += piece.sizeBytes;
   }
   flush();
-  b.doing(undefined);
 }

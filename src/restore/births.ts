@@ -221,8 +221,8 @@ export class Family {
     for (const birth of tasks) {
       const { pid, pgid } = birth.task;
       if (pgid === pid || birth.helper || inherits(birth)) continue;
-      batchOf(birth).doing(`joining process group ${pgid}`).call('setpgid', 0, pgid);
-      batchOf(birth).doing(undefined);
+      using _doing = batchOf(birth).doing(`joining process group ${pgid}`);
+      batchOf(birth).call('setpgid', 0, pgid);
     }
     // A helper's group lasts until it ends; any other can wait for what its members are told next.
     if (helpers.length === 0) return;

@@ -22,13 +22,12 @@ export interface CredsNow {
 /** Users and groups alone: those of a process that has nothing to do but to end. */
 export function restoreIds(b: Batch, creds: Creds): void {
   const groups = creds.groups ?? [];
-  b.doing('setting user and group ids of a zombie');
+  using _doing = b.doing('setting user and group ids of a zombie');
   b.call('setgroups', groups.length, new Uint8Array(Uint32Array.from(groups).buffer));
   b.call('setresgid', creds.gid, creds.egid, creds.sgid);
   b.call('setfsgid', creds.fsgid);
   b.call('setresuid', creds.uid, creds.euid, creds.suid);
   b.call('setfsuid', creds.fsuid);
-  b.doing(undefined);
 }
 
 const setOf = (halves: readonly number[] = []): bigint => BigInt(halves[0] ?? 0) | (BigInt(halves[1] ?? 0) << 32n);
@@ -54,12 +53,12 @@ export function restoreCreds(b: Batch, creds: Creds, now: CredsNow): void {
   const amb = setOf(creds.cap_amb);
   const groups = creds.groups ?? [];
   if (!sameList(groups, status.groups)) {
-    b.doing('setting the supplementary groups');
+    using _doing = b.doing('setting the supplementary groups');
     b.call('setgroups', groups.length, new Uint8Array(Uint32Array.from(groups).buffer));
   }
   let securebits = now.securebits;
   if (!sameIds(creds, status)) {
-    b.doing('setting user and group ids');
+    using _doing = b.doing('setting user and group ids');
     securebits |= PR.SECBIT_NO_SETUID_FIXUP;
     b.call('prctl', PR.PR_SET_SECUREBITS, securebits, 0, 0, 0);
     b.call('setresgid', creds.gid, creds.egid, creds.sgid);
@@ -68,29 +67,28 @@ export function restoreCreds(b: Batch, creds: Creds, now: CredsNow): void {
     b.call('setfsuid', creds.fsuid);
   }
   if (inh !== status.capInh) {
-    b.doing('setting inheritable capabilities');
+    using _doing = b.doing('setting inheritable capabilities');
     capset(b, status.capEff, status.capPrm, inh);
   }
   if (amb !== status.capAmb) {
-    b.doing('setting ambient capabilities');
+    using _doing = b.doing('setting ambient capabilities');
     b.call('prctl', PR.PR_CAP_AMBIENT, PR.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     for (const cap of capabilitiesOf(amb)) b.call('prctl', PR.PR_CAP_AMBIENT, PR.PR_CAP_AMBIENT_RAISE, cap, 0, 0);
   }
   if (creds.secbits !== securebits) {
-    b.doing('setting the securebits');
+    using _doing = b.doing('setting the securebits');
     b.call('prctl', PR.PR_SET_SECUREBITS, creds.secbits, 0, 0, 0);
   }
-  b.doing('dropping capabilities from the bounding set');
+  using _doing = b.doing('dropping capabilities from the bounding set');
   for (const cap of capabilitiesOf(status.capBnd & ~bnd)) b.call('prctl', PR.PR_CAPBSET_DROP, cap, 0, 0, 0);
   if (inh !== status.capInh || prm !== status.capPrm || eff !== status.capEff) {
-    b.doing('setting capabilities');
+    using _doing = b.doing('setting capabilities');
     capset(b, eff, prm, inh);
   }
   if (creds.no_new_privs && !status.noNewPrivs) {
-    b.doing('setting no_new_privs');
+    using _doing = b.doing('setting no_new_privs');
     b.call('prctl', PR.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   }
-  b.doing(undefined);
 }
 
 function sameList(a: readonly number[], c: readonly number[]): boolean {

@@ -68,32 +68,33 @@ export function fillMemory(
   const b = puppet.batch();
   const total = bytesIn(pending.read);
   puppet.patience.grant(total + bytesIn(pending.compare));
-  b.doing('reading pages');
-  if (total < ASSISTED_BYTES) {
-    fill(b, 'read', fdOf, pending.read);
-    filled(total);
-  } else {
-    b.run();
-    const { puppet: other, end } = assistant();
-    const c = other.batch().doing('reading pages');
-    for (let rest: readonly StoredRun[] = pending.read; rest.length > 0;) {
-      const [piece, others] = cutAt(rest, REPORTED_BYTES);
-      rest = others;
-      const [mine, theirs] = cutAt(piece, bytesIn(piece) / 2);
-      fill(c, 'read', fdOf, theirs, true);
-      c.submit();
-      fill(b, 'read', fdOf, mine, true);
+  {
+    using _doing = b.doing('reading pages');
+    if (total < ASSISTED_BYTES) {
+      fill(b, 'read', fdOf, pending.read);
+      filled(total);
+    } else {
       b.run();
-      c.run();
-      filled(bytesIn(piece));
+      const { puppet: other, end } = assistant();
+      const c = other.batch();
+      using _reading = c.doing('reading pages');
+      for (let rest: readonly StoredRun[] = pending.read; rest.length > 0;) {
+        const [piece, others] = cutAt(rest, REPORTED_BYTES);
+        rest = others;
+        const [mine, theirs] = cutAt(piece, bytesIn(piece) / 2);
+        fill(c, 'read', fdOf, theirs, true);
+        c.submit();
+        fill(b, 'read', fdOf, mine, true);
+        b.run();
+        c.run();
+        filled(bytesIn(piece));
+      }
+      end();
     }
-    c.doing(undefined);
-    end();
+    fill(b, 'compare', fdOf, pending.compare);
   }
-  fill(b, 'compare', fdOf, pending.compare);
-  b.doing('setting protections');
+  using _doing = b.doing('setting protections');
   for (const range of pending.protect) b.call('mprotect', range.start, range.end - range.start, range.prot);
-  b.doing(undefined);
   b.submit();
 }
 

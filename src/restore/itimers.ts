@@ -4,11 +4,10 @@ import type { Batch } from '../task/batch.js';
 
 /** Starts the interval timers (setitimer(2)): as late as possible, they run on while the task is being restored. */
 export function restoreItimers(b: Batch, timers: Messages['task_timers_entry']): void {
-  b.doing('starting the interval timers');
+  using _doing = b.doing('starting the interval timers');
   arm(b, ITIMER_REAL, timers.real);
   arm(b, ITIMER_VIRTUAL, timers.virt);
   arm(b, ITIMER_PROF, timers.prof);
-  b.doing(undefined);
 }
 
 /**

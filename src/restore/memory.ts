@@ -75,8 +75,13 @@ function mapVma(b: Batch, vma: Vma, prot: number): void {
   if (vma.fd < 0) flags |= MAP_ANONYMOUS;
   else flags &= ~MAP_ANONYMOUS;
   if (!(flags & (MAP_SHARED | MAP_PRIVATE | 0x8))) flags |= MAP_PRIVATE;
-  b.doing(`mapping ${vma.start.toString(16)}-${vma.end.toString(16)}`);
+  using _doing = b.doing(`mapping ${vma.start.toString(16)}-${vma.end.toString(16)}`);
   b.call('mmap', vma.start, vma.end - vma.start, prot, flags, vma.fd, vma.fd < 0 ? 0 : entry.pgoff);
+}
+
+function mapVdso(b: Batch, vdso: Vma): void {
+  using _doing = b.doing('mapping the vDSO where it was');
+  b.call('arch_prctl', ARCH_MAP_VDSO_64, vdso.start);
 }
 
 /** madvise flags that steer how pages are filled go first; those that fork looks at go last (`late`). */
@@ -86,7 +91,7 @@ function advise(b: Batch, vma: Vma, late: boolean): void {
   for (let advice = 0; advice < 64; advice++) {
     if (!((madv >> BigInt(advice)) & 1n)) continue;
     if ((advice === MADV_DONTFORK || advice === MADV_WIPEONFORK) !== late) continue;
-    b.doing(`madvise of ${vma.start.toString(16)}-${vma.end.toString(16)}`);
+    using _doing = b.doing(`madvise of ${vma.start.toString(16)}-${vma.end.toString(16)}`);
     b.call('madvise', vma.start, vma.end - vma.start, advice);
   }
 }
@@ -105,7 +110,7 @@ const FOR_GOOD = (1n << BigInt(MADV_HUGEPAGE)) | (1n << BigInt(MADV_NOHUGEPAGE))
 function unadvise(b: Batch, from: Vma, vma: Vma): void {
   const extra = (from.entry.madv ?? 0n) & ~(vma.entry.madv ?? 0n);
   if (extra === 0n) return;
-  b.doing(`madvise of ${vma.start.toString(16)}-${vma.end.toString(16)}`);
+  using _doing = b.doing(`madvise of ${vma.start.toString(16)}-${vma.end.toString(16)}`);
   for (const [advice, by] of TAKEN_BACK)
     if ((extra >> BigInt(advice)) & 1n) b.call('madvise', vma.start, vma.end - vma.start, by);
 }
@@ -124,10 +129,7 @@ export interface Pending {
 export function buildMemory(b: Batch, area: AreaRange, image: MemoryImage): Pending {
   unmapOthers(b, area, []);
   const vdso = image.vmas.find(isVdso);
-  if (vdso) {
-    b.doing('mapping the vDSO where it was');
-    b.call('arch_prctl', ARCH_MAP_VDSO_64, vdso.start);
-  }
+  if (vdso) mapVdso(b, vdso);
   const runs: StoredRun[] = [];
   const protect: Vma[] = [];
   for (const vma of image.vmas) {
@@ -139,7 +141,6 @@ export function buildMemory(b: Batch, area: AreaRange, image: MemoryImage): Pend
     runs.push(...mine);
     if (needWrite) protect.push(vma);
   }
-  b.doing(undefined);
   return {
     read: joined(runs),
     compare: [],
@@ -209,7 +210,7 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
         if (clip(from.runs, gap.start, gap.end).length > 0)
           b.call('madvise', gap.start, gap.end - gap.start, MADV_DONTNEED);
   }
-  if (vdso && !sameVdso) b.doing('mapping the vDSO where it was').call('arch_prctl', ARCH_MAP_VDSO_64, vdso.start);
+  if (vdso && !sameVdso) mapVdso(b, vdso);
   for (const vma of fresh) {
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
     const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
@@ -218,14 +219,13 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
     read.push(...mine);
     if (needWrite) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });
   }
-  b.doing(undefined);
   return { read: joined(read.sort((x, y) => x.start - y.start)), compare: joined(compare), protect };
 }
 
 /** What fork would act on, locks, which fork drops, and seals: set when all children are there. */
 export function finishMemory(b: Batch, image: MemoryImage): void {
   for (const { start, end } of image.guards) {
-    b.doing(`guard pages ${start.toString(16)}-${end.toString(16)}`);
+    using _doing = b.doing(`guard pages ${start.toString(16)}-${end.toString(16)}`);
     b.call('madvise', start, end - start, MADV_GUARD_INSTALL);
   }
   for (const vma of image.vmas) {
@@ -235,7 +235,7 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
     const guarded = image.guards.some((guard) => guard.start < vma.end && guard.end > vma.start);
     const whole =
       !vma.entry.locked_on_fault && !guarded && (gaps(image.runs, vma.start, vma.end).length === 0 || !isPrivate(vma));
-    b.doing(`locking ${vma.start.toString(16)}-${vma.end.toString(16)}`);
+    using _doing = b.doing(`locking ${vma.start.toString(16)}-${vma.end.toString(16)}`);
     // of what may not be touched no page can be had: the call says ENOMEM when it has done all else
     if (!vma.entry.prot && !vma.entry.locked_on_fault) b.tryCall('mlock2', vma.start, vma.end - vma.start, 0);
     else b.call('mlock2', vma.start, vma.end - vma.start, whole ? 0 : MLOCK_ONFAULT);
@@ -246,8 +246,10 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
   );
   // nothing can be done to them any more
   for (const { start, end, entry } of image.vmas)
-    if (entry.sealed) b.doing(`sealing ${start.toString(16)}-${end.toString(16)}`).call('mseal', start, end - start, 0);
-  b.doing(undefined);
+    if (entry.sealed) {
+      using _doing = b.doing(`sealing ${start.toString(16)}-${end.toString(16)}`);
+      b.call('mseal', start, end - start, 0);
+    }
 }
 
 /** struct prctl_mm_map (linux/prctl.h): 13 words up to auxv, its size, the exe descriptor. */
@@ -274,7 +276,6 @@ export function setMm(b: Batch, mm: Messages['mm_entry'], exeFd: number): void {
   });
   map.setUint32(96, auxv.byteLength, true);
   map.setUint32(100, exeFd, true);
-  b.doing('setting the memory descriptor (exe link, break, arguments, auxv)');
+  using _doing = b.doing('setting the memory descriptor (exe link, break, arguments, auxv)');
   b.call('prctl', PR_SET_MM, PR_SET_MM_MAP, new Uint8Array(map.buffer), 104, 0);
-  b.doing(undefined);
 }

@@ -16,9 +16,8 @@ const maxnode = (nodes: Uint8Array | null): number => (nodes ? MAXNODE : 0);
 export function restoreThreadPolicy(b: Batch, thread: Messages['thread_core_entry']): void {
   if (thread.memory_policy === undefined) return;
   const nodes = mask(thread.memory_policy_nodes);
-  b.doing('setting the NUMA policy of the thread');
+  using _doing = b.doing('setting the NUMA policy of the thread');
   b.call('set_mempolicy', thread.memory_policy, nodes, maxnode(nodes));
-  b.doing(undefined);
 }
 
 /** The NUMA policies of mappings (mbind(2)). Pages that are there already stay where they are. */
@@ -26,8 +25,7 @@ export function restoreRangePolicies(b: Batch, vmas: readonly Messages['vma_entr
   for (const { start, end, memory_policy, memory_policy_nodes } of vmas) {
     if (memory_policy === undefined) continue;
     const nodes = mask(memory_policy_nodes);
-    b.doing(`setting the NUMA policy of ${start.toString(16)}-${end.toString(16)}`);
+    using _doing = b.doing(`setting the NUMA policy of ${start.toString(16)}-${end.toString(16)}`);
     b.call('mbind', start, end - start, memory_policy, nodes, maxnode(nodes), 0);
   }
-  b.doing(undefined);
 }

@@ -38,13 +38,12 @@ export function restorePending(
     // What the kernel notes for its own timers means nothing in a signal that is queued by hand.
     if (viewOf(siginfo).getInt32(SIGINFO.code, true) === SI_TIMER)
       viewOf(siginfo).setUint32(SIGINFO.sysPrivate, 0, true);
-    b.doing(`sending the pending ${signalName(signal)} again`);
+    using _doing = b.doing(`sending the pending ${signalName(signal)} again`);
     b.reserve(3, SIGINFO_BYTES + 16);
     const pid = b.call('getpid');
     if (to === 'process') b.call('rt_sigqueueinfo', pid, signal, siginfo);
     else b.call('rt_tgsigqueueinfo', pid, b.call('gettid'), signal, siginfo);
   }
-  b.doing(undefined);
 }
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

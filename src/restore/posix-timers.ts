@@ -55,7 +55,6 @@ export function createPosixTimers(pid: number, b: Batch, entries: readonly Entry
   b.run();
   if (byNumber.value === 0) {
     for (const entry of sorted) create(b, entry);
-    b.doing(undefined);
     b.call('prctl', PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_OFF, 0, 0, 0);
     return;
   }
@@ -78,7 +77,6 @@ export function createPosixTimers(pid: number, b: Batch, entries: readonly Entry
       throw new CritError(`process ${pid}: POSIX timer ${entry.it_id} came back as ${got}`, { code: 'TIMER_ID' });
     next = entry.it_id + 1;
   }
-  b.doing(undefined);
 }
 
 function create(b: Batch, entry: Entry) {
@@ -88,7 +86,7 @@ function create(b: Batch, entry: Entry) {
   event.setInt32(SIGEVENT.notify, entry.it_sigev_notify, true);
   event.setInt32(SIGEVENT.threadId, entry.notify_thread_id ?? 0, true);
   const wanted = new Uint8Array(Int32Array.of(entry.it_id).buffer);
-  b.doing(`creating POSIX timer ${entry.it_id}`);
+  using _doing = b.doing(`creating POSIX timer ${entry.it_id}`);
   b.reserve(1, SIGEVENT_BYTES + 64);
   const id = b.bytes(wanted);
   b.call('timer_create', entry.clock_id | 0, new Uint8Array(event.buffer), id);
@@ -256,9 +254,8 @@ export class PosixTimerStarter {
     spec.setBigInt64(ITIMERSPEC.valueSec, valueNs / SECOND, true);
     spec.setBigInt64(ITIMERSPEC.valueFraction, valueNs % SECOND, true);
     const b = this.#b;
-    b.doing(`starting POSIX timer ${entry.it_id} (${signalName(entry.si_signo)})`);
+    using _doing = b.doing(`starting POSIX timer ${entry.it_id} (${signalName(entry.si_signo)})`);
     b.call('timer_settime', entry.it_id, flags, new Uint8Array(spec.buffer), null);
-    b.doing(undefined);
   }
 
   /** As the task sees it: it may be in a time namespace. 1 batch. */

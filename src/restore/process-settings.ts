@@ -12,7 +12,7 @@ type TaskCore = Messages['task_core_entry'];
 
 /** What a process is set to as a whole, by prctl(2) and the like. */
 export function restoreSettings(b: Batch, tc: TaskCore, mm: Messages['mm_entry'] | undefined): void {
-  b.doing('setting process flags');
+  using _doing = b.doing('setting process flags');
   b.call('prctl', PR.PR_SET_CHILD_SUBREAPER, tc.child_subreaper ? 1 : 0, 0, 0, 0);
   if (mm?.thp_disabled) b.call('prctl', PR.PR_SET_THP_DISABLE, 1, mm.thp_disable_flags ?? 0, 0, 0);
   // nothing is mapped any more after this
@@ -20,7 +20,6 @@ export function restoreSettings(b: Batch, tc: TaskCore, mm: Messages['mm_entry']
   if (tc.memory_merge) b.call('prctl', PR.PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
   const registrations = tc.membarrier_registration_mask ?? 0;
   for (let bit = 0; bit < 31; bit++) if ((registrations >>> bit) & 1) b.call('membarrier', 1 << bit, 0, 0);
-  b.doing(undefined);
 }
 
 /** A login id that was never set (proc_pid_loginuid(5)). */

@@ -26,8 +26,7 @@ export function restoreRlimits(b: Batch, all: readonly Messages['rlimit_entry'][
     const is = own[resource];
     const raise =
       is && is.hard < max ? ` (the hard limit here is ${show(is.hard)}: raising it needs CAP_SYS_RESOURCE)` : '';
-    b.doing(`setting ${rlimitName(resource)} to ${show(cur)}/${show(max)}${raise}`);
+    using _doing = b.doing(`setting ${rlimitName(resource)} to ${show(cur)}/${show(max)}${raise}`);
     b.call('prlimit64', 0, resource, address + resource * RLIMIT64_BYTES, null);
   }
-  b.doing(undefined);
 }

@@ -22,7 +22,7 @@ let own: { nice: number; policy: number } | undefined;
 /** Scheduling of the calling thread. Before credentials (CAP_SYS_NICE). */
 export function restoreSched(b: Batch, core: ThreadCore): void {
   own ??= { nice: 20 - sysRaw('getpriority', PRIO_PROCESS, 0), policy: sysRaw('sched_getscheduler', 0) };
-  b.doing('setting timer slack, affinity, nice value and scheduling policy');
+  using _doing = b.doing('setting timer slack, affinity, nice value and scheduling policy');
   // a real-time policy would ignore it
   if (core.timer_slack_ns) b.call('prctl', PR.PR_SET_TIMERSLACK, core.timer_slack_ns, 0, 0, 0);
   restoreAffinity(b, core.cpu_affinity);
@@ -34,7 +34,6 @@ export function restoreSched(b: Batch, core: ThreadCore): void {
     if (core.sched_runtime_ns !== undefined) b.call('sched_setattr', 0, deadline(core, policy), 0);
   } else if (policy !== own.policy || core.sched_prio)
     b.call('sched_setscheduler', 0, policy, new Uint8Array(Int32Array.of(core.sched_prio ?? 0).buffer));
-  b.doing(undefined);
 }
 
 /** CPUs that are not here are left out; a thread none of whose CPUs is here may run on all. */

@@ -170,7 +170,8 @@ export class SharedMemory {
 
   #fillMapped(root: Puppet, slot: number, sizeBytes: number, runs: readonly StoredRun[]): void {
     const ids = new Set(runs.map(({ at }) => at.pagesId));
-    const b = root.batch().doing(`reading ${[...ids].map((id) => imageFileName('PAGES', id)).join(', ')}`);
+    const b = root.batch();
+    using _doing = b.doing(`reading ${[...ids].map((id) => imageFileName('PAGES', id)).join(', ')}`);
     const at = b.call('mmap', 0, sizeBytes, PROT_READ | PROT_WRITE, MAP_SHARED, slot, 0);
     const sources = new Map<number, Ref>();
     this.#pages.openIn(b, ids, (_b, id, fd) => sources.set(id, fd));
@@ -183,6 +184,5 @@ export class SharedMemory {
     b.call('munmap', at, sizeBytes);
     for (const from of sources.values()) b.call('close', from);
     b.run();
-    b.doing(undefined);
   }
 }

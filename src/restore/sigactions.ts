@@ -51,8 +51,7 @@ export function restoreSigactions(pid: number, b: Batch, entries: readonly Messa
     action.setBigUint64(SIGACTION.flags, entry.flags, true);
     action.setBigUint64(SIGACTION.restorer, entry.restorer, true);
     action.setBigUint64(SIGACTION.mask, entry.mask, true);
-    b.doing(`setting the action of ${signalName(signal)}`);
+    using _doing = b.doing(`setting the action of ${signalName(signal)}`);
     b.call('rt_sigaction', signal, new Uint8Array(action.buffer), null, SIGSET_BYTES);
   });
-  b.doing(undefined);
 }

@@ -12,8 +12,8 @@ export function setName(b: Batch, name: string | undefined): void {
   if (name === undefined) return;
   const bytes = new Uint8Array(COMM_BYTES);
   bytes.set((bytesOfString(name) ?? new Uint8Array()).subarray(0, COMM_BYTES - 1));
-  b.doing('setting the name').call('prctl', PR.PR_SET_NAME, bytes, 0, 0, 0);
-  b.doing(undefined);
+  using _doing = b.doing('setting the name');
+  b.call('prctl', PR.PR_SET_NAME, bytes, 0, 0, 0);
 }
 
 /** The thread's name, alternate stack, robust list, and the address that is cleared and woken when it ends. */
@@ -26,16 +26,15 @@ export function restoreThreadSettings(b: Batch, core: Messages['core_entry']): v
     stack.setBigUint64(SIGALTSTACK.sp, sas.ss_sp, true);
     stack.setUint32(SIGALTSTACK.flags, (sas.ss_flags & ~SS_ONSTACK) >>> 0, true);
     stack.setBigUint64(SIGALTSTACK.size, sas.ss_size, true);
-    b.doing('setting the alternate signal stack');
+    using _doing = b.doing('setting the alternate signal stack');
     b.call('sigaltstack', new Uint8Array(stack.buffer), null);
   }
   if (thread.futex_rla_len) {
-    b.doing('setting the list of robust futexes');
+    using _doing = b.doing('setting the list of robust futexes');
     b.call('set_robust_list', thread.futex_rla, thread.futex_rla_len);
   }
   b.call('set_tid_address', core.thread_info?.clear_tid_addr ?? 0n);
   restoreTls(b, core.thread_info?.tls ?? []);
-  b.doing(undefined);
 }
 
 /** set_thread_area(2), for those segments that 32-bit code in a 64-bit task uses. */
@@ -51,7 +50,7 @@ function restoreTls(b: Batch, entries: readonly Messages['user_desc_t'][]): void
       entry.seg_not_present,
       entry.usable,
     ].reduce((sum, bit, i) => sum | (Number(bit) << i), 0);
-    b.doing(`setting thread-local segment ${entry.entry_number}`);
+    using _doing = b.doing(`setting thread-local segment ${entry.entry_number}`);
     b.call(
       'set_thread_area',
       new Uint8Array(Uint32Array.of(entry.entry_number, entry.base_addr, entry.limit, bits).buffer),
@@ -64,7 +63,6 @@ export function restoreRseq(b: Batch, entry: Messages['rseq_entry'] | undefined)
   if (!entry?.rseq_abi_pointer) return;
   if (entry.rseq_abi_size === 0)
     throw new CritError('thread_core.rseq_entry.rseq_abi_size is 0', { code: 'BAD_IMAGE' });
-  b.doing('registering restartable sequences');
+  using _doing = b.doing('registering restartable sequences');
   b.call('rseq', entry.rseq_abi_pointer, entry.rseq_abi_size, 0, entry.signature);
-  b.doing(undefined);
 }

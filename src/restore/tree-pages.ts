@@ -25,11 +25,10 @@ export class TreePages {
 
   /** Opens the images in the root. Runs the batch. */
   open(b: Batch): void {
-    b.doing('opening the pages images');
+    using _doing = b.doing('opening the pages images');
     this.#source.openIn(b, this.#fds.keys(), (_b, id, fd) => {
       place(b, fd, this.fdOf(id));
     });
-    b.doing(undefined);
   }
 
   /** The descriptor of an image, in every task. */

@@ -150,10 +150,15 @@ export class Batch {
     this.#run = run;
   }
 
-  /** Says what the following calls are for; an error begins with it. */
-  doing(what: string | undefined): this {
+  /**
+   * Says what the calls are for that are added in its scope; an error begins with it.
+   * @example
+   * using _doing = b.doing('opening the log');
+   */
+  doing(what: string): Disposable {
+    const before = this.#doing;
     this.#doing = what;
-    return this;
+    return { [Symbol.dispose]: () => (this.#doing = before) };
   }
 
   /** Adds a call that must succeed. */

@@ -89,13 +89,12 @@ export function giveFd(borrowed: Borrowed, fd: number): Given {
     } finally {
       // also after a failure, when there is nothing to receive
       const b = puppet.batch().reserve(3, 2 * 16 + MSGHDR_BYTES + 8);
-      b.doing('taking a descriptor of crit');
+      using _doing = b.doing('taking a descriptor of crit');
       const vector = b.bytes(words(b.scratch(16), 1));
       const header = b.bytes(words(0, 0, vector.address, 1, cure.address, CMSG_BYTES, 0));
       got = b.tryCall('recvmsg', inside[0], header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
       b.call('close', inside[0]);
       b.call('close', inside[1]);
-      b.doing(undefined);
       b.run();
     }
     const given = cure.words.getInt32(CMSG_FD, true);

@@ -67,7 +67,7 @@ test('a batch larger than its ring runs in pieces, in order', async () => {
 test('the first call that fails is named with its arguments and errno, and later ones do not run', async () => {
   await borrowed((b) => {
     const batch = b.puppet.batch();
-    batch.doing('opening a file');
+    using _doing = batch.doing('opening a file');
     batch.call('openat', -100, '/does/not/exist', 0, 0);
     const later = batch.call('getpid');
     assert.throws(

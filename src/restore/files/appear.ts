@@ -59,7 +59,7 @@ export class Appearance {
       b.run();
       this.#opens.check();
       const refs = bodies.map((body) => this.#openOne(body));
-      b.doing('taking names away again');
+      using _doing = b.doing('taking names away again');
       for (const made of [...this.#made].reverse())
         made.removed = b.call('unlinkat', made.dir, made.base, made.isDirectory ? AT_REMOVEDIR : 0);
       for (const fd of this.#held) b.call('close', fd);
@@ -68,8 +68,6 @@ export class Appearance {
     } catch (error) {
       this.#takeAway();
       throw error;
-    } finally {
-      b.doing(undefined);
     }
   }
 
@@ -87,7 +85,7 @@ export class Appearance {
       const free = this.#free(name);
       const dir = this.#directory(path.posix.dirname(free));
       const base = pathBytes(path.posix.basename(free));
-      b.doing(`making ${name} appear`);
+      using _doing = b.doing(`making ${name} appear`);
       if (first) this.#note(b.call('linkat', first.dir, first.base, dir, base, 0), dir, base, false);
       else {
         const appeared = body.make(b, dir, base);
@@ -99,7 +97,7 @@ export class Appearance {
     }
     for (const { name, openers } of body.names) {
       const { dir, base } = places.get(name)!;
-      b.doing(`opening ${name}`);
+      using _doing = b.doing(`opening ${name}`);
       for (const opener of openers) opener(b, (batch, flags) => openNoWait(batch, dir, base, flags));
     }
     return fd;
@@ -136,7 +134,8 @@ export class Appearance {
         throw new CritError(`${at} is reached through ${foreign.path}, a symbolic link of user ${foreign.uid}`, {
           code: 'FOREIGN_LINK',
         });
-      const dir = this.#opens.open(this.#b.doing(`opening ${at}`), found, O_PATH | O_DIRECTORY);
+      using _doing = this.#b.doing(`opening ${at}`);
+      const dir = this.#opens.open(this.#b, found, O_PATH | O_DIRECTORY);
       this.#directories.set(at, dir);
       this.#held.push(dir);
       return { dir, name: at };
@@ -150,7 +149,8 @@ export class Appearance {
     const rest = path.posix.relative(nearest.name, name).split('/').filter(Boolean);
     let at = nearest.name;
     for (const part of rest) {
-      const b = this.#b.doing(`making ${name} appear`);
+      const b = this.#b;
+      using _doing = b.doing(`making ${name} appear`);
       at = path.posix.join(at, part);
       const base = pathBytes(part);
       this.#note(b.call('mkdirat', dir, base, 0o700), dir, base, true);

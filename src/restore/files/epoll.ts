@@ -35,10 +35,9 @@ export const epoll: GroupMaker<'epfd'> = (files, entries) => {
     numbers: ({ table, b }) => {
       for (const { fd, id, targets } of perTable.get(table) ?? [])
         for (const target of targets) {
-          b.doing(`adding target ${target.tfd} to the epoll of file ${id}`);
+          using _doing = b.doing(`adding target ${target.tfd} to the epoll of file ${id}`);
           addTarget(files, table, fd, target, b);
         }
-      b.doing(undefined);
     },
   });
 };

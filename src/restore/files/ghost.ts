@@ -137,7 +137,7 @@ export class Ghost {
   /** Adds the operations that give it owner, mode and times, and close the descriptor. */
   settle(b: Batch, fd: Ref): void {
     const { uid, gid, mode, atim, mtim } = this.entry;
-    b.doing(`${this.image}: setting owner, mode and times`);
+    using _doing = b.doing(`${this.image}: setting owner, mode and times`);
     b.call('fchownat', fd, '', uid, gid, AT_EMPTY_PATH);
     const file = `/proc/self/fd/${fd.value}`;
     const link = this.#type === S_IFLNK;

@@ -65,10 +65,9 @@ export const inotify: GroupMaker<'ify'> = (files, entries) => {
         for (const { id, ify } of entries) {
           const holder = files.images.holder(id);
           if (holder?.table !== table) continue;
-          b.doing(`setting the watches of file ${id}`);
+          using _doing = b.doing(`setting the watches of file ${id}`);
           setWatches(b, holder.fd, ify, watches.get(id)!);
         }
-        b.doing(undefined);
       },
       whole: letGo,
     },

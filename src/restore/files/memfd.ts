@@ -104,7 +104,7 @@ export class Memfds {
 
   #open(b: Batch): void {
     for (const { entry, base, readOnly } of this.#inodes.values()) {
-      b.doing(`making memfd ${entry.name}`);
+      using _doing = b.doing(`making memfd ${entry.name}`);
       const sealable = entry.seals === F_SEAL_SEAL ? 0 : MFD_ALLOW_SEALING;
       const huge = (entry.hugetlb_flag ?? 0) & HUGE_FLAGS;
       place(b, b.call('memfd_create', pathBytes(entry.name), (sealable | huge) >>> 0), base);
@@ -124,17 +124,15 @@ export class Memfds {
       } else place(b, b.call('openat', AT_FDCWD, `/proc/self/fd/${inode.base}`, openFlags(flags), 0), slot);
       if (pos) b.call('lseek', slot, pos, SEEK_SET);
     }
-    b.doing(undefined);
   }
 
   /** Seals forbid what the restore itself does: they come last. */
   #seal(b: Batch): void {
     for (const { entry, base } of this.#inodes.values()) {
       if (entry.seals === F_SEAL_SEAL || entry.seals === 0) continue;
-      b.doing(`sealing memfd ${entry.name}`);
+      using _doing = b.doing(`sealing memfd ${entry.name}`);
       b.call('fcntl', base, F_ADD_SEALS, entry.seals);
     }
-    b.doing(undefined);
   }
 
   #planLines(): string[] {

@@ -123,10 +123,9 @@ export class Names {
     const late = new Set(this.late());
     for (const { id, name, openers, found } of this.#wanted.values()) {
       if (late.has(id) || this.#images.remaps.has(id)) continue;
-      b.doing(`opening ${name}`);
+      using _doing = b.doing(`opening ${name}`);
       for (const opener of openers) opener(b, (batch, flags) => opens.open(batch, found!, flags));
     }
-    b.doing(undefined);
     b.run();
     opens.check();
     for (const bodies of this.#bodies(b, opens)) {
@@ -138,7 +137,6 @@ export class Names {
           body.ghost.settle(b, fd);
         }
       });
-      b.doing(undefined);
       b.run();
     }
   }
@@ -182,10 +180,9 @@ export class Names {
     const sources = new Map<string, Ref>();
     for (const [key, [wanted]] of byBody)
       if (wanted!.found) {
-        b.doing(`opening ${wanted!.found.path}`);
+        using _doing = b.doing(`opening ${wanted!.found.path}`);
         sources.set(key, opens.open(b, wanted!.found, O_PATH | O_NOFOLLOW));
       }
-    b.doing(undefined);
     b.run();
     opens.check();
     return sources;
@@ -202,10 +199,9 @@ export class Names {
   #openLate(b: Batch): void {
     for (const id of this.late()) {
       const { name, openers } = this.#wanted.get(id)!;
-      b.doing(`opening ${name}`);
+      using _doing = b.doing(`opening ${name}`);
       for (const opener of openers) opener(b, (batch, flags) => openNoWait(batch, AT_FDCWD, pathBytes(name), flags));
     }
-    b.doing(undefined);
     b.run();
   }
 

@@ -38,7 +38,7 @@ function setOwners(files: Files, b: Batch): void {
     if (!told) continue;
     const { fown, flags } = told;
     const slot = files.slot(id);
-    b.doing(`setting the owner of file ${id}`);
+    using _doing = b.doing(`setting the owner of file ${id}`);
     if (fown.signum) b.call('fcntl', slot, F_SETSIG, fown.signum);
     if (fown.pid) {
       if (!existsSync(`/proc/${fown.pid}`) && fown.pid_type !== 2)
@@ -48,7 +48,6 @@ function setOwners(files: Files, b: Batch): void {
     // nobody has a number for what is only in flight
     if (flags & O_ASYNC && !files.images.holder(id)) b.call('fcntl', slot, F_SETFL, flags);
   }
-  b.doing(undefined);
 }
 
 /**
@@ -61,9 +60,9 @@ function switchSignalsOn(files: Files, table: Table, b: Batch): void {
     if (!(flags & O_ASYNC)) continue;
     const holder = files.images.holder(id)!;
     if (holder.table !== table || holder.fd !== fd) continue;
-    b.doing(`switching on the signals of descriptor ${fd}`).call('fcntl', fd, F_SETFL, flags);
+    using _doing = b.doing(`switching on the signals of descriptor ${fd}`);
+    b.call('fcntl', fd, F_SETFL, flags);
   }
-  b.doing(undefined);
 }
 
 /** The kernel notes the user who sets the owner: it may only signal processes of that one. */

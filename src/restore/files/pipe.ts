@@ -23,7 +23,7 @@ export const pipe: GroupMaker<'pipe'> = (files, entries) => {
   return group('pipes', {
     open: ({ b }) => {
       for (const [pipeId, ends] of pipes) {
-        b.doing(`making pipe ${pipeId}`);
+        using _doing = b.doing(`making pipe ${pipeId}`);
         const helper = reopened.get(pipeId);
         b.reserve(8, 64);
         const pair = b.out(8);
@@ -41,7 +41,6 @@ export const pipe: GroupMaker<'pipe'> = (files, entries) => {
         });
         setOwner(b, files, ends[0]!);
       }
-      b.doing(undefined);
     },
     fill: () => {
       for (const [pipeId, ends] of pipes) {

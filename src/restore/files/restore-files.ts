@@ -193,7 +193,7 @@ export class RestoreFiles {
     for (const id of late) if (this.#slotOf.has(id)) slots.push(this.#slotOf.get(id)!);
     for (const id of this.#lateOf(table)) slots.push(this.#slot(id));
     if (slots.length === 0) return;
-    b.doing('taking open files from the root');
+    using _doing = b.doing('taking open files from the root');
     const root = b.call('pidfd_open', this.#ctx.root.pid, 0);
     for (const slot of slots) place(b, b.call('pidfd_getfd', root, slot, 0), slot);
     b.call('close', root);
@@ -207,7 +207,7 @@ export class RestoreFiles {
   /** Moves the descriptions to the numbers of a table. */
   #layout(table: Table, b: Batch): void {
     if (table !== this.#images.tableOf.get(this.#ctx.root)) this.#fetchLate(table, b);
-    b.doing('laying out descriptors');
+    using _doing = b.doing('laying out descriptors');
     for (const { fd, id, flags } of table.entries)
       if (this.#slot(id) !== fd) b.call('dup3', this.#slot(id), fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
       else if (flags & FD_CLOEXEC) b.call('fcntl', fd, F_SETFD, FD_CLOEXEC);
@@ -219,7 +219,6 @@ export class RestoreFiles {
       at = last + 1;
     }
     b.call('close_range', at, 0xffffffff, 0);
-    b.doing(undefined);
   }
 
   /** Descriptor tables, as a part of the restore. */
@@ -236,9 +235,8 @@ export class RestoreFiles {
           if (table) this.#layout(table, b);
         },
         close: ({ table, b }) => {
-          b.doing('closing what crit had opened');
+          using _doing = b.doing('closing what crit had opened');
           for (const { first, last } of this.#slots.ranges(table.byFd)) b.call('close_range', first, last, 0);
-          b.doing(undefined);
         },
         whole: () => {
           this.#letGo();
@@ -290,7 +288,7 @@ export class RestoreFiles {
     const shared = task.ids?.fs_id;
     if (shared && this.#ctx.tasks.find((other) => this.#images.fs.has(other) && other.ids?.fs_id === shared) !== task)
       return;
-    b.doing('setting root and current directory');
+    using _doing = b.doing('setting root and current directory');
     const root = this.#images.regular(entry.root_id, 'fs image').name;
     if (root !== '/') {
       b.call('fchdir', this.#directory(entry.root_id));
@@ -298,7 +296,6 @@ export class RestoreFiles {
     }
     b.call('fchdir', this.#directory(entry.cwd_id));
     b.call('umask', entry.umask ?? 0o22);
-    b.doing(undefined);
   }
 }
 

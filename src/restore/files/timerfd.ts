@@ -33,11 +33,10 @@ export const timerfd: GroupMaker<'tfd'> = (files, entries) => {
       for (const { id, tfd } of entries) {
         const slot = files.slot(id);
         const flags = tfd.settime_flags & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
-        b.doing(`starting the timer of file ${id}`);
+        using _doing = b.doing(`starting the timer of file ${id}`);
         b.call('timerfd_settime', slot, flags, timerspec(tfd, files.ctx.clocks.aheadNs(tfd.clockid)), null);
         if (tfd.ticks) b.call('ioctl', slot, TFD_IOC_SET_TICKS, new Uint8Array(BigUint64Array.of(tfd.ticks).buffer));
       }
-      b.doing(undefined);
     },
   });
 };

@@ -31,12 +31,11 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
         const { flags } = entry;
         const isControlling = infos.get(entry.tty_info_id)?.type === TtyType.CTTY;
         const path = isControlling ? '/dev/tty' : `/proc/self/fd/${standard}`;
-        b.doing(`taking the terminal for file ${id}`);
+        using _doing = b.doing(`taking the terminal for file ${id}`);
         place(b, b.call('openat', AT_FDCWD, path, openFlags(flags) | O_NOCTTY, 0), files.slot(id));
         setFlags(b, files.slot(id), flags);
       }
       hungUp = openHungUp(files, gone, infoOf, b);
-      b.doing(undefined);
     },
     fill: () => {
       for (const terminal of hungUp) terminal.close();
@@ -73,7 +72,7 @@ function openHungUp(
     let terminal = terminals.get(info);
     if (!terminal) terminals.set(info, (terminal = new HungUp(info.pty!.index)));
     const slot = files.slot(entry.id);
-    b.doing(`opening a terminal that has hung up, for file ${entry.id}`);
+    using _doing = b.doing(`opening a terminal that has hung up, for file ${entry.id}`);
     place(b, b.call('pidfd_getfd', crit, terminal.open(entry.tty.flags), 0), slot);
     setFlags(b, slot, entry.tty.flags);
     terminal.chown(info.uid ?? 0, info.gid ?? 0);

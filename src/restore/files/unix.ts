@@ -167,17 +167,16 @@ class Sockets {
   #open(b: Batch): void {
     for (const { a, slots, maker, task, own } of this.#pairs) {
       if (task) continue;
-      b.doing(`making unix socket pair ${a.ino}`);
+      using _doing = b.doing(`making unix socket pair ${a.ino}`);
       if (own) own.placeAt(b, slots);
       else makePair(b, a.type, maker ?? puppetIds(), slots);
     }
     for (const usk of this.#single) place(b, b.call('socket', AF_UNIX, usk.type, 0), this.#files.slot(usk.id));
     for (const { a, b: other, slots } of this.#pairs) {
       if (other || a.state !== TCP_CLOSE) continue;
-      b.doing(`disconnecting unix socket ${a.ino}`);
+      using _doing = b.doing(`disconnecting unix socket ${a.ino}`);
       b.call('connect', slots[0], new Uint8Array(Uint16Array.of(AF_UNSPEC).buffer), 2);
     }
-    b.doing(undefined);
   }
 
   #sharesRootsTable(task: RestoreTask): boolean {
@@ -188,15 +187,16 @@ class Sockets {
   /** Has a task make a pair and the root take it. */
   #openIn(task: RestoreTask, { a, slots, maker }: Pair, root: Batch): void {
     const b = task.batch();
-    b.doing(`making unix socket pair ${a.ino}`);
-    makePair(b, a.type, maker ?? puppetIds(), slots);
-    b.doing(undefined).run();
+    {
+      using _doing = b.doing(`making unix socket pair ${a.ino}`);
+      makePair(b, a.type, maker ?? puppetIds(), slots);
+    }
+    b.run();
     if (this.#sharesRootsTable(task)) return;
-    root.doing(`taking unix socket pair ${a.ino} from task ${task.pid}`);
+    using _doing = root.doing(`taking unix socket pair ${a.ino} from task ${task.pid}`);
     const pidfd = root.call('pidfd_open', task.pid, 0);
     for (const slot of slots) place(root, root.call('pidfd_getfd', pidfd, slot, 0), slot);
     root.call('close', pidfd);
-    root.doing(undefined);
   }
 
   #fill(): void {
@@ -211,24 +211,23 @@ class Sockets {
   #finish(b: Batch): void {
     for (const { id, usk } of this.#entries) {
       const slot = this.#files.slot(id);
-      b.doing(`setting the options of unix socket ${usk.ino}`);
+      using _doing = b.doing(`setting the options of unix socket ${usk.ino}`);
       setSocketOptions(b, slot, usk.opts);
       setFlags(b, slot, usk.flags);
       setOwner(b, slot, usk);
     }
     for (const { a, b: other, slots } of this.#pairs) {
       if (other) continue;
-      b.doing(`closing the peer of unix socket ${a.ino}`);
+      using _doing = b.doing(`closing the peer of unix socket ${a.ino}`);
       // what it has not read is an error to the other end (ECONNRESET)
       if (a.error) b.call('sendto', slots[0], new Uint8Array(1), 1, MSG_DONTWAIT | MSG_NOSIGNAL, null, 0);
       b.call('close', slots[1]);
     }
     // a stream that is shut down says so to the other end: then the queues are in already
     for (const { id, usk } of this.#entries) {
-      b.doing(`shutting unix socket ${usk.ino} down`);
+      using _doing = b.doing(`shutting unix socket ${usk.ino} down`);
       if (usk.shutdown) b.call('shutdown', this.#files.slot(id), usk.shutdown - 1 + SHUT_RD);
     }
-    b.doing(undefined);
   }
 }
 
