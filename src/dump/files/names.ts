@@ -106,9 +106,8 @@ export class Names implements Disposable {
     let target = this.#links.get(key);
     if (target === undefined) {
       target = this.#newId();
-      const made = this.#ctx.refuse ? name : this.#makeLink(name, target, file);
+      const made = this.#ctx.running ? name : this.#makeLink(name, target, file);
       this.#links.set(key, target);
-      if (!this.#ctx.refuse) this.#made.push(made);
       this.#add(regularFile({ id: target, name: made, stat: file.stat, flags: 0, pos: 0n, fown: NO_OWNER }));
     }
     this.#remap({ orig_id: id, remap_id: target, remap_type: RemapType.LINKED });
