@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import type { CgroupMode } from '../image/cgroup-mode.js';
 import type { Messages } from '../image/generated/messages.js';
 import { cgroupMount, parseCgroups, type CgroupMembership } from '../kernel/proc/cgroup.js';
 import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
@@ -8,6 +7,8 @@ import { O_CLOEXEC } from '../kernel/uapi/open-flags.js';
 import { readProcText } from '../kernel/proc/proc-file.js';
 import { SysError } from '../native/sys.js';
 import { askAll } from '../task/own.js';
+import type { DumpContext } from './context.js';
+import type { Resource, TreeView } from './resource.js';
 
 /** Room for a cgroup file; longer ones are read on their own. */
 const TEXT_BYTES = 2048;
@@ -15,19 +16,20 @@ const TEXT_BYTES = 2048;
 const OWN_SET = 1;
 
 /** In which control groups the threads of a tree are: those that are in the same ones have one number. */
-export class CgroupSets {
+export class Cgroups implements Resource {
+  readonly name = 'control groups';
+  readonly #ctx: DumpContext;
   readonly #numbers = new Map<string, number>();
   readonly #ofThread = new Map<number, number>();
 
-  readonly #mode: CgroupMode;
-
-  constructor(mode: CgroupMode) {
-    this.#mode = mode;
+  constructor(ctx: DumpContext) {
+    this.#ctx = ctx;
   }
 
   /** Reads what threads say, 3 system calls of crit's each. @throws ProcGone, SysError */
-  read(threads: readonly { pid: number; tid: number }[]): void {
-    if (this.#mode === 'ignore') return;
+  check({ alive }: TreeView): void {
+    if (this.#ctx.options.cgroups === 'ignore' || this.#ctx.running) return;
+    const threads = alive.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid })));
     this.#numbers.set(readProcText(process.pid, 'cgroup'), OWN_SET);
     let i = 0;
     for (const text of askAll(threads, (b, { pid, tid }) => {
@@ -55,34 +57,37 @@ export class CgroupSets {
     return number === undefined ? {} : { cg_set: number };
   }
 
-  /** The field of the inventory. */
-  get own(): Pick<Messages['inventory_entry'], 'root_cg_set'> {
+  inventory(): Pick<Messages['inventory_entry'], 'root_cg_set'> {
     return this.#numbers.size > 0 ? { root_cg_set: OWN_SET } : {};
   }
 
-  /** What goes into cgroup.img; undefined when everybody is where crit is. */
-  entry(): Messages['cgroup_entry'] | undefined {
+  /** There is no image when everybody is where crit is. */
+  write(): void {
     const sets = [...this.#numbers].filter(([, id]) => id !== OWN_SET);
-    if (sets.length === 0) return undefined;
-    const members = sets.map(([text, id]) => ({ id, ctls: parseCgroups(text) }));
-    const names = new Set(members.flatMap(({ ctls }) => ctls.map(({ controllers }) => controllers)));
-    const mounts = readMountInfo(process.pid);
-    return {
-      sets: members.map(({ id, ctls }) => ({
-        id,
-        ctls: ctls.map(({ controllers, path }) => ({ name: controllers, path })),
-      })),
-      controllers: [...names].map((name) => ({
-        cnames: name.split(','),
-        is_threaded: false,
-        dirs: directories(
-          name,
-          members.flatMap(({ ctls }) => ctls),
-          mounts,
-        ),
-      })),
-    };
+    if (sets.length > 0) this.#ctx.write('CGROUP', undefined, [{ message: entryOf(sets) }]);
   }
+}
+
+/** @param sets what /proc says of those who are in one, with its number */
+function entryOf(sets: readonly (readonly [text: string, id: number])[]): Messages['cgroup_entry'] {
+  const members = sets.map(([text, id]) => ({ id, ctls: parseCgroups(text) }));
+  const names = new Set(members.flatMap(({ ctls }) => ctls.map(({ controllers }) => controllers)));
+  const mounts = readMountInfo(process.pid);
+  return {
+    sets: members.map(({ id, ctls }) => ({
+      id,
+      ctls: ctls.map(({ controllers, path }) => ({ name: controllers, path })),
+    })),
+    controllers: [...names].map((name) => ({
+      cnames: name.split(','),
+      is_threaded: false,
+      dirs: directories(
+        name,
+        members.flatMap(({ ctls }) => ctls),
+        mounts,
+      ),
+    })),
+  };
 }
 
 /** The control groups of a hierarchy that tasks are in: CRIU makes those that it does not find. */

@@ -1,15 +1,7 @@
 import { CritError } from '../image/errors.js';
 import { planBirths } from '../image/process-tree.js';
 import { readStatus } from '../kernel/proc/status.js';
-
-/** What the shape of a tree is told by; a frozen process has it. */
-export interface ShapedTask {
-  readonly pid: number;
-  readonly ppid: number;
-  readonly stat: { readonly pgrp: number; readonly session: number };
-  readonly threads: readonly { readonly tid: number }[];
-  readonly zombie: boolean;
-}
+import { attempt, type MakeResource, type TaskView } from './resource.js';
 
 /** crit cannot stop itself or what it runs under. @throws CritError OWN_PID */
 export function refuseOwnTree(pid: number): void {
@@ -25,8 +17,21 @@ export function refuseOwnTree(pid: number): void {
   }
 }
 
+/** Refuses trees that a restore could not bring about. */
+export const treeShape: MakeResource = ({ options, refuse }) => ({
+  name: 'shape of the tree',
+  check: ({ tasks }) => {
+    attempt(refuse, () => {
+      checkSessions(tasks, options.shellJob);
+    });
+    attempt(refuse, () => {
+      checkTree(tasks);
+    });
+  },
+});
+
 /** A session whose leader is outside the tree comes back only as somebody's shell job. @throws CritError SHELL_JOB */
-export function checkSessions(tasks: readonly ShapedTask[], shellJob: boolean): void {
+function checkSessions(tasks: readonly TaskView[], shellJob: boolean): void {
   if (shellJob) return;
   const pids = new Set(tasks.map((task) => task.pid));
   const root = tasks[0]!;
@@ -38,7 +43,7 @@ export function checkSessions(tasks: readonly ShapedTask[], shellJob: boolean): 
 }
 
 /** A tree that a restore could not bring about again is not dumped: it would be lost. @throws CritError UNSUPPORTED */
-export function checkTree(tasks: readonly ShapedTask[]): void {
+function checkTree(tasks: readonly TaskView[]): void {
   const shape = tasks.map(({ pid, ppid, stat, threads, zombie }, i) => ({
     pid,
     ppid: i === 0 ? 0 : ppid,

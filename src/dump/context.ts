@@ -1,6 +1,5 @@
 import type { Log } from '../image/log.js';
 import type { CgroupMode } from '../image/cgroup-mode.js';
-import type { CgroupSets } from './cgroups.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { ImageType } from '../image/catalogue.js';
 import type { Borrowed } from '../task/borrow.js';
@@ -10,6 +9,7 @@ import type { Puppet } from '../task/puppet.js';
 import type { MapEntry } from '../kernel/proc/maps.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
 import type { FrozenTask } from './freeze.js';
+import type { ImageSink, OutEntry } from './image-sink.js';
 import type { PeekedThread } from './peek.js';
 import type { Stats } from '../image/stats.js';
 
@@ -36,12 +36,6 @@ export interface DumpOptions {
   action: (name: string) => void;
 }
 
-/** An entry of an image: the message and the bytes that follow it. */
-export interface OutEntry {
-  message: object;
-  extra?: unknown;
-}
-
 /** One process of the tree while it is borrowed. */
 export interface DumpTask {
   readonly pid: number;
@@ -60,25 +54,24 @@ export interface DumpTask {
   batch(): Batch;
 }
 
-/** Is told of what a dump would refuse, where all of it is wanted; otherwise the first is thrown. */
-export type Refuse = (obstacle: unknown) => void;
+/** Ids of what tasks share (ids.img) begin behind those that stand for crit's own (namespaces.ts). */
+export const FIRST_ID = 2;
 
-/** Everything the resources of a dump share. */
+/** What the resources of a dump share. */
 export interface DumpContext {
   readonly options: DumpOptions;
   readonly log: Log;
-  readonly tasks: DumpTask[];
   readonly stats: Stats;
-  /** In which control groups threads are. */
-  readonly cgroups: CgroupSets;
-  /** There in a survey alone: the tree runs, and nothing may be changed. */
-  readonly refuse?: Refuse;
-  /** The id of the next pages image. */
-  nextPagesId(): number;
-  /** Writes one whole image (0600). */
-  write(type: ImageType, id: number | undefined, entries: Iterable<OutEntry>): void;
-  /** A new image that is filled by other means (pages). @throws CritError CANNOT_WRITE */
-  createImage(type: ImageType, id?: number): { fd: number; file: string };
+  /** The processes that are borrowed, parents before their children. */
+  readonly tasks: readonly DumpTask[];
+  /** The tree runs (a survey): nothing of it may be changed. */
+  readonly running: boolean;
+  /** Is told of what cannot be dumped: throws it; in a survey, where all of it is wanted, keeps it. */
+  readonly refuse: (obstacle: unknown) => void;
+  /** Where images go at once: those of what changes when the tree runs again. */
+  readonly images: ImageSink;
+  /** Has one whole image written when the tree runs again, if it is to. */
+  readonly write: (type: ImageType, id: number | undefined, entries: Iterable<OutEntry>) => void;
 }
 
 export type Entry<K extends keyof Messages> = Messages[K];

@@ -10,9 +10,11 @@ import type { Batch } from '../task/batch.js';
 import type { BorrowedThread } from '../task/borrowed-thread.js';
 import { regsForImage } from '../task/restart.js';
 import { coreOf, MTYPE, REG } from '../arch/index.js';
+import type { Cgroups } from './cgroups.js';
 import type { DumpContext, DumpTask, Entry } from './context.js';
 import { credsOf } from './creds.js';
 import type { FrozenTask } from './freeze.js';
+import type { StandIns } from './landlock.js';
 import { askItimers } from './itimers.js';
 import { warnOfParentThread } from './parent-thread.js';
 import type { PeekedThread } from './peek.js';
@@ -32,9 +34,9 @@ export interface CoreParts {
 }
 
 /** Asks the process everything that only it can tell. The leader's batch (some 75 operations) is the caller's to run. */
-export function askTask(task: DumpTask, b: Batch): () => CoreParts {
+export function askTask(task: DumpTask, b: Batch, standIns: StandIns): () => CoreParts {
   const self = task.tids.map((tid, i) => {
-    const ask = (ring: Batch) => askSelf(ring, tid, task.peeked[i]!.status);
+    const ask = (ring: Batch) => askSelf(ring, tid, task.peeked[i]!.status, standIns);
     return i === 0 ? ask(b) : task.borrowed.inThread(i, ask);
   });
   const settings = askSettings(task.pid, b);
@@ -58,7 +60,12 @@ function archPart(thread: BorrowedThread, clearTidAddress: bigint, { tls, timed 
 }
 
 /** The core entries of a process, leader first. */
-export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): Entry<'core_entry'>[] {
+export function buildCores(
+  ctx: DumpContext,
+  cgroups: Cgroups,
+  task: DumpTask,
+  parts: CoreParts,
+): Entry<'core_entry'>[] {
   return task.threads.map((thread, i) => {
     const self = parts.self[i]!;
     const peeked = task.peeked[i]!;
@@ -69,7 +76,7 @@ export function buildCores(ctx: DumpContext, task: DumpTask, parts: CoreParts): 
         ...schedOf(thread.tracee.tid),
         timer_slack_ns: self.timerSlackNs,
         ...self.memoryPolicy,
-        ...ctx.cgroups.of(thread.tracee.tid),
+        ...cgroups.of(thread.tracee.tid),
         ...(i > 0 && { blk_sigset: thread.sigmask }),
         sas: self.altstack,
         ...(self.pdeathSignal !== 0 && { pdeath_sig: self.pdeathSignal }),
@@ -150,12 +157,12 @@ function taskCore(ctx: DumpContext, task: DumpTask, parts: CoreParts): Messages[
 }
 
 /** Children of clone(2) may have another one than SIGCHLD, or none. */
-function exitSignalOf({ stat }: FrozenTask): { exit_signal?: number } {
+function exitSignalOf({ stat }: Pick<FrozenTask, 'stat'>): { exit_signal?: number } {
   return stat.exitSignal === SIGCHLD || stat.exitSignal < 0 ? {} : { exit_signal: stat.exitSignal };
 }
 
 /** The core of a process that has ended and whose parent has not waited for it. */
-export function zombieCore(task: FrozenTask): Entry<'core_entry'> {
+export function zombieCore(task: Pick<FrozenTask, 'pid' | 'stat'>): Entry<'core_entry'> {
   return {
     mtype: MTYPE,
     tc: {

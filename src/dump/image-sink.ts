@@ -2,7 +2,12 @@ import { openSync } from 'node:fs';
 import { encodeMessage } from '../encode/encode-message.js';
 import { describeType, messageNameAt, type ImageType } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
-import type { OutEntry } from './context.js';
+
+/** An entry of an image: the message and the bytes that follow it. */
+export interface OutEntry {
+  message: object;
+  extra?: unknown;
+}
 
 /** Where the images of a dump go. */
 export interface ImageSink {
@@ -23,12 +28,13 @@ export class Nowhere implements ImageSink {
   create(): { fd: number; file: string } {
     return { fd: openSync('/dev/null', 'w'), file: '/dev/null' };
   }
-  write(type: ImageType, _id: number | undefined, entries: readonly OutEntry[]): void {
+  write(type: ImageType, _id: number | undefined, entries: Iterable<OutEntry>): void {
     const description = describeType(type);
-    entries.forEach((entry, i) => {
-      const name = messageNameAt(description, i);
-      if (name) encodeMessage(name, entry.message as never);
-    });
+    let i = 0;
+    for (const { message } of entries) {
+      const name = messageNameAt(description, i++);
+      if (name) encodeMessage(name, message as never);
+    }
   }
   nextPagesId(): number {
     return 1;

@@ -28,20 +28,27 @@ const hasLandlock = (): boolean =>
       'EOPNOTSUPP',
     ]) !== undefined);
 
-/** Processes of crit's with the ids of dumped ones, by "uid:gid". */
-const standIns = new Map<string, number>();
+/** Processes of crit's with the ids of dumped ones, which a thread of these ids is to look at. */
+export class StandIns implements Disposable {
+  readonly #pids = new Map<string, number>();
 
-/** Starts the process that a thread of these ids is to look at, if there is none: about 2 ms, best before the stop. */
-export function prepareStandIn(status: ProcStatus): void {
-  if (hasLandlock()) standInFor(status);
-}
+  /** Starts the one for a process, if there is none: about 2 ms, best before the stop. */
+  prepare(status: ProcStatus): void {
+    if (hasLandlock()) this.of(status);
+  }
 
-function standInFor({ uid, gid, capEff }: ProcStatus): number {
-  if (hasCapability(capEff, 'CAP_SYS_PTRACE')) return process.pid;
-  const key = `${uid.real}:${gid.real}`;
-  let pid = standIns.get(key);
-  if (pid === undefined) standIns.set(key, (pid = start(uid.real, gid.real)));
-  return pid;
+  of({ uid, gid, capEff }: ProcStatus): number {
+    if (hasCapability(capEff, 'CAP_SYS_PTRACE')) return process.pid;
+    const key = `${uid.real}:${gid.real}`;
+    let pid = this.#pids.get(key);
+    if (pid === undefined) this.#pids.set(key, (pid = start(uid.real, gid.real)));
+    return pid;
+  }
+
+  [Symbol.dispose](): void {
+    for (const pid of this.#pids.values()) end(pid);
+    this.#pids.clear();
+  }
 }
 
 function start(uid: number, gid: number): number {
@@ -81,20 +88,14 @@ function end(pid: number): void {
   sysRaw('wait4', pid, null, __WALL, null);
 }
 
-/** Ends the stand-ins. */
-export function endStandIns(): void {
-  for (const pid of standIns.values()) end(pid);
-  standIns.clear();
-}
-
 /**
  * Finds out whether a thread is in a sandbox: 1 operation of its batch (get_robust_list(2) looks as ptrace(2) would, and
  * only reads).
  * @returns what throws CritError UNSUPPORTED if so
  */
-export function askSandbox(b: Batch, tid: number, status: ProcStatus): () => void {
+export function askSandbox(b: Batch, tid: number, status: ProcStatus, standIns: StandIns): () => void {
   if (!hasLandlock()) return () => undefined;
-  const target = standInFor(status);
+  const target = standIns.of(status);
   const looked = b.tryCall('get_robust_list', target, b.out(8), b.out(8));
   return () => {
     if (looked.value >= 0) return;

@@ -55,9 +55,10 @@ function candidates(task: DumpTask, vmas: readonly DumpVma[]): bigint[] {
 /** The NUMA policies of mappings (mbind(2)): 1 operation each where there may be one, and a batch more where there is. */
 export function askRangePolicies(
   b: Batch,
-  task: DumpTask & { readonly vmas: readonly DumpVma[] },
+  task: DumpTask,
+  vmas: readonly DumpVma[],
 ): () => ReadonlyMap<bigint, Policy> {
-  const starts = candidates(task, task.vmas);
+  const starts = candidates(task, vmas);
   const parts: { starts: bigint[]; modes: Out }[] = [];
   for (let at = 0; at < starts.length; at += PART) {
     const part = starts.slice(at, at + PART);

@@ -14,16 +14,13 @@ import type { DumpVma } from './vmas.js';
 const AUXV_WORDS = 44;
 
 /** What mm_entry needs from inside the task: the break, flags, NUMA policies. 7 operations, and one for each mapping that may have a policy. */
-export function askMm(
-  task: DumpTask & { readonly vmas: readonly DumpVma[] },
-  b: Batch,
-): (exeFileId: number, vmas: readonly DumpVma[], guards: readonly GuardRange[]) => Messages['mm_entry'] {
+export function askMm(task: DumpTask, vmas: readonly DumpVma[], b: Batch): (exeFileId: number) => Messages['mm_entry'] {
   const brk = b.call('brk', 0);
   const dumpable = b.call('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
   const thp = b.tryCall('prctl', PR_GET_THP_DISABLE, 0, 0, 0, 0);
   const lockFuture = askLockFuture(task.pid, b);
-  const policies = askRangePolicies(b, task);
-  return (exeFileId, vmas, guards) => {
+  const policies = askRangePolicies(b, task, vmas);
+  return (exeFileId) => {
     const { stat } = task.frozen;
     const words = auxv(task.pid);
     const policyOf = policies();
@@ -44,8 +41,7 @@ export function askMm(
       exe_file_id: exeFileId,
       mm_saved_auxv: words.slice(0, AUXV_WORDS),
       mm_auxv_tail: words.slice(AUXV_WORDS),
-      // guard pages follow the mappings, whatever their address: CRIU's restore counts on it
-      vmas: [...vmas.map(({ entry }) => ({ ...entry, ...policyOf.get(entry.start) })), ...guards.map(guardEntry)],
+      vmas: vmas.map(({ entry }) => ({ ...entry, ...policyOf.get(entry.start) })),
       dumpable: dumpable.value,
       thp_disabled: noThp > 0,
       ...(noThp > 1 && { thp_disable_flags: noThp & ~1 }),
@@ -54,7 +50,8 @@ export function askMm(
   };
 }
 
-function guardEntry({ start, end }: GuardRange): Messages['vma_entry'] {
+/** Guard pages in mm.img. */
+export function guardEntry({ start, end }: GuardRange): Messages['vma_entry'] {
   return {
     start: BigInt(start),
     end: BigInt(end),

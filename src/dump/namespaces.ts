@@ -5,6 +5,7 @@ import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import { readNamespace } from '../kernel/proc/namespaces.js';
 import { askAll } from '../task/own.js';
+import type { MakeResource } from './resource.js';
 
 type Ids = Messages['task_kobj_ids_entry'];
 
@@ -67,16 +68,20 @@ export function isInOwnTime(pid: number): boolean {
   }
 }
 
-/** @throws CritError UNSUPPORTED when a process is in namespaces that cannot be dumped */
-export function checkNamespaces(tasks: readonly Threads[]): void {
-  for (const refused of namespacesRefused(tasks)) throw refused;
-}
+/** Refuses processes in namespaces that cannot be dumped. */
+export const namespaces: MakeResource = ({ refuse }) => ({
+  name: 'namespaces',
+  check: ({ alive }) => {
+    for (const refused of refusals(alive)) refuse(refused);
+  },
+});
 
 /**
- * Who is not in crit's namespaces, but for a time namespace that all are in. Threads may each be in namespaces of their own (setns(2)): all are asked, 7 to 10 system
- * calls of crit's each, in batches; one that is where its process is is not named again.
+ * Who is not in crit's namespaces, but for a time namespace that all are in. Threads may each be in namespaces of their
+ * own (setns(2)): all are asked, 7 to 10 system calls of crit's each, in batches; one that is where its process is is not
+ * named again.
  */
-export function* namespacesRefused(tasks: readonly Threads[]): Generator<CritError> {
+function* refusals(tasks: readonly Threads[]): Generator<CritError> {
   const threads = tasks.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid })));
   let self = (ours ??= [...askAll([{ pid: process.pid, tid: process.pid }], askLinks)][0]!);
   const links = [...askAll(threads, askLinks)];

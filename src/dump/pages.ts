@@ -11,15 +11,17 @@ import type { PageScanner } from './page-scan.js';
 /** Bytes moved in one piece: larger and smaller pieces measured slower. */
 const PIECE = 1 << 20;
 
-/** From here on pages are written by the task itself, or its copy: bringing a descriptor into it pays. */
-export const INSIDE_BYTES = 4 << 20;
-
 /** Pages that go into the image, in pagemap order, and how to reach them. */
 export interface DumpRun extends PageRun {
   /** Readable by the task itself; else only through /proc/PID/mem. */
   readable: boolean;
   /** Fork would not hand these pages to a snapshot child. */
   unforkable: boolean;
+}
+
+/** Bytes of all runs. */
+export function bytesOf(runs: readonly PageRun[]): number {
+  return runs.reduce((sum, run) => sum + run.end - run.start, 0);
 }
 
 /** How a run is reached. */
@@ -108,14 +110,13 @@ export function* pieces(runs: readonly DumpRun[]): Generator<Piece> {
     }
 }
 
-let outside: Buffer | undefined;
+/** Pieces on their way to a file: kept, since touching memory for the first time costs a page fault a page. */
+let scratch: Buffer | undefined;
 
 /** How pages are copied from outside. */
 export interface CopyOptions {
   /** Which runs; all without it. */
   want?: ((run: Reach) => boolean) | undefined;
-  /** Room for all of the pages image, which is read in place; without it each piece is gone with the next. */
-  into?: Buffer | undefined;
   /**
    * Other processes may have the pages too, copy-on-write: process_vm_readv(2) pins what it reads, for which the kernel
    * makes each page the process's own (mm/gup.c, gup_must_unshare). Reading /proc/PID/mem leaves them as they are, and
@@ -125,24 +126,40 @@ export interface CopyOptions {
 }
 
 /**
- * Copies runs from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for
- * what the task itself may not read. For small tasks: nothing has to be brought into the task.
- * @param put is told the pieces and their offsets in the pages image
+ * Copies runs from outside the task: process_vm_readv, 1 MiB at a time, and /proc/PID/mem for what the task itself may
+ * not read. For small tasks: nothing has to be brought into the task.
+ * @param put is told the pieces, each gone with the next, and their offsets in the pages image
  */
 export function copyFromOutside(
   pid: number,
   runs: readonly DumpRun[],
   put: (bytes: Uint8Array, offset: number) => void,
-  { want = () => true, into, shared = false }: CopyOptions = {},
+  options: CopyOptions = {},
 ): void {
-  const window = () => into?.subarray(offset) ?? (outside ??= Buffer.allocUnsafeSlow(PIECE));
+  const room = (scratch ??= Buffer.allocUnsafeSlow(PIECE));
+  read(pid, runs, () => room, options, put);
+}
+
+/** Copies all runs from outside the task into memory, as the pages image has them. @param shared see CopyOptions */
+export function copyInto(pid: number, runs: readonly DumpRun[], into: Buffer, shared: boolean): void {
+  read(pid, runs, (offset) => into.subarray(offset), { shared });
+}
+
+/** @param room where the piece with an offset in the pages image goes: 1 MiB, or all that is left */
+function read(
+  pid: number,
+  runs: readonly DumpRun[],
+  room: (offset: number) => Buffer,
+  { want = () => true, shared = false }: CopyOptions,
+  put?: (bytes: Uint8Array, offset: number) => void,
+): void {
   let mem: number | undefined;
   let ranges: Range[] = [];
   let filled = 0;
   let offset = 0;
   const flush = () => {
     if (filled === 0) return;
-    const buffer = window();
+    const buffer = room(offset);
     let got = 0;
     while (got < filled) {
       const n = readRanges(pid, ranges, buffer.subarray(got, filled));
@@ -152,7 +169,7 @@ export function copyFromOutside(
       while (ranges.length && skip >= ranges[0]!.sizeBytes) skip -= ranges.shift()!.sizeBytes;
       if (skip) ranges[0] = { address: ranges[0]!.address + skip, sizeBytes: ranges[0]!.sizeBytes - skip };
     }
-    put(buffer.subarray(0, filled), offset);
+    put?.(buffer.subarray(0, filled), offset);
     offset += filled;
     filled = 0;
     ranges = [];
@@ -168,14 +185,14 @@ export function copyFromOutside(
         flush();
         offset = piece.offset;
         mem ??= openSync(`/proc/${pid}/mem`, 'r');
-        const buffer = window();
+        const buffer = room(offset);
         let got = 0;
         while (got < piece.sizeBytes) {
           const n = readSync(mem, buffer, got, piece.sizeBytes - got, BigInt(piece.address + got) as unknown as number);
           if (n <= 0) throw new RangeError(`/proc/${pid}/mem ends at 0x${(piece.address + got).toString(16)}`);
           got += n;
         }
-        put(buffer.subarray(0, got), offset);
+        put?.(buffer.subarray(0, got), offset);
         continue;
       }
       if (filled + piece.sizeBytes > PIECE || ranges.length === 1024) {

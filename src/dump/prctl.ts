@@ -4,7 +4,7 @@ import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/uapi/signal.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
 import type { Messages } from '../image/generated/messages.js';
 import { answer } from '../native/sys.js';
-import { askSandbox } from './landlock.js';
+import { askSandbox, type StandIns } from './landlock.js';
 import { askThreadPolicy } from './mempolicy.js';
 import type { Batch } from '../task/batch.js';
 
@@ -33,7 +33,7 @@ function altstackOf(view: DataView): Messages['thread_sas_entry'] {
 const PERSONALITY_GET = 0xffffffff;
 
 /** 8 operations of the thread's batch. @throws CritError UNSUPPORTED, when answering, for a sandbox */
-export function askSelf(b: Batch, tid: number, status: ProcStatus): () => ThreadSelf {
+export function askSelf(b: Batch, tid: number, status: ProcStatus, standIns: StandIns): () => ThreadSelf {
   b.reserve(6, SIGALTSTACK_BYTES + 64);
   const stack = b.out(SIGALTSTACK_BYTES);
   const clearTid = b.out(8);
@@ -46,7 +46,7 @@ export function askSelf(b: Batch, tid: number, status: ProcStatus): () => Thread
   const slack = b.call('prctl', PR.PR_GET_TIMERSLACK, 0, 0, 0, 0);
   const personality = b.call('personality', PERSONALITY_GET);
   const memoryPolicy = askThreadPolicy(b);
-  const refuseSandbox = askSandbox(b, tid, status);
+  const refuseSandbox = askSandbox(b, tid, status, standIns);
   return () => {
     refuseSandbox();
     return {

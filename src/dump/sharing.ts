@@ -1,14 +1,17 @@
 import { CritError } from '../image/errors.js';
 import { KCMP_SIGHAND, KCMP_VM } from '../kernel/uapi/kcmp.js';
 import { sys, sysRaw } from '../native/sys.js';
+import type { MakeResource } from './resource.js';
 
-/** @throws CritError UNSUPPORTED when two processes share their memory or their signal handlers */
-export function checkUnshared(pids: readonly number[]): void {
-  for (const refused of sharingRefused(pids)) throw refused;
-}
+/** Refuses processes that share their memory or their signal handlers. */
+export const sharing: MakeResource = ({ refuse }) => ({
+  name: 'shared memory and handlers',
+  check: ({ alive }) => {
+    for (const refused of refusals(alive.map(({ pid }) => pid))) refuse(refused);
+  },
+});
 
-/** Processes that share their memory or their signal handlers. */
-export function* sharingRefused(pids: readonly number[]): Generator<CritError> {
+function* refusals(pids: readonly number[]): Generator<CritError> {
   // kcmp orders objects: equal neighbours after a sort are all that can be equal
   for (const [type, what] of [
     [KCMP_VM, 'memory (CLONE_VM without CLONE_THREAD, as between vfork and exec)'],

@@ -46,8 +46,8 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number, huge: boo
   const size = fstatSync(fd).size;
   const buffer = Buffer.allocUnsafeSlow(PIECE);
   const runs = huge ? nonZeroRuns(fd, size, buffer) : dataRuns(fd, size);
-  const pagesId = ctx.nextPagesId();
-  const { fd: out, file } = ctx.createImage('PAGES', pagesId);
+  const pagesId = ctx.images.nextPagesId();
+  const { fd: out, file } = ctx.images.create('PAGES', pagesId);
   try {
     let offset = 0;
     for (const { start, end } of runs)

@@ -1,7 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import type { Log } from '../image/log.js';
-import { CgroupSets } from './cgroups.js';
+import { QUIET } from '../image/log.js';
 import { Stats } from '../image/stats.js';
 import { readMaps, type MapEntry } from '../kernel/proc/maps.js';
 import { ProcGone } from '../kernel/proc/proc-file.js';
@@ -9,16 +8,15 @@ import { readStat, type ProcStat } from '../kernel/proc/stat-file.js';
 import { readStatus, type ProcStatus } from '../kernel/proc/status.js';
 import { readChildren, readThreads } from '../kernel/proc/tasks.js';
 import { SysError } from '../native/sys.js';
-import { checkSessions, checkTree, refuseOwnTree } from './check-tree.js';
+import { refuseOwnTree } from './check-tree.js';
 import type { DumpContext, DumpOptions, DumpTask } from './context.js';
-import { DumpFiles } from './files/dump-files.js';
-import { FdRanks } from './files/fd-ranks.js';
 import { waitsForVfork } from './freeze.js';
-import { namespacesRefused } from './namespaces.js';
-import { sharingRefused } from './sharing.js';
+import { Nowhere } from './image-sink.js';
+import { LookedAhead } from './look-ahead.js';
 import { cannotStop, deadLeader, refusedByStatus, refusedThread, tracedThread } from './refuse-thread.js';
+import { attempt, type Resource } from './resource.js';
+import { Resources } from './resources.js';
 import { checkTarget } from './target.js';
-import { describeVmas } from './vmas.js';
 
 /** A process as it is seen while it runs. */
 interface Seen {
@@ -44,12 +42,13 @@ class RunningTask implements DumpTask {
   readonly frozen: DumpTask['frozen'];
   readonly peeked = [];
   readonly threads = [];
-  maps: readonly MapEntry[] = [];
+  readonly maps: readonly MapEntry[];
 
   constructor(seen: Seen) {
     this.pid = seen.pid;
     this.tids = seen.threads.map(({ tid }) => tid);
     this.status = readStatus(seen.pid);
+    this.maps = readMaps(seen.pid);
     this.frozen = { pid: seen.pid, ppid: seen.ppid, stat: seen.stat, threads: [], zombie: false, stopSignal: 0 };
   }
   get borrowed(): never {
@@ -62,13 +61,6 @@ class RunningTask implements DumpTask {
     return notStopped();
   }
 }
-
-const QUIET: Log = {
-  error: () => undefined,
-  warn: () => undefined,
-  info: () => undefined,
-  debug: () => undefined,
-};
 
 /** What went away while it was looked at, or may not be looked at here, is no obstacle that is known. */
 const GONE: ReadonlySet<string> = new Set(['PROC_GONE', 'KCMP', 'ESRCH', 'ENOENT', 'EBADF', 'EACCES', 'EPERM']);
@@ -87,31 +79,42 @@ export function survey(options: DumpOptions): CritError[] {
     if ((error instanceof SysError || GONE.has(error.code)) && GONE.has(error.code)) return;
     if (!found.some(({ message }) => message === error.message)) found.push(error);
   };
-  const attempt = (work: () => void): void => {
-    try {
-      work();
-    } catch (error) {
-      refuse(error);
-    }
-  };
-  attempt(() => {
+  attempt(refuse, () => {
     refuseOwnTree(options.pid);
   });
-  attempt(() => {
+  attempt(refuse, () => {
     checkTarget(options.pid);
   });
   const tasks = walk(options.pid);
   if (tasks.length === 0 || tasks[0]!.zombie) return found;
   const alive = tasks.filter(({ zombie }) => !zombie);
-  attempt(() => {
-    checkSessions(tasks, options.shellJob);
-  });
-  attempt(() => {
-    checkTree(tasks);
-  });
-  for (const refused of [...namespacesRefused(alive), ...sharingRefused(alive.map(({ pid }) => pid))]) refuse(refused);
-  for (const task of alive) for (const { tid } of task.threads) attempt(() => thread(task, tid, refuse));
-  resources(options, alive, refuse, attempt);
+  const ctx: DumpContext = {
+    options,
+    log: QUIET,
+    tasks: [],
+    stats: new Stats(),
+    running: true,
+    refuse,
+    images: new Nowhere(),
+    write: () => undefined,
+  };
+  using ahead = new LookedAhead();
+  using resources = new Resources(ctx, ahead);
+  const each = (act: (resource: Resource) => void): void => {
+    resources.each((resource) => {
+      attempt(refuse, () => {
+        act(resource);
+      });
+    });
+  };
+  each((resource) => resource.check?.({ tasks, alive }));
+  for (const task of alive) for (const { tid } of task.threads) attempt(refuse, () => thread(task, tid, refuse));
+  for (const seen of alive)
+    attempt(refuse, () => {
+      const task = new RunningTask(seen);
+      each((resource) => resource.look?.(task));
+    });
+  each((resource) => resource.known?.());
   return found;
 }
 
@@ -167,38 +170,4 @@ function thread({ pid, stat }: Seen, tid: number, refuse: (error: unknown) => vo
   } catch {
     // its program cannot be read: the dump will tell
   }
-}
-
-function resources(
-  options: DumpOptions,
-  alive: readonly Seen[],
-  refuse: (error: unknown) => void,
-  attempt: (work: () => void) => void,
-): void {
-  const nothing = () => undefined;
-  const ctx: DumpContext = {
-    options,
-    log: QUIET,
-    tasks: [],
-    stats: new Stats(),
-    cgroups: new CgroupSets(options.cgroups),
-    nextPagesId: () => 1,
-    createImage: notStopped,
-    write: nothing,
-    refuse,
-  };
-  using files = new DumpFiles(ctx, new FdRanks());
-  for (const seen of alive)
-    attempt(() => {
-      const task = new RunningTask(seen);
-      files.addTask(task);
-      for (const map of readMaps(seen.pid))
-        attempt(() => {
-          describeVmas(seen.pid, [map], (mapped) => files.addMappedFile(task, mapped));
-        });
-      attempt(() => {
-        files.addExe(task);
-      });
-    });
-  files.allKnown();
 }

@@ -1,84 +1,109 @@
 import { closeSync } from 'node:fs';
+import { pagemapOf } from '../image/pagemap.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
+import type { Phase } from '../image/stats.js';
 import { PR_GET_CHILD_SUBREAPER } from '../kernel/uapi/prctl.js';
 import { PF_FORKNOEXEC } from '../kernel/uapi/sched.js';
+import type { Batch } from '../task/batch.js';
 import { giveFd, type Given } from '../task/descriptors.js';
-import { snapshot } from '../task/snapshot.js';
-import type { DumpContext } from './context.js';
-import type { ImageSink } from './image-sink.js';
-import { patch, patchesOf, savedBytes, setApart } from './page-patches.js';
+import { snapshot, type Snapshot } from '../task/snapshot.js';
+import type { DumpContext, DumpTask } from './context.js';
+import type { HeldRoom } from './held-room.js';
+import type { MemoryMaps } from './memory-maps.js';
+import { patch, patchesOf, savedBytes, setApart, type Patch } from './page-patches.js';
 import { PageScanner } from './page-scan.js';
 import { startWriting, writeFromInside } from './pages-inside.js';
-import { collectRuns, copyFromOutside, INSIDE_BYTES, writeAll, writing, type DumpRun, type Reach } from './pages.js';
-import type { Task } from './task.js';
+import {
+  bytesOf,
+  collectRuns,
+  copyFromOutside,
+  copyInto,
+  writeAll,
+  writing,
+  type DumpRun,
+  type Reach,
+} from './pages.js';
+import type { Resource } from './resource.js';
+import { strategyOf, type Strategy } from './strategy.js';
 
-/** How much of small tasks is held back until the tree runs again, all together. */
-const HELD_BYTES = 8 << 20;
-/** From here on it pays to bring the image's descriptor into a task that has to write while it stands. */
-const GIVE_BYTES = 256 << 10;
-
-let touched = Buffer.alloc(0);
-
-/**
- * Makes room for what will be held: memory that is touched for the first time costs a page fault a page, which must not
- * fall into the stop (2 to 16 us each on a virtual machine).
- */
-export function prepareRoom(sizeBytes: number): void {
-  touched = Buffer.allocUnsafeSlow(Math.min(sizeBytes, HELD_BYTES)).fill(0);
+/** The pages of one task on their way into their image. */
+interface PageJob {
+  readonly task: DumpTask;
+  readonly pagesId: number;
+  readonly runs: readonly DumpRun[];
+  readonly sizeBytes: number;
+  readonly strategy: Strategy;
+  /** Bytes of the image that are elsewhere for the time of the dump. */
+  readonly patches: readonly Patch[];
+  /** Waits until the task has written its pages, and takes the image's descriptor from it again. */
+  written?: () => void;
+  /** Pages that are held until the tree runs again. */
+  bytes?: Buffer;
+  /** What writes them then: a copy of the task, with its descriptor of the image. */
+  copy?: { readonly of: Snapshot; readonly fd: number; readonly file: string };
 }
 
-/** Bytes of all runs. */
-export function bytesOf(runs: readonly DumpRun[]): number {
-  return runs.reduce((sum, run) => sum + run.end - run.start, 0);
-}
-
-/**
- * Takes the pages of stopped tasks. Those of small tasks are copied into memory and written by `finish`, when the tree runs
- * again. When that is too much, tasks write theirs from inside, while crit does other things. Large tasks do in any case; one that is to run on is copied by fork instead, what the fork
- * does not carry is written at once, and `finish` writes the rest out of the copy.
- */
-export class TaskPages implements Disposable {
+/** The pages of the tree: what is private to each task. Shared memory is a file (files/memfd.ts). */
+export class TaskPages implements Resource {
+  readonly name = 'pages';
   readonly #ctx: DumpContext;
-  readonly #images: ImageSink;
-  readonly #tasks: Task[] = [];
-  #held = 0;
-  #taken = 0;
+  readonly #maps: MemoryMaps;
+  readonly #room: HeldRoom;
+  readonly #jobs: PageJob[] = [];
+  readonly #subreapers = new Map<DumpTask, boolean>();
+  #heldBytes = 0;
+  #parents: ReadonlySet<number> | undefined;
+  #phase: Phase | undefined;
 
-  constructor(ctx: DumpContext, images: ImageSink) {
+  constructor(ctx: DumpContext, maps: MemoryMaps, room: HeldRoom) {
     this.#ctx = ctx;
-    this.#images = images;
+    this.#maps = maps;
+    this.#room = room;
   }
 
-  /** Finds a task's pages. Until `take`, the batch of its leader belongs to the copy. */
-  begin(task: Task): void {
-    this.#tasks.push(task);
+  /** Asks nothing; what it begins when the others have their answers has the batch until `last`. */
+  ask(task: DumpTask, _b: Batch): () => void {
+    return () => {
+      this.#phase ??= this.#ctx.stats.phase('memdump_time');
+      this.#begin(task);
+    };
+  }
+
+  #begin(task: DumpTask): void {
+    const { images, stats, options } = this.#ctx;
     using scanner = new PageScanner(task.pid);
-    ({ runs: task.runs, guards: task.guards } = collectRuns(scanner, task.vmas));
-    task.pagesId = this.#images.nextPagesId();
-    const size = bytesOf(task.runs);
-    this.#ctx.stats.add('pages_scanned', size / PAGE_SIZE);
-    this.#ctx.stats.add('pages_written', size / PAGE_SIZE);
-    task.held = size < INSIDE_BYTES && this.#held + size <= HELD_BYTES;
+    const { runs, guards } = collectRuns(scanner, this.#maps.vmasOf(task.pid));
+    this.#maps.addGuards(task.pid, guards);
+    const sizeBytes = bytesOf(runs);
+    stats.add('pages_scanned', sizeBytes / PAGE_SIZE);
+    stats.add('pages_written', sizeBytes / PAGE_SIZE);
+    const strategy = strategyOf(sizeBytes, this.#heldBytes, options.leaveRunning);
+    if (strategy === 'held') this.#heldBytes += sizeBytes;
     const saved = savedBytes(task.threads);
-    if (!task.held) task.runs = setApart(task.runs, saved);
-    task.patches = patchesOf(task.runs, saved);
-    if (!task.held) {
-      if (size >= GIVE_BYTES && size < INSIDE_BYTES) this.#startWriting(task);
-      return;
-    }
-    this.#held += size;
+    const apart = strategy === 'held' ? runs : setApart(runs, saved);
+    const job: PageJob = {
+      task,
+      pagesId: images.nextPagesId(),
+      runs: apart,
+      sizeBytes,
+      strategy,
+      patches: patchesOf(apart, saved),
+    };
+    this.#jobs.push(job);
+    if (strategy === 'beside') this.#startWriting(job);
   }
 
   /** Many tasks write their pages side by side, while crit goes on asking. */
-  #startWriting(task: Task): void {
-    const { fd, file } = this.#images.create('PAGES', task.pagesId);
+  #startWriting(job: PageJob): void {
+    const { task, runs } = job;
+    const { fd, file } = this.#ctx.images.create('PAGES', job.pagesId);
     try {
       const remote = this.#give(task, fd);
       if (remote === undefined) return;
-      task.puppet.patience.grant(bytesOf(task.runs));
-      const wait = startWriting(task.puppet, remote.fd, task.runs);
-      task.written = () => {
-        task.written = undefined;
+      task.puppet.patience.grant(job.sizeBytes);
+      const wait = startWriting(task.puppet, remote.fd, runs);
+      job.written = () => {
+        delete job.written;
         try {
           writing(file, wait);
         } finally {
@@ -86,55 +111,50 @@ export class TaskPages implements Disposable {
         }
       };
       // Should that fail (the disk is full, say), the task is waited for all the same.
-      copyFromOutside(task.pid, task.runs, toFile(task, fd, file), { want: (run) => !run.readable });
+      copyFromOutside(task.pid, runs, toFile(job, fd, file), { want: (run) => !run.readable });
     } finally {
       closeSync(fd);
     }
   }
 
-  /** After a failure: what tasks were told to write is waited for, so that none keeps a descriptor. */
-  abandon(): void {
-    for (const task of this.#tasks)
-      try {
-        task.written?.();
-      } catch {
-        // what failed first is what is told
-      }
+  last(): void {
+    for (const [i, job] of this.#jobs.entries()) {
+      this.#ctx.stats.progress('processes dumped', i, this.#jobs.length);
+      if (job.written) job.written();
+      else if (job.strategy === 'held') this.#hold(job);
+      else this.#copy(job);
+    }
+    this.#phase?.end();
   }
 
-  take(task: Task): void {
-    if (task.written) {
-      task.written();
-      return;
-    }
-    const size = bytesOf(task.runs);
+  #hold(job: PageJob): void {
+    job.bytes = this.#room.take(job.sizeBytes);
+    copyInto(job.task.pid, job.runs, job.bytes, this.#mayShare(job.task));
+    patch(job.bytes, 0, job.patches);
+  }
+
+  /** Copies what is not written yet into the image, in the one way or the other. */
+  #copy(job: PageJob): void {
+    const { task, runs, sizeBytes, strategy } = job;
     const shared = this.#mayShare(task);
-    if (task.held) {
-      task.bytes = this.#room(size);
-      copyFromOutside(task.pid, task.runs, () => undefined, { into: task.bytes, shared });
-      patch(task.bytes, 0, task.patches);
-      return;
-    }
-    const { fd, file } = this.#images.create('PAGES', task.pagesId);
-    task.pagesFile = file;
-    const put = toFile(task, fd, file);
+    const { fd, file } = this.#ctx.images.create('PAGES', job.pagesId);
+    const put = toFile(job, fd, file);
     try {
-      const remote = size < INSIDE_BYTES ? undefined : this.#give(task, fd);
+      const remote = strategy === 'inside' || strategy === 'fork' ? this.#give(task, fd) : undefined;
       if (remote === undefined) {
-        copyFromOutside(task.pid, task.runs, put, { shared });
+        copyFromOutside(task.pid, runs, put, { shared });
         return;
       }
       try {
-        if (this.#ctx.options.leaveRunning && !this.#adopted(task))
-          task.copy = snapshot(task.borrowed, size, [remote.fd]);
-        if (task.copy) {
-          copyFromOutside(task.pid, task.runs, put, { want: (run) => !byCopy(run), shared });
-          task.copyFd = remote.fd;
+        const of = strategy === 'fork' && !this.#adopted(task) && snapshot(task.borrowed, sizeBytes, [remote.fd]);
+        if (of) {
+          job.copy = { of, fd: remote.fd, file };
+          copyFromOutside(task.pid, runs, put, { want: (run) => !byCopy(run), shared });
         } else {
-          copyFromOutside(task.pid, task.runs, put, { want: (run) => !run.readable });
+          copyFromOutside(task.pid, runs, put, { want: (run) => !run.readable });
           writing(file, () => {
-            task.puppet.patience.grant(size);
-            writeFromInside(task.puppet, remote.fd, task.runs, undefined, this.#report(task, size));
+            task.puppet.patience.grant(sizeBytes);
+            writeFromInside(task.puppet, remote.fd, runs, undefined, this.#report(job));
           });
         }
       } finally {
@@ -147,38 +167,33 @@ export class TaskPages implements Disposable {
   }
 
   /** Would a process of the tree adopt its copy, and have to wait for it? */
-  #adopted(task: Task): boolean {
-    for (let at: Task | undefined = task; at; at = this.#tasks.find(({ pid }) => pid === at.frozen.ppid)) {
+  #adopted(task: DumpTask): boolean {
+    for (
+      let at: DumpTask | undefined = task;
+      at;
+      at = this.#jobs.find((job) => job.task.pid === at.frozen.ppid)?.task
+    ) {
       let reaps = this.#subreapers.get(at);
       if (reaps === undefined) this.#subreapers.set(at, (reaps = isSubreaper(at)));
       if (reaps) return true;
     }
     return false;
   }
-  readonly #subreapers = new Map<Task, boolean>();
 
   /** Has it pages that its parent or children may have too? A process that has executed a program has none of its parent's. */
-  #mayShare(task: Task): boolean {
+  #mayShare(task: DumpTask): boolean {
     this.#parents ??= new Set(this.#ctx.tasks.map(({ frozen }) => frozen.ppid));
     return (task.frozen.stat.flags & PF_FORKNOEXEC) !== 0 || this.#parents.has(task.pid);
   }
-  #parents: ReadonlySet<number> | undefined;
 
-  /** Memory that is held until the tree runs again. */
-  #room(sizeBytes: number): Buffer {
-    const begin = this.#taken;
-    this.#taken += sizeBytes;
-    return this.#taken <= touched.length ? touched.subarray(begin, this.#taken) : Buffer.allocUnsafeSlow(sizeBytes);
-  }
-
-  #report(task: Task, sizeBytes: number): (done: number) => void {
+  #report({ task, sizeBytes }: PageJob): (done: number) => void {
     return (done) => {
       this.#ctx.stats.progress(`memory of process ${task.pid}`, done, sizeBytes);
     };
   }
 
   /** @returns undefined when the task's table has no room: the slower way needs none */
-  #give(task: Task, fd: number): Given | undefined {
+  #give(task: DumpTask, fd: number): Given | undefined {
     try {
       return giveFd(task.borrowed, fd);
     } catch (error) {
@@ -189,40 +204,65 @@ export class TaskPages implements Disposable {
     }
   }
 
-  /** Writes what was held back and what the copies have. */
-  finish(): void {
-    for (const task of this.#tasks) {
-      const { bytes, copy } = task;
-      if (bytes) {
-        const { fd, file } = this.#images.create('PAGES', task.pagesId);
-        try {
-          writing(file, () => {
-            writeAll(fd, bytes, 0);
-          });
-        } finally {
-          closeSync(fd);
-        }
-        task.bytes = undefined;
-      }
-      if (!copy) continue;
-      copy.puppet.patience.grant(bytesOf(task.runs));
-      writing(task.pagesFile, () => {
-        writeFromInside(copy.puppet, task.copyFd, task.runs, byCopy, this.#report(task, bytesOf(task.runs)));
-      });
-      copy[Symbol.dispose]();
+  /** Writes what was held back and what the copies have, and the pagemaps. */
+  write(): void {
+    for (const job of this.#jobs) {
+      this.#writeHeld(job);
+      this.#writeCopy(job);
+      this.#ctx.write(
+        'PAGEMAP',
+        job.task.pid,
+        pagemapOf(job.pagesId, job.runs).map((message) => ({ message })),
+      );
+      const mappings = this.#maps.vmasOf(job.task.pid).length;
+      this.#ctx.log.debug(`task ${job.task.pid}: ${mappings} mappings, ${job.sizeBytes / PAGE_SIZE} pages`);
     }
+  }
+
+  #writeHeld(job: PageJob): void {
+    const { bytes } = job;
+    if (!bytes) return;
+    const { fd, file } = this.#ctx.images.create('PAGES', job.pagesId);
+    try {
+      writing(file, () => {
+        writeAll(fd, bytes, 0);
+      });
+    } finally {
+      closeSync(fd);
+    }
+    delete job.bytes;
+  }
+
+  #writeCopy(job: PageJob): void {
+    if (!job.copy) return;
+    const { of: copy, fd, file } = job.copy;
+    copy.puppet.patience.grant(job.sizeBytes);
+    writing(file, () => {
+      writeFromInside(copy.puppet, fd, job.runs, byCopy, this.#report(job));
+    });
+    copy[Symbol.dispose]();
+  }
+
+  /** What tasks were told to write is waited for, so that none keeps a descriptor. */
+  abandon(): void {
+    for (const job of this.#jobs)
+      try {
+        job.written?.();
+      } catch {
+        // what failed first is what is told
+      }
   }
 
   /** No copy stays. */
   [Symbol.dispose](): void {
-    for (const task of this.#tasks) task.copy?.[Symbol.dispose]();
+    for (const { copy } of this.#jobs) copy?.of[Symbol.dispose]();
   }
 }
 
 /** Writes pieces into a pages image, as they are to be there. */
-function toFile(task: Task, fd: number, file: string): (piece: Uint8Array, offset: number) => void {
+function toFile({ patches }: PageJob, fd: number, file: string): (piece: Uint8Array, offset: number) => void {
   return (piece, offset) => {
-    patch(piece, offset, task.patches);
+    patch(piece, offset, patches);
     writing(file, () => {
       writeAll(fd, piece, offset);
     });
@@ -235,7 +275,7 @@ function byCopy(run: Reach): boolean {
 }
 
 /** It adopts what its descendants leave behind: its own copy, and theirs. */
-function isSubreaper(task: Task): boolean {
+function isSubreaper(task: DumpTask): boolean {
   const b = task.batch();
   const out = b.out(4);
   b.call('prctl', PR_GET_CHILD_SUBREAPER, out, 0, 0, 0);

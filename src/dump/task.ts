@@ -4,15 +4,12 @@ import { Borrowed } from '../task/borrow.js';
 import { BorrowedThread, type BorrowMapping } from '../task/borrowed-thread.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
-import { SNAPSHOT_RINGS, type Snapshot } from '../task/snapshot.js';
+import { SNAPSHOT_RINGS } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
-import type { Patch } from './page-patches.js';
-import type { GuardRange, DumpRun } from './pages.js';
 import { peekThread, type PeekedThread } from './peek.js';
 import type { Sleepers } from './sleepers.js';
 import { waitRest, type TimedCall } from './timed-call.js';
-import type { DumpVma } from './vmas.js';
 
 /** A borrowed process and what has been learned of it. */
 export class Task implements DumpTask {
@@ -24,22 +21,6 @@ export class Task implements DumpTask {
   maps: readonly MapEntry[];
   readonly status: ProcStatus;
   readonly borrowed: Borrowed;
-  vmas: DumpVma[] = [];
-  exeId = 0;
-  runs: DumpRun[] = [];
-  guards: GuardRange[] = [];
-  pagesId = 0;
-  /** Bytes of its pages image that are elsewhere for the time of the dump. */
-  patches: readonly Patch[] = [];
-  /** The pages of a small task are held in memory until they are written. */
-  held = false;
-  bytes: Buffer | undefined;
-  /** A copy of a large task that its pages are written from while it runs on, and its descriptor of the pages image. */
-  copy: Snapshot | undefined;
-  copyFd = -1;
-  /** Waits until the task has written its pages, and takes the image's descriptor from it again. */
-  written: (() => void) | undefined;
-  pagesFile = '';
   readonly #timed: readonly (TimedCall | undefined)[];
 
   /** Takes a frozen process over. */

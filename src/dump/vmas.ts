@@ -1,8 +1,7 @@
-import { lstatSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
-import type { MapEntry, MapRange } from '../kernel/proc/maps.js';
+import type { MapEntry } from '../kernel/proc/maps.js';
 import {
   MAP_ANONYMOUS,
   MAP_DROPPABLE,
@@ -15,6 +14,7 @@ import {
 } from '../kernel/uapi/mman.js';
 import { makeDev } from '../kernel/uapi/stat.js';
 import { hugeFlagOf } from './memory-objects.js';
+import type { OpenModes } from './open-modes.js';
 
 /** VmFlags mnemonics (Documentation/filesystems/proc.rst) and the mmap flag each stands for. */
 const FLAG_OF: Record<string, number> = {
@@ -97,10 +97,16 @@ function traitsOf(vmFlags: ReadonlySet<string>): Traits {
 /**
  * The vma_entry records of a task as CRIU writes them: adjacent [vvar] parts are one, a shared anonymous mapping is a
  * memfd named /dev/zero.
+ * @param modes how mapped files were opened
  * @param fileId the id of a mapping's file in the dump
  * @throws CritError UNSUPPORTED naming the mapping
  */
-export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (map: MapEntry) => MappedFile): DumpVma[] {
+export function describeVmas(
+  pid: number,
+  maps: readonly MapEntry[],
+  modes: OpenModes,
+  fileId: (map: MapEntry) => MappedFile,
+): DumpVma[] {
   const vmas: DumpVma[] = [];
   for (const map of maps) {
     const traits = traitsOf(map.vmFlags);
@@ -148,7 +154,7 @@ export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (ma
       flags |= file.hugeFlag;
       shmid = BigInt(file.id);
       pgoff = map.offset;
-      fdflags = mappedFileFlags(pid, map);
+      fdflags = modes.of(pid, map);
     } else {
       flags |= MAP_ANONYMOUS;
       status |= map.shared ? VMA.ANON_SHARED : VMA.ANON_PRIVATE;
@@ -160,7 +166,7 @@ export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (ma
       end: map.end,
       pgoff,
       shmid,
-      prot: protOf(map),
+      prot: map.prot,
       flags,
       status: status >>> 0,
       fd: -1n,
@@ -178,31 +184,4 @@ export function describeVmas(pid: number, maps: readonly MapEntry[], fileId: (ma
     });
   }
   return vmas;
-}
-
-function protOf(map: MapEntry): number {
-  return map.prot;
-}
-
-const opened = new Map<string, number>();
-
-/** Looks at a process's mapped files while it still runs: one call a mapping less in the stop. */
-export function lookAtMappedFiles(pid: number, maps: readonly MapRange[]): void {
-  for (const map of maps) if (map.inode !== 0n) mappedFileFlags(pid, map);
-}
-
-/**
- * How the mapped file was opened: the mode bits of its map_files link (proc_pid_map_files(5)). The same file at the
- * same place of a process, or of one forked from it, is the same mapping.
- */
-function mappedFileFlags(pid: number, map: MapRange): number {
-  const place = `${map.start.toString(16)}-${map.end.toString(16)}`;
-  const key = `${place} ${map.offset} ${map.devMajor}:${map.devMinor}:${map.inode} ${map.shared}`;
-  let flags = opened.get(key);
-  if (flags === undefined) {
-    const mode = lstatSync(`/proc/${pid}/map_files/${place}`).mode & 0o600;
-    flags = mode === 0o600 ? 2 : mode === 0o200 ? 1 : 0;
-    opened.set(key, flags);
-  }
-  return flags;
 }

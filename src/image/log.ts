@@ -5,3 +5,11 @@ export interface Log {
   info(text: string): void;
   debug(text: string): void;
 }
+
+/** Says nothing. */
+export const QUIET: Log = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};

@@ -14,5 +14,5 @@ export const chardev: FileKind = {
     (stat.mode & S_IFMT) === S_IFCHR &&
     link.startsWith('/') &&
     (devMajor(stat.rdev) === MEM_MAJOR || (info.flags & O_PATH) !== 0),
-  describe: (file, files) => regular.describe(file, files),
+  make: (files) => regular.make(files),
 };

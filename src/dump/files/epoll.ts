@@ -17,7 +17,7 @@ const slot = new Uint32Array(3);
 export const epoll: FileKind = {
   type: FdTypes.EVENTPOLL,
   matches: ({ link }) => link === 'anon_inode:[eventpoll]',
-  describe: (file, files) => {
+  make: (files) => (file) => {
     const tfd: EventpollTfdEntry[] = [];
     files.whenKnown(() => {
       const seen = new Map<number, number>();

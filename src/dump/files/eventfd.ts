@@ -6,10 +6,12 @@ import type { FileKind } from './kind.js';
 export const eventfd: FileKind = {
   type: FdTypes.EVENTFD,
   matches: ({ link }) => link === 'anon_inode:[eventfd]',
-  describe: ({ id, info, owner }) => {
-    const told = eventFdInfo(info);
-    const efd: EventfdFileEntry = { id, flags: info.flags, fown: owner, counter: told?.count ?? 0n };
-    if (told?.semaphore) efd.semaphore = true;
-    return { efd };
-  },
+  make:
+    () =>
+    ({ id, info, owner }) => {
+      const told = eventFdInfo(info);
+      const efd: EventfdFileEntry = { id, flags: info.flags, fown: owner, counter: told?.count ?? 0n };
+      if (told?.semaphore) efd.semaphore = true;
+      return { efd };
+    },
 };

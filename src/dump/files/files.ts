@@ -3,7 +3,7 @@ import type { Description } from './description.js';
 import type { OpenFile } from './open-file.js';
 import type { FileStat } from './file-stat.js';
 import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
-import type { OutEntry } from '../context.js';
+import type { OutEntry } from '../image-sink.js';
 import type { ImageType } from '../../image/catalogue.js';
 
 /** What the kinds of files may ask of the dump. */
@@ -11,7 +11,7 @@ export interface Files {
   readonly ctx: DumpContext;
   /** An id of files.img that nothing else has. */
   newId(): number;
-  /** Adds an entry to files.img besides the one that describe() returns. */
+  /** Adds an entry to files.img besides that of the description. */
   add(entry: FileEntry): void;
   /** An entry of an image that is written at the end; images without entries are not written. */
   put(type: ImageType, entry: OutEntry): void;
@@ -35,8 +35,6 @@ export interface Files {
   inFlight(socket: Description, own: number): number;
   /** The descriptions of the table that a task has, by number. */
   tableOf(file: Description): ReadonlyMap<number, Description>;
-  /** False for the first call with a key, true for later ones. */
-  once(key: string): boolean;
   /** All descriptions of the tree, by id. */
   readonly descriptions: readonly Description[];
   /** Runs when the descriptors of all tables are known: further descriptions may be found. */

@@ -6,7 +6,8 @@ import { SEEK_DATA, SEEK_HOLE } from '../../kernel/uapi/open-flags.js';
 import { stringOfBytes } from '../../image/utf8.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import { cString, sysRaw, SysError } from '../../native/sys.js';
-import type { DumpContext, OutEntry } from '../context.js';
+import type { DumpContext } from '../context.js';
+import type { OutEntry } from '../image-sink.js';
 import { kernelDevOf, type FileStat } from './file-stat.js';
 import type { OpenFile } from './open-file.js';
 
@@ -49,7 +50,7 @@ export class Ghosts implements Disposable {
 
   /** Writes the images. Called while the tree stands: the files may change as soon as it runs. */
   write(): void {
-    for (const ghost of this.#ghosts.values()) this.#ctx.write('GHOST_FILE', ghost.id, entriesOf(ghost));
+    for (const ghost of this.#ghosts.values()) this.#ctx.images.write('GHOST_FILE', ghost.id, entriesOf(ghost));
   }
 
   [Symbol.dispose](): void {

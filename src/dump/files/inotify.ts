@@ -11,7 +11,7 @@ import { unsupported } from './unsupported.js';
 export const inotify: FileKind = {
   type: FdTypes.INOTIFY,
   matches: ({ link }) => link === 'anon_inode:inotify',
-  describe: (file, files) => {
+  make: (files) => (file) => {
     if (files.use(file, unreadBytes) > 0) throw unsupported(file, 'an inotify with events that nobody has read');
     const { id, info, owner } = file;
     return {

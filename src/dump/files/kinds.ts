@@ -3,7 +3,10 @@ import { parseFdTarget } from '../../kernel/proc/fd-links.js';
 import { devMajor, devMinor, S_IFBLK, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
 import { chardev } from './chardev.js';
 import type { Description } from './description.js';
-import type { FileKind } from './kind.js';
+import type { FileEntry } from '../../image/generated/messages.js';
+import type { Files } from './files.js';
+import type { FileKind, MakeEntry, MakesEntries } from './kind.js';
+import { familyOf, isSocket } from './socket-families.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fifo } from './fifo.js';
@@ -14,15 +17,13 @@ import { regular } from './regular.js';
 import { signalfd } from './signalfd.js';
 import { timerfd } from './timerfd.js';
 import { tty } from './tty.js';
-import { unix } from './unix.js';
 import { unsupported } from './unsupported.js';
 
-/** Every kind of file that can be dumped; the first that matches has it. */
+/** Every kind of file that can be dumped but sockets; the first that matches has it. */
 const KINDS: readonly FileKind[] = [
   memfd,
   regular,
   pipe,
-  unix,
   eventfd,
   epoll,
   timerfd,
@@ -51,11 +52,28 @@ const ANONYMOUS: Record<string, string> = {
   'kvm-vcpu': 'a virtual processor',
 };
 
-/** The kind of a description. @throws CritError UNSUPPORTED */
-export function kindOf(file: Description): FileKind {
-  const kind = KINDS.find((k) => k.matches(file));
-  if (!kind) throw refusal(file);
-  return kind;
+/** The kinds of files in one dump. */
+export class Kinds {
+  readonly #files: Files;
+  readonly #makers = new Map<MakesEntries, MakeEntry>();
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  /** What makes the entry of a description. @throws CritError UNSUPPORTED */
+  of(file: Description): { readonly type: number; readonly make: MakeEntry } {
+    const kind = isSocket(file) ? familyOf(file, this.#files) : KINDS.find((k) => k.matches(file));
+    if (!kind) throw refusal(file);
+    let make = this.#makers.get(kind);
+    if (!make) this.#makers.set(kind, (make = kind.make(this.#files)));
+    return { type: kind.type, make };
+  }
+
+  /** The order of files.img. */
+  order(entries: readonly FileEntry[]): readonly FileEntry[] {
+    return [...this.#makers.keys()].reduce((ordered, kind) => kind.order?.(ordered) ?? ordered, entries);
+  }
 }
 
 function refusal(file: Description): CritError {

@@ -22,7 +22,7 @@ export function memfdName(link: string): string {
 export const memfd: FileKind = {
   type: FdTypes.MEMFD,
   matches: ({ stat }) => isMemoryObject(stat),
-  describe: (file, files) => ({
+  make: (files) => (file) => ({
     memfd: {
       id: file.id,
       flags: file.info.flags,

@@ -11,8 +11,8 @@ import {
   UCRED_BYTES,
 } from '../../kernel/uapi/socket.js';
 import { answer, sysRaw, SysError } from '../../native/sys.js';
+import type { DumpContext } from '../context.js';
 import type { FileStat } from './file-stat.js';
-import type { Files } from './files.js';
 import { pollSocket } from './socket-queue.js';
 
 /** A socket without peer tells this user and group. */
@@ -21,28 +21,43 @@ const FULL_MODE = 0o140777;
 
 type PeerFields = Pick<UnixSkEntry, 'peer_pid' | 'peer_uid' | 'peer_gid' | 'peer_groups' | 'peer_gone'>;
 
-/** Who made the pair that a socket is of, as the kernel noted it then. @param own crit's own descriptor */
-export function peerCredentials(own: number, files: Files): PeerFields {
-  const ucred = new DataView(new ArrayBuffer(UCRED_BYTES));
-  const r = sysRaw('getsockopt', own, SOL_SOCKET, SO_PEERCRED, ucred.buffer, Uint32Array.of(UCRED_BYTES));
-  if (r < 0) throw new SysError('getsockopt', -r, 'of SO_PEERCRED');
-  const pid = ucred.getInt32(UCRED.pid, true);
-  const uid = ucred.getUint32(UCRED.uid, true);
-  const gid = ucred.getUint32(UCRED.gid, true);
-  // 0: it has no peer, or one of a pid namespace that is out of sight
-  if (pid <= 0 || uid === NOBODY) return {};
-  const fields: PeerFields = { peer_pid: pid };
-  if (uid) fields.peer_uid = uid;
-  if (gid) fields.peer_gid = gid;
-  const groups = peerGroups(own);
-  if (groups.length > 0) fields.peer_groups = groups;
-  const inTree = files.ctx.tasks.some((task) => task.pid === pid);
-  if (isGone(own)) fields.peer_gone = true;
-  else if (!inTree && existsSync(`/proc/${pid}`) && !files.once(`maker:${pid}`))
-    files.ctx.log.warn(
+/** The processes that made the socket pairs of a tree. */
+export class PairMakers {
+  readonly #ctx: DumpContext;
+  /** Processes that users were warned of. */
+  readonly #told = new Set<number>();
+
+  constructor(ctx: DumpContext) {
+    this.#ctx = ctx;
+  }
+
+  /** Who made the pair that a socket is of, as the kernel noted it then. @param own crit's own descriptor */
+  credentials(own: number): PeerFields {
+    const ucred = new DataView(new ArrayBuffer(UCRED_BYTES));
+    const r = sysRaw('getsockopt', own, SOL_SOCKET, SO_PEERCRED, ucred.buffer, Uint32Array.of(UCRED_BYTES));
+    if (r < 0) throw new SysError('getsockopt', -r, 'of SO_PEERCRED');
+    const pid = ucred.getInt32(UCRED.pid, true);
+    const uid = ucred.getUint32(UCRED.uid, true);
+    const gid = ucred.getUint32(UCRED.gid, true);
+    // 0: it has no peer, or one of a pid namespace that is out of sight
+    if (pid <= 0 || uid === NOBODY) return {};
+    const fields: PeerFields = { peer_pid: pid };
+    if (uid) fields.peer_uid = uid;
+    if (gid) fields.peer_gid = gid;
+    const groups = peerGroups(own);
+    if (groups.length > 0) fields.peer_groups = groups;
+    if (isGone(own)) fields.peer_gone = true;
+    else this.#warnOfOutsider(pid);
+    return fields;
+  }
+
+  #warnOfOutsider(pid: number): void {
+    if (this.#told.has(pid) || this.#ctx.tasks.some((task) => task.pid === pid) || !existsSync(`/proc/${pid}`)) return;
+    this.#told.add(pid);
+    this.#ctx.log.warn(
       `process ${pid}, outside the tree, made a pair of unix sockets: a restore cannot have it made by that one`,
     );
-  return fields;
+  }
 }
 
 function peerGroups(own: number): number[] {

@@ -17,7 +17,7 @@ export const regular: FileKind = {
     if (type === S_IFREG || type === S_IFDIR || type === S_IFLNK) return true;
     return (info.flags & O_PATH) !== 0 && HANDLES.has(type);
   },
-  describe: (file, files) => {
+  make: (files) => (file) => {
     const { link, stat, where } = file;
     const { flags, pos, mntId } = file.info;
     const open: OpenFile = { link, stat, where, mntId, open: () => files.take(file) };

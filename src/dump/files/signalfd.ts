@@ -6,7 +6,9 @@ import type { FileKind } from './kind.js';
 export const signalfd: FileKind = {
   type: FdTypes.SIGNALFD,
   matches: ({ link }) => link === 'anon_inode:[signalfd]',
-  describe: ({ id, info, owner }) => ({
-    sgfd: { id, flags: info.flags, fown: owner, sigmask: signalFdMask(info) ?? 0n },
-  }),
+  make:
+    () =>
+    ({ id, info, owner }) => ({
+      sgfd: { id, flags: info.flags, fown: owner, sigmask: signalFdMask(info) ?? 0n },
+    }),
 };

@@ -14,7 +14,7 @@ import { unsupported } from './unsupported.js';
 export const timerfd: FileKind = {
   type: FdTypes.TIMERFD,
   matches: ({ link }) => link === 'anon_inode:[timerfd]',
-  describe: (file, files) => {
+  make: (files) => (file) => {
     let told = timerFdInfo(file.info);
     if (!told) throw unsupported(file, 'a timerfd about which the kernel tells nothing');
     if (isOverdue(told))

@@ -47,33 +47,38 @@ function isTty(file: Description): boolean {
 export const tty: FileKind = {
   type: FdTypes.TTY,
   matches: (file) => (file.stat.mode & S_IFMT) === S_IFCHR && !(file.info.flags & O_PATH) && isTty(file),
-  describe: (file, files) => {
-    const major = devMajor(file.stat.rdev);
-    const minor = devMinor(file.stat.rdev);
-    if (major === TTYAUX_MAJOR && minor === PTMX_MINOR) throw unsupported(file, 'the master of a pseudoterminal');
-    const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
-    if (index !== undefined && files.use(file, isHungUp)) return { tty: hungUp(file, files, index) };
-    if (!files.ctx.options.shellJob)
-      throw unsupported(file, 'a terminal', "needs --shell-job, and to be the shell's own");
-    const id = infoId(major, minor);
-    if (!files.once(`tty:${id}`)) {
-      if (file.inFlight) throw unsupported(file, 'a terminal');
-      files.put('TTY_INFO', {
-        message: { ...files.use(file, (fd) => describeTerminal(file, fd, id, index)), ...jobControl(file) },
-      });
-    }
-    const regf = files.addRegular(
-      {
-        link: file.link,
-        stat: file.stat,
-        where: file.where,
-        open: () => files.take(file),
-      },
-      file.info.flags,
-      0n,
-      file.owner,
-    );
-    return { tty: { id: file.id, tty_info_id: id, flags: file.info.flags, fown: file.owner, regf_id: regf } };
+  make: (files) => {
+    /** Terminals that have their entry. */
+    const told = new Set<number>();
+    return (file) => {
+      const major = devMajor(file.stat.rdev);
+      const minor = devMinor(file.stat.rdev);
+      if (major === TTYAUX_MAJOR && minor === PTMX_MINOR) throw unsupported(file, 'the master of a pseudoterminal');
+      const index = major >= PTS_FIRST_MAJOR ? (major - PTS_FIRST_MAJOR) * 256 + minor : undefined;
+      if (index !== undefined && files.use(file, isHungUp)) return { tty: hungUp(file, files, index, told) };
+      if (!files.ctx.options.shellJob)
+        throw unsupported(file, 'a terminal', "needs --shell-job, and to be the shell's own");
+      const id = infoId(major, minor);
+      if (!told.has(id)) {
+        if (file.inFlight) throw unsupported(file, 'a terminal');
+        told.add(id);
+        files.put('TTY_INFO', {
+          message: { ...files.use(file, (fd) => describeTerminal(file, fd, id, index)), ...jobControl(file) },
+        });
+      }
+      const regf = files.addRegular(
+        {
+          link: file.link,
+          stat: file.stat,
+          where: file.where,
+          open: () => files.take(file),
+        },
+        file.info.flags,
+        0n,
+        file.owner,
+      );
+      return { tty: { id: file.id, tty_info_id: id, flags: file.info.flags, fown: file.owner, regf_id: regf } };
+    };
   },
 };
 
@@ -83,10 +88,10 @@ function isHungUp(fd: number): boolean {
 }
 
 /** A terminal without settings is one that has hung up, to CRIU too; a live one may have its index by now. */
-function hungUp(file: Description, files: Files, index: number): TtyFileEntry {
+function hungUp(file: Description, files: Files, index: number, told: Set<number>): TtyFileEntry {
   const id = HUNG_UP_IDS + index * 2;
   const { rdev, dev, uid, gid } = file.stat;
-  if (!files.once(`tty:${id}`))
+  if (!told.has(id))
     files.put('TTY_INFO', {
       message: {
         id,
@@ -103,6 +108,7 @@ function hungUp(file: Description, files: Files, index: number): TtyFileEntry {
         gid,
       },
     });
+  told.add(id);
   const { id: own, stat, info, owner } = file;
   const regf = files.newId();
   // CRIU wants a path; its file is gone

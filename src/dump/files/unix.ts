@@ -1,97 +1,67 @@
 import { FdTypes, type FileEntry, type UnixSkEntry } from '../../image/generated/messages.js';
-import {
-  AF_INET,
-  AF_INET6,
-  AF_NETLINK,
-  AF_PACKET,
-  AF_UNIX,
-  AF_VSOCK,
-  AF_XDP,
-  POLLERR,
-  SCM_RIGHTS,
-  SO_DOMAIN,
-  SOCK_DGRAM,
-  TCP_CLOSE,
-  TCP_ESTABLISHED,
-  TCP_LISTEN,
-} from '../../kernel/uapi/socket.js';
+import { POLLERR, SCM_RIGHTS, SOCK_DGRAM, TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN } from '../../kernel/uapi/socket.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import { NAMESPACES } from '../../image/namespaces.js';
 import type { UnixSocket } from '../../kernel/netlink/unix-diag.js';
-import { S_IFMT, S_IFSOCK } from '../../kernel/uapi/stat.js';
-import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import type { Description } from './description.js';
-import type { FileKind } from './kind.js';
+import type { MakesEntries } from './kind.js';
 import type { Files } from './files.js';
-import { peerCredentials, socketOwner } from './peer-credentials.js';
-import { getOption, socketOptions } from './socket-options.js';
+import { PairMakers, socketOwner } from './peer-credentials.js';
+import { socketOptions } from './socket-options.js';
 import { peekQueue, pollSocket } from './socket-queue.js';
 import { readUnixSockets } from './unix-sockets.js';
 import { unsupported } from './unsupported.js';
 
-const FAMILIES: Record<number, string> = {
-  [AF_INET]: 'an IPv4 socket',
-  [AF_INET6]: 'an IPv6 socket',
-  [AF_NETLINK]: 'a netlink socket',
-  [AF_PACKET]: 'a packet socket',
-  [AF_VSOCK]: 'a vsock socket',
-  [AF_XDP]: 'an XDP socket',
-};
-
 const SHUT_BOTH = 3;
 
-/** The list of sockets as of the moment the first one was met: the tree stands, its sockets do not change. */
-const lists = new WeakMap<Files, Map<number, UnixSocket>>();
-/** The sockets of a tree, by inode number. */
-const known = new WeakMap<Files, Map<number, Description>>();
-
 /** unix(7): socket pairs of all types, and sockets that are neither bound nor connected. */
-export const unix: FileKind = {
+export const unix: MakesEntries = {
   type: FdTypes.UNIXSK,
-  matches: ({ link, stat, info }) =>
-    (stat.mode & S_IFMT) === S_IFSOCK && link.startsWith('socket:[') && !(info.flags & O_PATH),
-  describe: (file, files) => {
-    const family = files.use(file, (fd) => getOption(fd, SO_DOMAIN));
-    if (family !== AF_UNIX) throw unsupported(file, FAMILIES[family] ?? `a socket of family ${family}`);
-    let list = lists.get(files);
-    if (!list) lists.set(files, (list = readUnixSockets()));
-    let mine = known.get(files);
-    if (!mine) known.set(files, (mine = new Map<number, Description>()));
-    const socket = list.get(Number(file.stat.ino & 0xffffffffn));
-    if (!socket) throw unsupported(file, 'a unix socket of another network namespace');
-    mine.set(socket.ino, file);
-    refuse(file, socket);
-    files.whenKnown(() => {
-      checkPeer(file, socket, list, mine);
-    });
-    const { opts, error, peer } = files.use(file, (fd) => ({
-      opts: socketOptions(file, fd),
-      error: pendingError(file, socket, fd),
-      peer: peerCredentials(fd, files),
-    }));
-    files.whenListed(() => {
-      if (dumpQueue(file, socket, files)) opts.so_inq = true;
-    });
-    if (opts.so_passcred && socket.receiveQueue)
-      throw unsupported(file, 'a unix socket with credentials in its queue (SO_PASSCRED)');
-    const usk: UnixSkEntry = {
-      id: file.id,
-      ino: socket.ino,
-      type: socket.type,
-      state: socket.state,
-      flags: file.info.flags,
-      uflags: 0,
-      backlog: socket.sendQueue,
-      peer: socket.peer ?? 0,
-      fown: file.owner,
-      opts,
-      name: socket.name,
-      ns_id: NAMESPACES.net.host,
+  make: (files) => {
+    /** All sockets as of the moment the first one was met: the tree stands, its sockets do not change. */
+    let list: Map<number, UnixSocket> | undefined;
+    /** Those of the tree, by inode number. */
+    const mine = new Map<number, Description>();
+    const makers = new PairMakers(files.ctx);
+    return (file) => {
+      const sockets = (list ??= readUnixSockets());
+      const socket = sockets.get(Number(file.stat.ino & 0xffffffffn));
+      if (!socket) throw unsupported(file, 'a unix socket of another network namespace');
+      mine.set(socket.ino, file);
+      refuse(file, socket);
+      files.whenKnown(() => {
+        checkPeer(file, socket, sockets, mine);
+      });
+      const { opts, error, peer } = files.use(file, (fd) => ({
+        opts: socketOptions(file, fd),
+        error: pendingError(file, socket, fd),
+        peer: makers.credentials(fd),
+      }));
+      files.whenListed(() => {
+        if (dumpQueue(file, socket, files)) opts.so_inq = true;
+      });
+      if (opts.so_passcred && socket.receiveQueue)
+        throw unsupported(file, 'a unix socket with credentials in its queue (SO_PASSCRED)');
+      const usk: UnixSkEntry = {
+        id: file.id,
+        ino: socket.ino,
+        type: socket.type,
+        state: socket.state,
+        flags: file.info.flags,
+        uflags: 0,
+        backlog: socket.sendQueue,
+        peer: socket.peer ?? 0,
+        fown: file.owner,
+        opts,
+        name: socket.name,
+        ns_id: NAMESPACES.net.host,
+      };
+      if (socket.shutdown) usk.shutdown = socket.shutdown;
+      if (error) usk.error = error;
+      return { usk: { ...usk, ...peer, ...socketOwner(file.stat) } };
     };
-    if (socket.shutdown) usk.shutdown = socket.shutdown;
-    if (error) usk.error = error;
-    return { usk: { ...usk, ...peer, ...socketOwner(file.stat) } };
   },
+  order: peersFirst,
 };
 
 function refuse(file: Description, socket: UnixSocket): void {
@@ -150,7 +120,7 @@ function dumpQueue(file: Description, socket: UnixSocket, files: Files): boolean
  * The order of CRIU in files.img: a socket comes behind its peer. CRIU's restore makes a pair for the one that it meets
  * first, and fails where that one has several descriptors.
  */
-export function peersFirst(files: readonly FileEntry[]): FileEntry[] {
+function peersFirst(files: readonly FileEntry[]): FileEntry[] {
   const ordered: FileEntry[] = [];
   const waiting = new Map<number, FileEntry>();
   const inos = new Set(files.map(({ usk }) => usk?.ino));

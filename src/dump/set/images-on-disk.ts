@@ -7,8 +7,7 @@ import { whyFailed } from '../../image/system-words.js';
 import type { Messages } from '../../image/generated/messages.js';
 import { at, openTrustedDirectory } from '../../kernel/trusted-path.js';
 import { sys } from '../../native/sys.js';
-import type { OutEntry } from '../context.js';
-import type { ImageSink } from '../image-sink.js';
+import type { ImageSink, OutEntry } from '../image-sink.js';
 import { fault } from './fault.js';
 import {
   commit,

@@ -1,0 +1,74 @@
+import type { Messages } from '../image/generated/messages.js';
+import type { Batch } from '../task/batch.js';
+import type { DumpContext, DumpTask } from './context.js';
+import type { LinkedFiles } from './files/linked-files.js';
+import { askMm, guardEntry } from './mm.js';
+import type { OpenModes } from './open-modes.js';
+import type { GuardRange } from './pages.js';
+import { attempt, type Resource } from './resource.js';
+import { describeVmas, type DumpVma } from './vmas.js';
+
+interface MemoryMap {
+  readonly vmas: readonly DumpVma[];
+  readonly exeId: number;
+  readonly guards: GuardRange[];
+  mm?: Messages['mm_entry'];
+}
+
+/** What is mapped where (mm.img): mappings, program, break, NUMA policies. */
+export class MemoryMaps implements Resource {
+  readonly name = 'memory map';
+  readonly #ctx: DumpContext;
+  readonly #linked: LinkedFiles;
+  readonly #modes: OpenModes;
+  readonly #of = new Map<number, MemoryMap>();
+
+  constructor(ctx: DumpContext, linked: LinkedFiles, modes: OpenModes) {
+    this.#ctx = ctx;
+    this.#linked = linked;
+    this.#modes = modes;
+  }
+
+  look(task: DumpTask): void {
+    const { pid, maps } = task;
+    const describe = (some: DumpTask['maps']) =>
+      describeVmas(pid, some, this.#modes, (map) => this.#linked.ofMapping(pid, map));
+    if (this.#ctx.running) {
+      for (const map of maps)
+        attempt(this.#ctx.refuse, () => {
+          describe([map]);
+        });
+      this.#exeOf(pid);
+    } else this.#of.set(pid, { vmas: describe(maps), exeId: this.#exeOf(pid), guards: [] });
+  }
+
+  /** The program that a process runs. @returns its id, for mm_entry.exe_file_id */
+  #exeOf(pid: number): number {
+    return this.#linked.of(`/proc/${pid}/exe`, `process ${pid}, program`).id;
+  }
+
+  vmasOf(pid: number): readonly DumpVma[] {
+    return this.#of.get(pid)!.vmas;
+  }
+
+  /** Guard pages are found with the pages. */
+  addGuards(pid: number, guards: readonly GuardRange[]): void {
+    this.#of.get(pid)!.guards.push(...guards);
+  }
+
+  ask(task: DumpTask, b: Batch): () => void {
+    const map = this.#of.get(task.pid)!;
+    const mm = askMm(task, map.vmas, b);
+    return () => {
+      map.mm = mm(map.exeId);
+    };
+  }
+
+  write(): void {
+    for (const [pid, { mm, guards }] of this.#of) {
+      // guard pages follow the mappings, whatever their address: CRIU's restore counts on it
+      const vmas = [...(mm!.vmas ?? []), ...guards.map(guardEntry)];
+      this.#ctx.write('MM', pid, [{ message: { ...mm!, vmas } }]);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import type { Clocks } from './clocks.js';
+import type { DumpContext } from './context.js';
+import type { DumpFiles } from './files/dump-files.js';
+import { rootIds } from './namespaces.js';
+import type { Places } from './places.js';
+import { FIRST_ID } from './context.js';
+import type { Resource, TreeView } from './resource.js';
+
+/** Who is whose child, in which session and group (pstree.img), and what processes share (ids-*.img). */
+export class ProcessTree implements Resource {
+  readonly name = 'process tree';
+  readonly #ctx: DumpContext;
+  readonly #files: DumpFiles;
+  readonly #places: Places;
+  readonly #clocks: Clocks;
+  #tree: TreeView | undefined;
+
+  constructor(ctx: DumpContext, files: DumpFiles, places: Places, clocks: Clocks) {
+    this.#ctx = ctx;
+    this.#files = files;
+    this.#places = places;
+    this.#clocks = clocks;
+  }
+
+  check(tree: TreeView): void {
+    this.#tree = tree;
+  }
+
+  write(): void {
+    const { write, options, tasks } = this.#ctx;
+    for (const [i, { pid }] of tasks.entries()) {
+      // memory and handlers are shared by nobody (sharing.ts)
+      const own = { vm_id: FIRST_ID + i, sighand_id: FIRST_ID + i };
+      const shared = { ...this.#files.idsOf(pid), fs_id: this.#places.idOf(pid), ...this.#clocks.ids };
+      write('IDS', pid, [{ message: { ...rootIds(), ...own, ...shared } }]);
+    }
+    const tids = new Map(tasks.map((task) => [task.pid, task.tids]));
+    const entries = this.#tree!.tasks.map(({ pid, ppid, stat }) => ({
+      pid,
+      ppid: pid === options.pid ? 0 : ppid,
+      pgid: stat.pgrp,
+      sid: stat.session,
+      threads: [...(tids.get(pid) ?? [pid])],
+    }));
+    write(
+      'PSTREE',
+      undefined,
+      entries.map((message) => ({ message })),
+    );
+    write('SECCOMP', undefined, [{ message: {} }]);
+  }
+}

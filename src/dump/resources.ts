@@ -1,0 +1,58 @@
+import { Cgroups } from './cgroups.js';
+import { treeShape } from './check-tree.js';
+import { Clocks } from './clocks.js';
+import type { DumpContext } from './context.js';
+import { Cores } from './cores.js';
+import { DumpFiles } from './files/dump-files.js';
+import { LinkedFiles } from './files/linked-files.js';
+import type { LookedAhead } from './look-ahead.js';
+import { MemoryMaps } from './memory-maps.js';
+import { namespaces } from './namespaces.js';
+import { Places } from './places.js';
+import { ProcessTree } from './process-tree.js';
+import type { Resource } from './resource.js';
+import { sharing } from './sharing.js';
+import { TaskPages } from './task-pages.js';
+
+/**
+ * Everything that is dumped. At each hook the resources act in this order: ids of files are given away in it, and pages,
+ * the last, may keep a task's batch.
+ */
+function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] {
+  const clocks = new Clocks(ctx);
+  const cgroups = new Cgroups(ctx);
+  const files = new DumpFiles(ctx, ahead.fdRanks);
+  const linked = new LinkedFiles(files);
+  const places = new Places(ctx, linked);
+  const maps = new MemoryMaps(ctx, linked, ahead.openModes);
+  return [
+    treeShape(ctx),
+    namespaces(ctx),
+    sharing(ctx),
+    clocks,
+    cgroups,
+    files,
+    places,
+    new Cores(ctx, cgroups, ahead.standIns),
+    maps,
+    new ProcessTree(ctx, files, places, clocks),
+    new TaskPages(ctx, maps, ahead.room),
+  ];
+}
+
+/** The resources of one dump. */
+export class Resources implements Disposable {
+  readonly #all: readonly Resource[];
+
+  constructor(ctx: DumpContext, ahead: LookedAhead) {
+    this.#all = resourcesOf(ctx, ahead);
+  }
+
+  each(act: (resource: Resource) => void): void {
+    for (const resource of this.#all) act(resource);
+  }
+
+  [Symbol.dispose](): void {
+    for (const resource of this.#all.toReversed()) resource[Symbol.dispose]?.();
+  }
+}
