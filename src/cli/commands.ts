@@ -12,21 +12,6 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
 
 export const COMMAND_NAMES: readonly string[] = Object.keys(LOADERS);
 
-/** CRIU's own commands: its command line, its options, another parser. */
-export const CRIU_COMMANDS: ReadonlySet<string> = new Set([
-  'dump',
-  'pre-dump',
-  'restore',
-  'check',
-  'dedup',
-  'cpuinfo',
-  'page-server',
-  'lazy-pages',
-  'service',
-  'swrk',
-  'exec',
-]);
-
 export async function loadCommand(name: string): Promise<Command | undefined> {
   return Object.hasOwn(LOADERS, name) ? LOADERS[name]?.() : undefined;
 }

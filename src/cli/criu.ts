@@ -1,6 +1,7 @@
 import { CritError } from '../image/errors.js';
 import { CRIU_VERSION, packageVersion } from '../run/package-version.js';
-import { COMMANDS, readSettings, type Asked } from './criu/settings.js';
+import { COMMANDS } from './criu/command-table.js';
+import { readSettings, type Asked } from './criu/settings.js';
 import { print, warn } from './stdout.js';
 import { UsageError } from './usage-error.js';
 

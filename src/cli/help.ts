@@ -1,8 +1,8 @@
 import type { Command, OptionSpec } from './command.js';
 import { allCommands } from './commands.js';
 import { closest } from './closest.js';
+import { LATER_COMMANDS } from './criu/command-table.js';
 import { CRIU_COMMAND_TEXTS } from './criu/criu-commands.js';
-import { LATER_COMMANDS } from './criu/settings.js';
 import { exampleLines, fold, screenWidth, twoColumns } from './fold.js';
 import { UsageError } from './usage-error.js';
 

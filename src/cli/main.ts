@@ -1,5 +1,6 @@
 import { CritError } from '../image/errors.js';
-import { allCommands, COMMAND_NAMES, CRIU_COMMANDS, loadCommand } from './commands.js';
+import { allCommands, COMMAND_NAMES, loadCommand } from './commands.js';
+import { isCriuCommand } from './criu/command-table.js';
 import { ENGINE, type EngineKind } from '../run/child/messages.js';
 import { versionLine } from '../run/package-version.js';
 import { parseArgv } from './parse-argv.js';
@@ -12,7 +13,7 @@ function isCriu(argv: readonly string[], invokedAs: string): boolean {
   const words = argv.filter((word) => !word.startsWith('-'));
   if (words[0] !== undefined && COMMAND_NAMES.includes(words[0])) return false;
   // CRIU's options may stand first, and their values look like words.
-  return words.some((word) => CRIU_COMMANDS.has(word));
+  return words.some(isCriuCommand);
 }
 
 const isVersion = (word: string | undefined): boolean => word === '--version' || word === '-V' || word === 'version';

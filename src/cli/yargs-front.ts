@@ -1,7 +1,8 @@
 import yargs, { type Argv } from 'yargs';
 import { closest } from './closest.js';
 import type { Command, ParsedArguments } from './command.js';
-import { allCommands, CRIU_COMMANDS } from './commands.js';
+import { allCommands } from './commands.js';
+import { CRIU_COMMAND_NAMES } from './criu/command-table.js';
 import { versionLine } from '../run/package-version.js';
 import { print } from './stdout.js';
 import { UsageError } from './usage-error.js';
@@ -53,7 +54,7 @@ function diagnose(argv: readonly string[], commands: readonly Command[], message
         ? new UsageError("no command given: try 'crit show IMAGE', or see 'crit --help'")
         : new UsageError(`unknown option ${option}; see 'crit --help'`);
     }
-    const hint = closest(word, [...commands.map(({ name }) => name), ...CRIU_COMMANDS]);
+    const hint = closest(word, [...commands.map(({ name }) => name), ...CRIU_COMMAND_NAMES]);
     const meant = hint === undefined ? '' : ` (did you mean ${hint}?)`;
     return new UsageError(`unknown command ${JSON.stringify(word)}${meant}; see 'crit --help'`);
   }
@@ -128,7 +129,7 @@ export async function runYargs(argv: readonly string[]): Promise<number> {
     .example('$0 encode -i core.json -o core-1234.img', '... and back, byte for byte')
     .example('$0 x checkpoint/ ps', 'the processes in a checkpoint')
     .epilogue(
-      `Commands of CRIU, with its options: ${[...CRIU_COMMANDS].join(', ')}.\nExit status: 0, or 1 with one line on standard error.`,
+      `Commands of CRIU, with its options: ${CRIU_COMMAND_NAMES.join(', ')}.\nExit status: 0, or 1 with one line on standard error.`,
     )
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {

@@ -1,5 +1,5 @@
+import { COMMANDS, type CriuCommand } from './command-table.js';
 import { OPTIONS, type CriuOption } from './option-table.js';
-import { COMMANDS, type CriuCommand } from './settings.js';
 
 /** What help, completion and the manual say of a command that CRIU has too. */
 export interface CriuCommandText {
@@ -10,9 +10,8 @@ export interface CriuCommandText {
   readonly examples: readonly (readonly [line: string, what: string])[];
 }
 
-export const CRIU_COMMAND_TEXTS: readonly CriuCommandText[] = [
-  {
-    name: 'dump',
+const TEXTS: Readonly<Record<CriuCommand, Omit<CriuCommandText, 'name'>>> = {
+  dump: {
     describe: 'dump a process and its descendants into images',
     usage: ['dump -t PID [-D DIR] [options]'],
     examples: [
@@ -21,8 +20,7 @@ export const CRIU_COMMAND_TEXTS: readonly CriuCommandText[] = [
       ['dump -t 1234 -D checkpoint/ --shell-job', 'what a shell has started'],
     ],
   },
-  {
-    name: 'restore',
+  restore: {
     describe: 'bring the processes of images back',
     usage: ['restore [-D DIR] [options]', 'restore --exec-cmd [options] -- COMMAND [ARGUMENT...]'],
     examples: [
@@ -31,8 +29,7 @@ export const CRIU_COMMAND_TEXTS: readonly CriuCommandText[] = [
       ['restore --dry-run -D checkpoint/', 'the plan; nothing is started'],
     ],
   },
-  {
-    name: 'check',
+  check: {
     describe: 'say whether processes can be dumped and restored here',
     usage: ['check [--feature NAME] [options]'],
     examples: [
@@ -40,7 +37,8 @@ export const CRIU_COMMAND_TEXTS: readonly CriuCommandText[] = [
       ['check --feature list', 'the features that CRIU knows by name'],
     ],
   },
-];
+};
+export const CRIU_COMMAND_TEXTS: readonly CriuCommandText[] = COMMANDS.map((name) => ({ name, ...TEXTS[name] }));
 
 /** Options whose text does not begin with the names of the commands that they belong to. */
 const BELONGS: Readonly<Record<string, readonly CriuCommand[]>> = {

@@ -1,7 +1,7 @@
 import { exampleLines, fold, indented, screenWidth, twoColumns } from '../fold.js';
+import { COMMANDS } from './command-table.js';
 import { CRIU_COMMAND_TEXTS, optionsOf, whatFor, type CriuCommandText } from './criu-commands.js';
 import { OPTIONS, type CriuOption } from './option-table.js';
-import { COMMANDS } from './settings.js';
 
 /** How an option is written: `-t, --tree PID`. */
 export function writtenAs(option: CriuOption): string {

@@ -1,15 +1,10 @@
 import type { CgroupMode } from '../../image/cgroup-mode.js';
 import { DUMP_DEFAULTS, RESTORE_DEFAULTS } from '../../run/options.js';
 import { UsageError } from '../usage-error.js';
+import { COMMANDS, LATER_COMMANDS, type CriuCommand } from './command-table.js';
 import { getopt, type Given } from './getopt.js';
 import { optionSources, type Source } from './config-file.js';
 import { parseCount, parsePid, parseSize, parseValidation, parseVerbosity } from './values.js';
-
-/** CRIU's commands that crit has, and those that it knows by name. */
-export const COMMANDS = ['dump', 'restore', 'check'] as const;
-export const LATER_COMMANDS = ['pre-dump', 'page-server', 'lazy-pages', 'service', 'swrk', 'dedup', 'cpuinfo'] as const;
-
-export type CriuCommand = (typeof COMMANDS)[number];
 
 /** What a command line and the configuration files ask for. */
 export interface Settings {
@@ -207,7 +202,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv = p
 }
 
 function whichCommand(word: string | undefined): CriuCommand {
-  if (word === undefined) throw new UsageError('a command is missing: dump, restore, check');
+  if (word === undefined) throw new UsageError(`a command is missing: ${COMMANDS.join(', ')}`);
   const command = COMMANDS.find((name) => name === word);
   if (command) return command;
   if ((LATER_COMMANDS as readonly string[]).includes(word)) throw new UsageError(`${word} is not supported yet`);

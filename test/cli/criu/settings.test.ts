@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { LATER_COMMANDS } from '../../../src/cli/criu/command-table.js';
 import { helpText, writtenAs } from '../../../src/cli/criu/help.js';
 import { OPTIONS } from '../../../src/cli/criu/option-table.js';
-import { LATER_COMMANDS, readSettings, UNDERSTOOD, type Settings } from '../../../src/cli/criu/settings.js';
+import { readSettings, UNDERSTOOD, type Settings } from '../../../src/cli/criu/settings.js';
 import { projectPath } from '../../project-path.js';
 
 function settings(line: string): Settings {
