@@ -40,25 +40,11 @@ const TEXTS: Readonly<Record<CriuCommand, Omit<CriuCommandText, 'name'>>> = {
 };
 export const CRIU_COMMAND_TEXTS: readonly CriuCommandText[] = COMMANDS.map((name) => ({ name, ...TEXTS[name] }));
 
-/** Options whose text does not begin with the names of the commands that they belong to. */
-const BELONGS: Readonly<Record<string, readonly CriuCommand[]>> = {
-  tree: ['dump'],
-  pidfile: ['restore'],
-  config: COMMANDS,
-  'no-default-config': COMMANDS,
-  help: COMMANDS,
-  version: COMMANDS,
-  verbosity: COMMANDS,
-  'ghost-limit': ['dump'],
-  'link-remap': ['dump'],
-  'evasive-devices': ['dump'],
-};
 const ENGINES: readonly CriuCommand[] = ['dump', 'restore'];
 
 /** The commands that an option means something to: "dump, restore: ..." in its text says so. */
 export function commandsOf(option: CriuOption): readonly CriuCommand[] {
-  const named = BELONGS[option.name];
-  if (named) return named;
+  if (option.of) return option.of;
   const words = /^([a-z, ]+): /.exec(option.what)?.[1]?.split(', ') ?? [];
   const said = COMMANDS.filter((command) => words.includes(command));
   return said.length > 0 && said.length === words.length ? said : ENGINES;

@@ -1,5 +1,20 @@
+import { COMMANDS, type CriuCommand } from './command-table.js';
+import type { OptionValues } from './option-values.js';
+import {
+  parseCgroupMode,
+  parseCount,
+  parseName,
+  parsePid,
+  parseSize,
+  parseValidation,
+  parseVerbosity,
+} from './values.js';
+
 /** Whether crit does what the option asks for; one that it cannot do yet is refused, never ignored. */
 export type Support = 'yes' | 'not yet';
+
+/** Sets what the option asks for. @param as how it was written, for messages */
+type Setter = (values: OptionValues, argument: string | undefined, on: boolean, as: string) => void;
 
 /** An option of CRIU 4.2's command line. The facts are those of CRIU's config.c and criu(8). */
 export interface CriuOption {
@@ -15,74 +30,173 @@ export interface CriuOption {
   readonly support: Support;
   /** For the help and docs/criu-options.md. */
   readonly what: string;
+  /** The commands that it means something to, where `what` does not begin with them. */
+  readonly of?: readonly CriuCommand[];
   /** Absent in CRIU. */
   readonly ours?: boolean;
+  /** Absent where the option is dealt with before others are read. */
+  readonly set?: Setter;
 }
 
-type Extra = Partial<Pick<CriuOption, 'short' | 'value' | 'negatable' | 'ours'>>;
+type Extra = Partial<Pick<CriuOption, 'short' | 'value' | 'negatable' | 'of' | 'ours'>>;
 
 const row =
-  (argument: CriuOption['argument'], support: Support) =>
-  (name: string, what: string, extra: Extra = {}): CriuOption => ({ name, argument, support, what, ...extra });
+  (argument: CriuOption['argument']) =>
+  (name: string, what: string, set: Setter | undefined, extra: Extra = {}): CriuOption => ({
+    name,
+    argument,
+    support: 'yes',
+    what,
+    ...extra,
+    ...(set ? { set } : {}),
+  });
+const laterRow =
+  (argument: CriuOption['argument']) =>
+  (name: string, what: string, extra: Extra = {}): CriuOption => ({
+    name,
+    argument,
+    support: 'not yet',
+    what,
+    ...extra,
+  });
 
-const flag = row('none', 'yes');
-const takes = row('required', 'yes');
-const mayTake = row('optional', 'yes');
-const laterFlag = row('none', 'not yet');
-const laterTakes = row('required', 'not yet');
-const laterMayTake = row('optional', 'not yet');
+const flag = row('none');
+const takes = row('required');
+const mayTake = row('optional');
+const laterFlag = laterRow('none');
+const laterTakes = laterRow('required');
+const laterMayTake = laterRow('optional');
+
+type FlagName = { [Name in keyof OptionValues]: OptionValues[Name] extends boolean ? Name : never }[keyof OptionValues];
+
+const turns =
+  (name: FlagName): Setter =>
+  (values, _argument, on) => {
+    values[name] = on;
+  };
+
+const reads =
+  <Name extends keyof OptionValues>(name: Name, read: (text: string, as: string) => OptionValues[Name]): Setter =>
+  (values, argument, _on, as) => {
+    values[name] = read(argument ?? '', as);
+  };
 
 const no = { negatable: true } as const;
 
 /** Every option of CRIU 4.2, and crit's own, in the order of docs/criu-options.md. */
 export const OPTIONS: readonly CriuOption[] = [
-  takes('tree', 'the process whose tree is dumped', { short: 't', value: 'PID' }),
-  takes('images-dir', 'the directory of the images (default: the current one)', { short: 'D', value: 'DIR' }),
-  takes('work-dir', 'where logs, pidfiles and statistics go (default: the images)', { short: 'W', value: 'DIR' }),
-  takes('log-file', 'the log; "-" is standard output (default: standard error)', { short: 'o', value: 'FILE' }),
-  mayTake('verbosity', '-v1 errors, -v2 warnings, -v3 information, -v4 everything; each further v adds one', {
-    short: 'v',
-    value: 'NUM',
+  takes('tree', 'the process whose tree is dumped', reads('tree', parsePid), {
+    short: 't',
+    value: 'PID',
+    of: ['dump'],
   }),
-  flag('display-stats', 'print what the run cost', no),
-  takes('pidfile', "write the root task's pid into a file that does not exist yet", { value: 'FILE' }),
-  takes('action-script', 'a program that runs at the named moments; may be given several times', { value: 'FILE' }),
-  takes('config', 'read this configuration file instead of the default ones', { value: 'FILE' }),
-  flag('json', 'dump, restore, check: the result, or the error with its code, as JSON on standard output', {
-    ours: true,
+  takes('images-dir', 'the directory of the images (default: the current one)', reads('imagesDir', parseName), {
+    short: 'D',
+    value: 'DIR',
   }),
-  flag('no-default-config', 'read no default configuration files'),
-  flag('help', 'print help', { short: 'h' }),
-  flag('version', 'print the version', { short: 'V' }),
+  takes('work-dir', 'where logs, pidfiles and statistics go (default: the images)', reads('workDir', parseName), {
+    short: 'W',
+    value: 'DIR',
+  }),
+  takes('log-file', 'the log; "-" is standard output (default: standard error)', reads('logFile', parseName), {
+    short: 'o',
+    value: 'FILE',
+  }),
+  mayTake(
+    'verbosity',
+    '-v1 errors, -v2 warnings, -v3 information, -v4 everything; each further v adds one',
+    (v, level, _, as) => (v.verbosity = parseVerbosity(level, v.verbosity, as)),
+    { short: 'v', value: 'NUM', of: COMMANDS },
+  ),
+  flag('display-stats', 'print what the run cost', turns('displayStats'), no),
+  takes('pidfile', "write the root task's pid into a file that does not exist yet", reads('pidfile', parseName), {
+    value: 'FILE',
+    of: ['restore'],
+  }),
+  takes(
+    'action-script',
+    'a program that runs at the named moments; may be given several times',
+    (v, name, _, as) => v.scripts.unshift(parseName(name ?? '', as)),
+    { value: 'FILE' },
+  ),
+  takes('config', 'read this configuration file instead of the default ones', undefined, {
+    value: 'FILE',
+    of: COMMANDS,
+  }),
+  flag(
+    'json',
+    'dump, restore, check: the result, or the error with its code, as JSON on standard output',
+    turns('json'),
+    {
+      ours: true,
+    },
+  ),
+  flag('no-default-config', 'read no default configuration files', undefined, { of: COMMANDS }),
+  flag('help', 'print help', undefined, { short: 'h', of: COMMANDS }),
+  flag('version', 'print the version', undefined, { short: 'V', of: COMMANDS }),
 
-  flag('leave-running', 'dump: let the tasks run on', { short: 'R' }),
-  flag('leave-stopped', 'leave the tasks stopped', { short: 's' }),
-  flag('shell-job', 'the session and the terminal are those of crit', { short: 'j', negatable: true }),
-  flag('restore-detached', 'restore: do not wait for the tasks', { short: 'd', negatable: true }),
-  flag('restore-sibling', 'restore: the root task becomes a child of the parent of crit; needs -d', {
+  flag('leave-running', 'dump: let the tasks run on', (v) => (v.finalState = 'running'), { short: 'R' }),
+  flag('leave-stopped', 'leave the tasks stopped', (v) => (v.finalState = 'stopped'), { short: 's' }),
+  flag('shell-job', 'the session and the terminal are those of crit', turns('shellJob'), {
+    short: 'j',
+    negatable: true,
+  }),
+  flag('restore-detached', 'restore: do not wait for the tasks', turns('detached'), { short: 'd', negatable: true }),
+  flag('restore-sibling', 'restore: the root task becomes a child of the parent of crit; needs -d', turns('sibling'), {
     short: 'S',
     negatable: true,
   }),
-  flag('exec-cmd', 'restore: become the command behind "--", as parent of the restored tasks'),
-  flag('dry-run', 'dump: list what would be refused, stop nothing; restore: print the plan, start nothing', {
+  flag('exec-cmd', 'restore: become the command behind "--", as parent of the restored tasks', turns('execCmd')),
+  flag(
+    'dry-run',
+    'dump: list what would be refused, stop nothing; restore: print the plan, start nothing',
+    turns('dryRun'),
+    {
+      ours: true,
+    },
+  ),
+  takes(
+    'ghost-limit',
+    'the largest deleted file that goes into the images: bytes, or with K, M, G (default 1M)',
+    reads('ghostLimitBytes', parseSize),
+    { value: 'SIZE', of: ['dump'] },
+  ),
+  flag('link-remap', 'deleted files that have other names may be linked back', turns('linkRemap'), {
+    ...no,
+    of: ['dump'],
+  }),
+  flag(
+    'evasive-devices',
+    'any path to a device will do when the one it was opened by is gone',
+    turns('evasiveDevices'),
+    { ...no, of: ['dump'] },
+  ),
+  takes(
+    'file-validation',
+    'size of reopened files: filesize; and build-id: buildid (default); crit only: none',
+    reads('fileValidation', parseValidation),
+    {
+      value: 'METHOD',
+    },
+  ),
+  flag('skip-file-rwx-check', 'restore: do not compare permissions of files', turns('skipRwxCheck'), no),
+  takes(
+    'timeout',
+    'dump: seconds until freezing the tree is given up, 0 for never (default 10)',
+    reads('timeoutSec', parseCount),
+    { value: 'SECONDS' },
+  ),
+  flag('sync', 'dump: bring the images to the disk before the processes are ended', turns('sync'), {
+    negatable: true,
     ours: true,
   }),
-  takes('ghost-limit', 'the largest deleted file that goes into the images: bytes, or with K, M, G (default 1M)', {
-    value: 'SIZE',
-  }),
-  flag('link-remap', 'deleted files that have other names may be linked back', no),
-  flag('evasive-devices', 'any path to a device will do when the one it was opened by is gone', no),
-  takes('file-validation', 'size of reopened files: filesize; and build-id: buildid (default); crit only: none', {
-    value: 'METHOD',
-  }),
-  flag('skip-file-rwx-check', 'restore: do not compare permissions of files', no),
-  takes('timeout', 'dump: seconds until freezing the tree is given up, 0 for never (default 10)', { value: 'SECONDS' }),
-  flag('sync', 'dump: bring the images to the disk before the processes are ended', { negatable: true, ours: true }),
 
-  takes('feature', 'check: one feature of the kernel; "list" names them', { value: 'NAME' }),
-  flag('extra', 'check: also what only some trees need', no),
-  flag('experimental', 'check: also what is experimental', no),
-  flag('all', 'check: --extra --experimental'),
+  takes('feature', 'check: one feature of the kernel; "list" names them', (v, name) => v.features.push(name ?? ''), {
+    value: 'NAME',
+  }),
+  flag('extra', 'check: also what only some trees need', turns('extra'), no),
+  flag('experimental', 'check: also what is experimental', turns('experimental'), no),
+  flag('all', 'check: --extra --experimental', (v) => (v.extra = v.experimental = true)),
 
   laterFlag('daemon', 'page-server, lazy-pages, service: run in the background', no),
   laterFlag('log-pid', 'one log file per process', no),
@@ -106,9 +220,14 @@ export const OPTIONS: readonly CriuOption[] = [
   laterFlag('mntns-compat-mode', 'the older way of restoring mounts', no),
   laterTakes('lsm-profile', 'the LSM profile of restored tasks', { value: 'TYPE:NAME' }),
   laterTakes('lsm-mount-context', 'the LSM context of restored mounts', { value: 'CONTEXT' }),
-  mayTake('manage-cgroups', 'soft (the default): back into control groups that are there; ignore: leave them alone', {
-    value: 'MODE',
-  }),
+  mayTake(
+    'manage-cgroups',
+    'soft (the default): back into control groups that are there; ignore: leave them alone',
+    reads('cgroups', parseCgroupMode),
+    {
+      value: 'MODE',
+    },
+  ),
   laterTakes('cgroup-root', 'where the control groups are', { value: '[CONTROLLER:]PATH' }),
   laterTakes('cgroup-props', 'which properties of control groups are kept', { value: 'SPEC' }),
   laterTakes('cgroup-props-file', 'the same, from a file', { value: 'FILE' }),

@@ -1,3 +1,4 @@
+import type { CgroupMode } from '../../image/cgroup-mode.js';
 import { UsageError } from '../usage-error.js';
 
 const bad = (text: string, as: string, why: string): UsageError =>
@@ -41,4 +42,17 @@ export function parseValidation(text: string, as: string): (typeof VALIDATIONS)[
   const found = VALIDATIONS.find((name) => name === text);
   if (!found) throw new UsageError(`option ${as}: "${text}" is no method: ${VALIDATIONS.join(', ')} are`);
   return found;
+}
+
+/** The argument of --manage-cgroups: CRIU's modes but for those that make control groups and set their properties. */
+export function parseCgroupMode(text: string, as: string): CgroupMode {
+  if (text === '' || text === 'soft') return 'soft';
+  if (text === 'ignore') return 'ignore';
+  if (['none', 'props', 'full', 'strict'].includes(text)) throw new UsageError(`${as}=${text} is not supported yet`);
+  throw new UsageError(`option ${as}: "${text}" is no mode: soft, ignore`);
+}
+
+export function parseName(text: string, as: string): string {
+  if (text === '') throw new UsageError(`option ${as} needs an argument that is not empty`);
+  return text;
 }

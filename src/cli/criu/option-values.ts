@@ -1,0 +1,67 @@
+import type { CgroupMode } from '../../image/cgroup-mode.js';
+import { DUMP_DEFAULTS, RESTORE_DEFAULTS } from '../../run/options.js';
+
+/** What the options ask for. */
+export interface OptionValues {
+  tree: number | undefined;
+  imagesDir: string;
+  workDir: string | undefined;
+  logFile: string | undefined;
+  /** 0 nothing, 1 errors, 2 warnings, 3 information, 4 everything. */
+  verbosity: number;
+  /** What becomes of the tasks in the end; undefined: dump ends them, restore lets them run. */
+  finalState: 'running' | 'stopped' | undefined;
+  shellJob: boolean;
+  detached: boolean;
+  sibling: boolean;
+  pidfile: string | undefined;
+  ghostLimitBytes: number;
+  linkRemap: boolean;
+  evasiveDevices: boolean;
+  cgroups: CgroupMode;
+  fileValidation: 'filesize' | 'buildid' | 'none';
+  skipRwxCheck: boolean;
+  timeoutSec: number;
+  sync: boolean;
+  displayStats: boolean;
+  /** Action scripts in the order in which they run: the last one given runs first, as for CRIU. */
+  scripts: string[];
+  /** What follows is a command to become. */
+  execCmd: boolean;
+  dryRun: boolean;
+  /** The result is one JSON object on standard output. */
+  json: boolean;
+  features: string[];
+  extra: boolean;
+  experimental: boolean;
+}
+
+/** What holds when no option is given. */
+export const defaultValues = (): OptionValues => ({
+  tree: undefined,
+  imagesDir: '.',
+  workDir: undefined,
+  logFile: undefined,
+  verbosity: 2,
+  finalState: undefined,
+  shellJob: DUMP_DEFAULTS.shellJob,
+  detached: false,
+  sibling: false,
+  pidfile: RESTORE_DEFAULTS.pidfile,
+  ghostLimitBytes: DUMP_DEFAULTS.ghostLimitBytes,
+  linkRemap: DUMP_DEFAULTS.linkRemap,
+  evasiveDevices: DUMP_DEFAULTS.evasiveDevices,
+  cgroups: DUMP_DEFAULTS.cgroups,
+  fileValidation: DUMP_DEFAULTS.fileValidation,
+  skipRwxCheck: RESTORE_DEFAULTS.skipRwxCheck,
+  timeoutSec: DUMP_DEFAULTS.timeoutSec,
+  sync: DUMP_DEFAULTS.sync,
+  displayStats: false,
+  scripts: [],
+  execCmd: false,
+  dryRun: false,
+  json: false,
+  features: [],
+  extra: false,
+  experimental: false,
+});
