@@ -1,8 +1,9 @@
 // Do the tests bite? Makes random one-operator changes in src/dump, src/restore and src/task, one at a time, and tells which
-// of them no test notices: node scripts/mutate.mjs [--seed N] [--skip N] [--count N] [--in PATH] [--all], as root, after a
-// build. It works in a copy of the project, and in a PID namespace of its own: a changed crit may end whom it likes. By default
-// it runs the tests that can see the changed file, the cheapest first (SEEN_BY); with --all every test. What survives them is
-// run again with --all: --seed and --skip find it.
+// of them no test notices: node scripts/mutate.mjs [--seed N] [--skip N] [--count N] [--in PATH[:LINE]] [--all] [TEST...], as
+// root, after a build. It works in a copy of the project, and in a PID namespace of its own: a changed crit may end whom it
+// likes. It runs the tests that can see the changed file, the cheapest first (SEEN_BY), or those that are named (below
+// dist/test), or with --all every test. What survives is run again with --all: --seed and --skip find it, and so does --in,
+// which makes all changes of a line.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,8 @@ import { parseArgs } from 'node:util';
 import ts from 'typescript';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     skip: { type: 'string', default: '0' },
@@ -211,24 +213,28 @@ for (const name of readdirSync(project))
   else if (name !== '.git') cpSync(path.join(project, name), path.join(copy, name), { recursive: true });
 mkdirSync(path.join(copy, 'tmp'));
 
-const changes = ['src/dump', 'src/restore', 'src/task']
+/** @param {string} file @param {number} at */
+const lineOf = (file, at) => readFileSync(path.join(copy, file), 'utf8').slice(0, at).split('\n').length;
+const [within, onlyLine] = values.in.split(':');
+let changes = ['src/dump', 'src/restore', 'src/task']
   .flatMap((room) =>
     readdirSync(path.join(copy, room), { recursive: true, encoding: 'utf8' }).map((name) => path.join(room, name)),
   )
-  .filter((file) => file.endsWith('.ts') && !file.includes('/generated/') && file.startsWith(values.in))
+  .filter((file) => file.endsWith('.ts') && !file.includes('/generated/') && file.startsWith(within))
   .sort()
   .flatMap((file) => changesIn(file, readFileSync(path.join(copy, file), 'utf8')));
+if (onlyLine !== undefined) changes = changes.filter(({ file, start }) => lineOf(file, start) === Number(onlyLine));
 const compile = compiler(copy);
 const next = random(Number(values.seed));
 for (let i = 0; i < Number(values.skip); i++) next();
 const survivors = [];
 console.log(`seed ${values.seed}, ${changes.length} changes to choose from`);
-for (let i = 0; i < Number(values.count); i++) {
-  const { file, start, end, by } = changes[Math.floor(next() * changes.length)];
+const count = onlyLine === undefined ? Number(values.count) : changes.length;
+for (let i = 0; i < count; i++) {
+  const { file, start, end, by } = changes[onlyLine === undefined ? Math.floor(next() * changes.length) : i];
   const source = path.join(copy, file);
   const text = readFileSync(source, 'utf8');
-  const line = text.slice(0, start).split('\n').length;
-  const what = `${Number(values.skip) + i} ${file}:${line}: ${text.slice(start, end).replace(/\s+/g, ' ')} becomes ${by}`;
+  const what = `${Number(values.skip) + i} ${file}:${lineOf(file, start)}: ${text.slice(start, end).replace(/\s+/g, ' ')} becomes ${by}`;
   writeFileSync(source, text.slice(0, start) + by + text.slice(end));
   let failure = compile(source) ? undefined : 'its types are wrong';
   if (failure === undefined) {
@@ -237,11 +243,12 @@ for (let i = 0; i < Number(values.count); i++) {
     });
     if (status !== 0) failure = 'crit does not start';
   }
-  for (const tests of values.all ? [[]] : testsFor(file)) failure ??= await firstFailure(copy, tests);
+  for (const tests of values.all ? [[]] : positionals.length > 0 ? [positionals] : testsFor(file))
+    failure ??= await firstFailure(copy, tests);
   if (failure === undefined) survivors.push(what);
   console.log(failure === undefined ? `survives: ${what}` : `noticed: ${what} (${failure})`);
   writeFileSync(source, text);
   compile(source);
 }
-console.log(`${survivors.length} of ${values.count} survive`);
+console.log(`${survivors.length} of ${count} survive`);
 process.exitCode = survivors.length > 0 ? 1 : 0;

@@ -10,8 +10,8 @@ import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
 import { crit, sleep, Subject, verdict } from './round-trip.js';
 
-/** How many instants of a dump crit is killed at. */
-const INSTANTS = Math.ceil(Number(process.env['CRIT_KILLS'] ?? 300) / 3);
+/** How many instants of a stop crit is killed at: each takes a second. CRIT_KILLS asks for more. */
+const INSTANTS = Math.ceil(Number(process.env['CRIT_KILLS'] ?? 60) / 3);
 
 /** Its descriptors and what they refer to; of sockets how much is in flight, and from where peeking starts. */
 function descriptorsOf(pid: number): string[] {

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { readImage } from '../../src/decode/image-reader.js';
+import { decodeImage } from '../../src/index.js';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
 import { crit, sleep, Subject, type Done } from './round-trip.js';
@@ -301,6 +302,12 @@ test('a set of which an image is missing or cut off is refused, and the image na
   const dir = subject.images;
   const whole = path.join(subject.dir, 'whole');
   assert.equal(spawnSync('cp', ['-a', dir, whole]).status, 0);
+  const named = decodeImage(path.join(dir, 'inventory.img'), { type: 'INVENTORY' }).entries[0]?.message.images ?? [];
+  assert.deepEqual(
+    named.map(({ name }) => name).sort(),
+    imagesIn(dir).filter((name) => name !== 'inventory.img'),
+    'the inventory names every image',
+  );
   for (const name of imagesIn(dir)) {
     if (name === 'inventory.img') continue;
     const file = path.join(dir, name);

@@ -3,22 +3,29 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   copyFileSync,
   existsSync,
   lchownSync,
   mkdirSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { decodeImage, encodeImage } from '../../src/index.js';
+import { ERRNO } from '../../src/kernel/uapi/errno.js';
+import { O_NONBLOCK } from '../../src/kernel/uapi/open-flags.js';
+import { cString, sys, sysRaw } from '../../src/native/sys.js';
 import { test } from '../root.js';
 import { crit, Subject } from './round-trip.js';
 
 const USER = 65534;
+/** sys/inotify.h */
+const IN_OPEN = 0x20;
 
 /** A process of an ordinary user that has his file open, in his directory. */
 async function dumpedUser(script: string): Promise<{ subject: Subject; file: string }> {
@@ -243,4 +250,24 @@ test('another build of a program of the same size is refused', async () => {
   subject.restore('--file-validation=filesize');
   subject.passed();
   scratch.passed();
+});
+
+test('a dump refers to a deleted current directory without opening it', async () => {
+  await using subject = new Subject('python3', [
+    '-c',
+    'import os,time; os.mkdir("gone"); os.chdir("gone"); print("made",flush=True); time.sleep(1000)',
+  ]);
+  await subject.says('made');
+  const gone = path.join(subject.dir, 'gone');
+  const watch = sys('inotify_init1', O_NONBLOCK);
+  try {
+    sys('inotify_add_watch', watch, cString(gone), IN_OPEN);
+    rmdirSync(gone);
+    await subject.dump('-R');
+    const events = new Uint8Array(4096);
+    assert.equal(sysRaw('read', watch, events, events.length), -ERRNO.EAGAIN);
+  } finally {
+    closeSync(watch);
+  }
+  subject.passed();
 });

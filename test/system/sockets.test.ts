@@ -78,3 +78,22 @@ test(
     subject.passed();
   },
 );
+
+test('a connection that nobody has accepted yet is refused by name', async () => {
+  await using server = new Subject('python3', [
+    '-c',
+    'import socket,time; s=socket.socket(socket.AF_UNIX); s.bind("s"); s.listen(); print("ready",flush=True); time.sleep(1000)',
+  ]);
+  await server.says('ready');
+  await using subject = new Subject('python3', [
+    '-c',
+    'import socket,sys,time; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print("ready",flush=True); time.sleep(1000)',
+    path.join(server.dir, 's'),
+  ]);
+  await subject.says('ready');
+  const { status, stderr } = crit('dump', '-t', String(subject.pid), '-D', subject.images);
+  assert.equal(status, 1);
+  assert.match(stderr, /a unix connection that waits to be accepted is not supported yet/);
+  subject.passed();
+  server.passed();
+});
