@@ -8,6 +8,7 @@ g++:g++
 make:make
 python3:python3
 ld:binutils
+aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
 script:bsdutils
 ip:iproute2
 rsyslogd:rsyslog

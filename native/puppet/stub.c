@@ -7,7 +7,6 @@
 #include "arch.h"
 #include "stub-arch.h"
 
-#define NR_mmap 9
 #define MAP_AREA 0x100001 /* MAP_SHARED|MAP_FIXED_NOREPLACE */
 
 struct params {

@@ -1,12 +1,12 @@
 import type { Messages } from '../image/generated/messages.js';
-import type { SyscallName } from './x86_64/syscalls.js';
+import type { AnySyscallName, SyscallName } from './x86_64/syscalls.js';
 
 /** What differs between processors. It stands below the addon: whatever it wants to know of this machine it is given. */
 export interface Arch {
   /** core_entry.mtype */
   readonly MTYPE: number;
   /** Numbers of the system calls. */
-  readonly SYSCALLS: Readonly<Record<SyscallName, number>>;
+  readonly SYSCALLS: Readonly<Record<AnySyscallName, number>>;
   /** Length of the instruction that makes one: what the kernel takes back from ip for a restart. */
   readonly SYSCALL_INSTRUCTION_BYTES: number;
   /** Where user addresses end. */

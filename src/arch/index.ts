@@ -2,7 +2,7 @@
 import { x86_64 } from './x86_64/index.js';
 
 export type { Arch, ExecMapping, Gadgets, Regs, RegistersOfImage } from './arch.js';
-export type { SyscallName } from './x86_64/syscalls.js';
+export type { AnySyscallName, SyscallName } from './x86_64/syscalls.js';
 
 /** Elsewhere nothing is dumped or restored, and images are those of this one. */
 export const {

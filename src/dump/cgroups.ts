@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Messages } from '../image/generated/messages.js';
 import { cgroupMount, parseCgroups, type CgroupMembership } from '../kernel/proc/cgroup.js';
 import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
-import { O_CLOEXEC } from '../kernel/uapi/open-flags.js';
+import { O_CLOEXEC, AT_FDCWD } from '../kernel/uapi/open-flags.js';
 import { readProcText } from '../kernel/proc/proc-file.js';
 import { SysError } from '../native/sys.js';
 import { askAll } from '../task/own.js';
@@ -36,7 +36,7 @@ export class Cgroups implements Resource {
       const file = `/proc/${pid}/task/${tid}/cgroup`;
       b.reserve(3, TEXT_BYTES + file.length + 64);
       const out = b.out(TEXT_BYTES);
-      const fd = b.tryCall('open', file, O_CLOEXEC, 0);
+      const fd = b.tryCall('openat', AT_FDCWD, file, O_CLOEXEC, 0);
       const n = b.tryCall('read', fd, out, TEXT_BYTES);
       b.tryCall('close', fd);
       return () => {

@@ -8,6 +8,7 @@ import type { ProcStatus } from '../kernel/proc/status.js';
 import { POLLIN } from '../kernel/uapi/socket.js';
 import { __WALL } from '../kernel/uapi/wait.js';
 import { addon, nativeFile } from '../native/addon.js';
+import { pollFd } from '../native/poll.js';
 import { answer, cString, sys, sysRaw } from '../native/sys.js';
 import type { Batch } from '../task/batch.js';
 
@@ -67,10 +68,7 @@ function start(uid: number, gid: number): number {
       throw new CritError(`cannot start the process that tells of landlock: ${errnoWords(-pid)}`, {
         code: errnoCode(-pid),
       });
-    const poll = new Int16Array(4);
-    new DataView(poll.buffer).setInt32(0, ready, true);
-    poll[2] = POLLIN;
-    if (sys('poll', poll, 1, READY_MS) === 1 && readSync(ready, new Uint8Array(1)) === 1) return pid;
+    if (pollFd(ready, POLLIN, READY_MS) > 0 && readSync(ready, new Uint8Array(1)) === 1) return pid;
     end(pid);
     throw new CritError(`the process that tells of landlock (uid ${uid}, gid ${gid}) does not start`, {
       code: 'TIMEOUT',

@@ -4,6 +4,7 @@ import { answer } from '../native/sys.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import { readNamespace } from '../kernel/proc/namespaces.js';
+import { AT_FDCWD } from '../kernel/uapi/open-flags.js';
 import { askAll } from '../task/own.js';
 import type { MakeResource } from './resource.js';
 
@@ -22,7 +23,7 @@ const LINK_BYTES = 48;
 /** Adds the question what a link of a task's /proc/TID/ns says; undefined where this kernel has no such namespaces. */
 function askLink(b: Batch, tid: number, name: string): () => string | undefined {
   const out = b.out(LINK_BYTES);
-  const length = b.tryCall('readlink', `/proc/${tid}/ns/${name}`, out, LINK_BYTES);
+  const length = b.tryCall('readlinkat', AT_FDCWD, `/proc/${tid}/ns/${name}`, out, LINK_BYTES);
   return () => {
     const bytes = answer('readlink', length.value, ['ENOENT'], `of /proc/${tid}/ns/${name}`);
     return bytes === undefined ? undefined : out.text(bytes);

@@ -1,8 +1,8 @@
+import { SYSCALLS } from '../arch/index.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { pieces, type DumpRun, type Reach } from './pages.js';
 
-const PWRITEV = 296;
 /** Iovecs of one pwritev: together about 1 MiB, the piece size that measured best. */
 const PIECE = 1 << 20;
 const IOV_MAX = 1024;
@@ -55,7 +55,7 @@ function addWrites(
     if (filled === 0) return;
     const bytes = new Uint8Array(new BigUint64Array(iov.map(BigInt)).buffer);
     b.reserve(1, bytes.length);
-    b.call('vector', PWRITEV, fd, bytes, iov.length / 2, offset);
+    b.call('vector', SYSCALLS.pwritev, fd, bytes, iov.length / 2, offset);
     iov = [];
     written += filled;
     unreported += filled;

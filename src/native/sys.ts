@@ -1,4 +1,4 @@
-import { SYSCALLS, type SyscallName } from '../arch/index.js';
+import { SYSCALLS, type AnySyscallName, type SyscallName } from '../arch/index.js';
 import { ERRNO, errnoCode, errnoWords, type ErrnoName } from '../kernel/uapi/errno.js';
 import { CritError } from '../image/errors.js';
 import { addon, type Word } from './addon.js';
@@ -6,8 +6,8 @@ import { addon, type Word } from './addon.js';
 /** A system call of crit's own that failed. */
 export class SysError extends CritError {
   readonly errno: number;
-  readonly syscall: SyscallName;
-  constructor(syscall: SyscallName, errno: number, detail = '') {
+  readonly syscall: AnySyscallName;
+  constructor(syscall: AnySyscallName, errno: number, detail = '') {
     super(`${syscall}${detail && ` ${detail}`}: ${errnoWords(errno)}`, { code: errnoCode(errno) });
     this.errno = errno;
     this.syscall = syscall;
@@ -32,7 +32,7 @@ export function sys(name: SyscallName, ...args: Word[]): number {
  * @throws SysError
  */
 export function answer(
-  name: SyscallName,
+  name: AnySyscallName,
   result: number,
   none: readonly ErrnoName[],
   detail?: string,

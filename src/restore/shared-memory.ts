@@ -16,6 +16,7 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../kernel/uapi/mman.js';
+import { AT_FDCWD, O_RDWR } from '../kernel/uapi/open-flags.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import type { Ref } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
@@ -118,8 +119,8 @@ export class SharedMemory {
       const flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | hugeFlags;
       const at = root.must('mmap', 0, sizeBytes, PROT_READ | PROT_WRITE, flags, -1, 0);
       const link = `/proc/self/map_files/${at.toString(16)}-${(at + sizeBytes).toString(16)}`;
-      const fd = b.call('openat', -100, link, 2, 0);
-      b.call('dup2', fd, slot);
+      const fd = b.call('openat', AT_FDCWD, link, O_RDWR, 0);
+      b.call('dup3', fd, slot, 0);
       b.call('close', fd);
       b.call('munmap', at, sizeBytes);
     }

@@ -1,4 +1,4 @@
-import { REG, type Regs, SYSCALLS, SYSCALL_INSTRUCTION_BYTES, type SyscallName } from '../arch/index.js';
+import { REG, type Regs, SYSCALLS, SYSCALL_INSTRUCTION_BYTES, type AnySyscallName } from '../arch/index.js';
 import { FUTEX_WAIT_BITSET } from '../kernel/uapi/futex.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import { argumentsOf, futexOperation, timeLimitOf, WRITE_REST, type TimeLimit } from './time-limit.js';
@@ -38,7 +38,7 @@ const SAYS_EINTR: ReadonlySet<number> = new Set(
       'semtimedop',
       'io_getevents',
       'io_pgetevents',
-    ] satisfies SyscallName[]
+    ] satisfies AnySyscallName[]
   ).map((name) => SYSCALLS[name]),
 );
 

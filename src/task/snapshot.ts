@@ -6,6 +6,7 @@ import { CLONE_ARGS_BYTES, CLONE_VM } from '../kernel/uapi/clone.js';
 import { SIGKILL } from '../kernel/uapi/signal.js';
 import { POLLIN } from '../kernel/uapi/socket.js';
 import { __WALL } from '../kernel/uapi/wait.js';
+import { pollFd } from '../native/poll.js';
 import { sysRaw } from '../native/sys.js';
 import { NARROW, WIDE } from './area.js';
 import type { Borrowed } from './borrow.js';
@@ -44,8 +45,8 @@ export class Snapshot implements Disposable {
   [Symbol.dispose](): void {
     if (this.#pidfd < 0) return;
     sysRaw('pidfd_send_signal', this.#pidfd, SIGKILL, null, 0);
-    // a pidfd can be read from when its process has ended (pidfd_open(2)): struct pollfd { int fd; short events, revents }
-    sysRaw('poll', Int32Array.of(this.#pidfd, POLLIN), 1, END_MS);
+    // a pidfd can be read from when its process has ended (pidfd_open(2))
+    pollFd(this.#pidfd, POLLIN, END_MS);
     closeSync(this.#pidfd);
     this.#pidfd = -1;
   }

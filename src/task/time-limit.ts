@@ -1,4 +1,4 @@
-import { ARGUMENTS, REG, type Regs, SYSCALLS, type SyscallName } from '../arch/index.js';
+import { ARGUMENTS, REG, type Regs, SYSCALLS, type AnySyscallName } from '../arch/index.js';
 import { FUTEX_WAIT } from '../kernel/uapi/futex.js';
 import { TIMER_ABSTIME, TIMESPEC, TIMESPEC_BYTES } from '../kernel/uapi/time.js';
 import { readMemory, writeMemory } from './remote-memory.js';
@@ -31,7 +31,7 @@ const LIMITS: ReadonlyMap<number, TimeLimit> = new Map(
       ['ppoll', 2, 'timespec'],
       ['pselect6', 4, 'timespec'],
       ['select', 4, 'timeval'],
-    ] satisfies [SyscallName, number, TimeLimit['unit']][]
+    ] satisfies [AnySyscallName, number, TimeLimit['unit']][]
   ).map(([name, argument, unit]) => [SYSCALLS[name], { argument, unit }]),
 );
 

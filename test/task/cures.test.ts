@@ -44,7 +44,7 @@ test('crit makes the calls of cures itself when the puppet does not answer any m
     const cures = makeCures(b, file);
     b.puppet.patience.spend(3900, b.pid);
     assert.throws(
-      () => b.puppet.must('pause'),
+      () => b.puppet.must('ppoll', 0, 0, 0, 0, 0),
       (error: CritError) => error.code === 'TIMEOUT',
     );
     // nobody knows what the puppet has done last

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ARGUMENTS, NR_REGS, REG, type Regs, SYSCALLS, type SyscallName } from '../../src/arch/index.js';
+import { ARGUMENTS, NR_REGS, REG, type Regs, SYSCALLS, type AnySyscallName } from '../../src/arch/index.js';
 import {
   hideStop,
   interruptedLimit,
@@ -17,7 +17,7 @@ const NONE = BigInt.asUintN(64, -1n);
 const minus = (n: number) => BigInt.asUintN(64, BigInt(-n));
 
 /** A thread behind the `syscall` at IP - 2. */
-function inside(name: SyscallName | undefined, ax: bigint, args: readonly bigint[] = []): Regs {
+function inside(name: AnySyscallName | undefined, ax: bigint, args: readonly bigint[] = []): Regs {
   const regs = new BigUint64Array(NR_REGS);
   regs[REG.call] = name ? BigInt(SYSCALLS[name]) : NONE;
   regs[REG.result] = ax;

@@ -4,7 +4,7 @@ import type { FownEntry } from '../../image/generated/messages.js';
 import { parseFdInfo, readFdInfo, type FdInfo } from '../../kernel/proc/fdinfo.js';
 import { KCMP_FILE } from '../../kernel/uapi/kcmp.js';
 import { openPidfd, takeFd } from '../../task/descriptors.js';
-import { F_GETOWN_EX, F_GETSIG, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../kernel/uapi/open-flags.js';
+import { F_GETOWN_EX, F_GETSIG, O_CLOEXEC, O_DIRECTORY, O_PATH, AT_FDCWD } from '../../kernel/uapi/open-flags.js';
 import { STAT_BYTES } from '../../kernel/uapi/stat.js';
 import type { Batch } from '../../task/batch.js';
 import { askAll, ownBatch } from '../../task/own.js';
@@ -149,7 +149,7 @@ export class DescriptorReader implements Disposable {
 }
 
 function openDirectory(path: string): number {
-  const fd = sysRaw('open', cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const fd = sysRaw('openat', AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) throw new SysError('open', -fd, `of ${path}`);
   return fd;
 }

@@ -100,7 +100,7 @@ const link = Buffer.alloc(4097);
 
 /** readlink(2). @throws SysError */
 export function readLink(path: string): string {
-  const n = sysRaw('readlink', pathBytes(path), link, link.length);
+  const n = sysRaw('readlinkat', AT_FDCWD, pathBytes(path), link, link.length);
   if (n < 0) throw new SysError('readlink', -n, path);
   return stringOfBytes(link, 0, n);
 }

@@ -154,7 +154,7 @@ export class Names implements Disposable {
   [Symbol.dispose](): void {
     this.ghosts[Symbol.dispose]();
     if (this.#keep) return;
-    for (const name of this.#made.splice(0)) sysRaw('unlink', pathBytes(name));
+    for (const name of this.#made.splice(0)) sysRaw('unlinkat', AT_FDCWD, pathBytes(name), 0);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_WRONLY,
+  AT_FDCWD,
 } from '../../kernel/uapi/open-flags.js';
 import { S_IALLUGO, S_IFIFO, S_IFMT } from '../../kernel/uapi/stat.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
@@ -85,7 +86,7 @@ function contentOf(ends: readonly Description[], files: Files, copy: Copy): OutE
     if (waiting[0] === 0) return { message: entry };
     if ((file.info.flags & O_ACCMODE) === O_WRONLY) {
       // only write ends are left, and data that a later reader would find
-      const reader = sysRaw('open', cString(`/proc/self/fd/${fd}`), O_NONBLOCK | O_CLOEXEC);
+      const reader = sysRaw('openat', AT_FDCWD, cString(`/proc/self/fd/${fd}`), O_NONBLOCK | O_CLOEXEC);
       if (reader < 0)
         throw unsupported(file, `a pipe whose ${waiting[0]} bytes cannot be read (${errnoWords(-reader)})`, '');
       sysRaw('close', fd);

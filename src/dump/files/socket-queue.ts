@@ -22,7 +22,8 @@ import { TIMESTAMP_OPTIONS } from '../../kernel/uapi/socket-options.js';
 import type { UnixSocket } from '../../kernel/netlink/unix-diag.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import { receiveMessage, type Received } from '../../native/message.js';
-import { sys, SysError } from '../../native/sys.js';
+import { pollFd } from '../../native/poll.js';
+import { SysError } from '../../native/sys.js';
 import type { Description } from './description.js';
 import { withPeekOffset } from './peek-offset.js';
 import { unsupported } from './unsupported.js';
@@ -45,10 +46,9 @@ export interface Queued {
 
 /** What poll(2) tells of a socket. */
 export function pollSocket(socket: number): number {
-  const poll = new DataView(new ArrayBuffer(8));
-  poll.setInt32(0, socket, true);
-  poll.setInt16(4, POLLIN | POLLPRI, true);
-  return sys('poll', poll.buffer, 1, 0) > 0 ? poll.getInt16(6, true) : 0;
+  const ready = pollFd(socket, POLLIN | POLLPRI, 0);
+  if (ready < 0) throw new SysError('poll', -ready, 'of a socket');
+  return ready;
 }
 
 /** The queue of a socket. */

@@ -4,7 +4,7 @@ import { FEATURES, type FeatureName } from './feature-probes.js';
 import type { Answer, SyscallFunction } from './feature.js';
 import { PAGEMAP_SCAN, PAGE_IS_GUARD, PM_SCAN_ARG, PM_SCAN_ARG_BYTES, UFFDIO_API } from '../uapi/ioctl.js';
 import { MFD_CLOEXEC, MFD_HUGETLB } from '../uapi/mman.js';
-import { LOCK_NB, LOCK_SH, O_CLOEXEC, O_RDWR } from '../uapi/open-flags.js';
+import { LOCK_NB, LOCK_SH, O_CLOEXEC, O_RDWR, AT_FDCWD } from '../uapi/open-flags.js';
 import {
   AF_INET6,
   AF_UNIX,
@@ -73,7 +73,7 @@ function ask(
 
 const unixSocket = (syscall: SyscallFunction): number => syscall('socket', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 const tunDevice = (syscall: SyscallFunction): number =>
-  syscall('open', Buffer.from('/dev/net/tun\0'), O_RDWR | O_CLOEXEC, 0);
+  syscall('openat', AT_FDCWD, Buffer.from('/dev/net/tun\0'), O_RDWR | O_CLOEXEC, 0);
 
 /** An ioctl whose result is a descriptor of a namespace. */
 const givesNamespace = (syscall: SyscallFunction, fd: number): Answer => {
@@ -230,7 +230,7 @@ export const CRIU_FEATURES: Readonly<Record<string, CriuFeature>> = {
     what: 'guard regions are seen when page tables are scanned',
     used: true,
     probe: ask(
-      (syscall) => syscall('open', Buffer.from('/proc/self/pagemap\0'), O_CLOEXEC, 0),
+      (syscall) => syscall('openat', AT_FDCWD, Buffer.from('/proc/self/pagemap\0'), O_CLOEXEC, 0),
       (syscall, fd) => {
         const arg = new BigUint64Array(PM_SCAN_ARG_BYTES / 8);
         arg[PM_SCAN_ARG.size / 8] = BigInt(PM_SCAN_ARG_BYTES);

@@ -15,7 +15,7 @@ import {
 import { KCMP_EPOLL_TFD, KCMP_VM } from '../uapi/kcmp.js';
 import { mapFilesName, readMapRanges, readMaps } from '../proc/maps.js';
 import { MADV_GUARD_INSTALL, MFD_CLOEXEC, MFD_NOEXEC_SEAL } from '../uapi/mman.js';
-import { O_CLOEXEC } from '../uapi/open-flags.js';
+import { O_CLOEXEC, AT_FDCWD } from '../uapi/open-flags.js';
 import * as PR from '../uapi/prctl.js';
 import { PTRACE_O_SUSPEND_SECCOMP, PTRACE_SEIZE } from '../uapi/ptrace.js';
 import {
@@ -216,7 +216,7 @@ export const FEATURES = {
     since: '6.7',
     purpose: 'finding the pages of large mappings quickly',
     probe: withFd(
-      (syscall) => syscall('open', Buffer.from('/proc/self/pagemap\0'), O_CLOEXEC, 0),
+      (syscall) => syscall('openat', AT_FDCWD, Buffer.from('/proc/self/pagemap\0'), O_CLOEXEC, 0),
       (syscall, fd) => {
         const arg = new BigUint64Array(PM_SCAN_ARG_BYTES / 8);
         arg[PM_SCAN_ARG.size / 8] = BigInt(PM_SCAN_ARG_BYTES);

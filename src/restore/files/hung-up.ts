@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
 import { TIOCGPTN, TIOCGPTPEER, TIOCSPTLCK } from '../../kernel/uapi/ioctl.js';
-import { O_ACCMODE, O_CLOEXEC, O_NOCTTY, O_RDWR } from '../../kernel/uapi/open-flags.js';
+import { O_ACCMODE, O_CLOEXEC, O_NOCTTY, O_RDWR, AT_FDCWD } from '../../kernel/uapi/open-flags.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
 
 /** So many terminals are opened at most to come by the index that the hung-up one had. */
@@ -48,7 +48,7 @@ export class HungUp {
 }
 
 function openMaster(): number {
-  const fd = sysRaw('open', cString('/dev/ptmx'), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  const fd = sysRaw('openat', AT_FDCWD, cString('/dev/ptmx'), O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (fd < 0)
     throw new CritError('the images have a terminal that has hung up, for which a new one is needed: /dev/ptmx fails', {
       code: 'NO_TERMINAL',

@@ -11,6 +11,7 @@ import {
   O_DIRECT,
   O_NONBLOCK,
   O_RDWR,
+  AT_FDCWD,
 } from '../../kernel/uapi/open-flags.js';
 import { cString, sys, sysRaw, SysError } from '../../native/sys.js';
 import { errnoWords } from '../../kernel/uapi/errno.js';
@@ -39,7 +40,7 @@ export function readPipeContents(dir: ImageDir, type: 'PIPES_DATA' | 'FIFO_DATA'
 /** Gives a pipe its size and content. @param path of any of its ends, in /proc */
 export function fillPipe(path: string, { entry, data }: PipeContent): void {
   // an end of our own: flags of the tree's ends stay as they are, and a pipe without readers takes the data too
-  const fd = sysRaw('open', cString(path), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  const fd = sysRaw('openat', AT_FDCWD, cString(path), O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) throw new SysError('open', -fd, `of pipe ${entry.pipe_id}`);
   try {
     if (entry.size && sysRaw('fcntl', fd, F_GETPIPE_SZ) !== entry.size) {

@@ -2,6 +2,7 @@
 #ifndef CRIT_ARCH_H
 #define CRIT_ARCH_H
 
+#define NR_mmap 9
 #define NR_pread64 17
 #define NR_futex 202
 #define NR_clock_gettime 228
