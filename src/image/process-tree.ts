@@ -1,13 +1,14 @@
 import { CritError } from './errors.js';
 import type { Messages } from './generated/messages.js';
+import type { ImagePid } from './pid.js';
 
 /** A process to restore, as the images tell. */
 export interface TreeTask {
-  pid: number;
-  ppid: number;
-  pgid: number;
-  sid: number;
-  tids: number[];
+  pid: ImagePid;
+  ppid: ImagePid;
+  pgid: ImagePid;
+  sid: ImagePid;
+  tids: ImagePid[];
   zombie: boolean;
 }
 
@@ -33,7 +34,7 @@ export interface Birth {
 
 /** A group that must exist while others join it: its leader is dead, so a helper holds the number. */
 export interface GroupHelper {
-  pgid: number;
+  pgid: ImagePid;
   /** The task whose child the helper is. */
   owner: TreeTask;
   /** The group of a shell job, of which others may be there still. */
@@ -47,11 +48,11 @@ export interface BirthPlan {
   order: Birth[];
   groupHelpers: GroupHelper[];
   /** Session and group of crit that tasks of a shell job stay in. */
-  inheritedSid: number | undefined;
+  inheritedSid: ImagePid | undefined;
 }
 
 /** Reads the tree out of pstree.img. @throws CritError on a tree that cannot be */
-export function readTree(entries: readonly Messages['pstree_entry'][], zombies: ReadonlySet<number>): TreeTask[] {
+export function readTree(entries: readonly Messages['pstree_entry'][], zombies: ReadonlySet<ImagePid>): TreeTask[] {
   const seen = new Set<number>();
   const bad = (text: string) => new CritError(`pstree.img: ${text}`, { code: 'BAD_IMAGE' });
   const tasks = entries.map((entry, i) => {
@@ -64,7 +65,7 @@ export function readTree(entries: readonly Messages['pstree_entry'][], zombies: 
     const tids = zombies.has(pid) ? [pid] : (entry.threads ?? []);
     if (!tids.includes(pid)) throw bad(`entries[${i}].threads: the leader ${pid} is missing`);
     if (tids.indexOf(pid) !== tids.lastIndexOf(pid)) throw bad(`entries[${i}].threads: ${pid} is there twice`);
-    const task = {
+    const task: TreeTask = {
       pid,
       ppid: entry.ppid,
       pgid,
@@ -111,16 +112,16 @@ function checkDescent(tasks: readonly TreeTask[], bad: (text: string) => CritErr
  * where the tables are
  * @throws CritError UNSUPPORTED naming a task that no order of births brings where it was
  */
-export function planBirths(tasks: readonly TreeTask[], tablesOf: (pid: number) => readonly string[]): BirthPlan {
+export function planBirths(tasks: readonly TreeTask[], tablesOf: (pid: ImagePid) => readonly string[]): BirthPlan {
   const byPid = new Map(tasks.map((task) => [task.pid, task]));
   const root = tasks.find((task) => task.ppid === 0)!;
-  const children = new Map<number, TreeTask[]>(tasks.map((task) => [task.pid, []]));
+  const children = new Map<ImagePid, TreeTask[]>(tasks.map((task) => [task.pid, []]));
   for (const task of tasks) children.get(task.ppid)?.push(task);
-  const childrenOf = (pid: number): readonly TreeTask[] => children.get(pid) ?? [];
+  const childrenOf = (pid: ImagePid): readonly TreeTask[] => children.get(pid) ?? [];
   const inheritedSid = byPid.has(root.sid) ? undefined : root.sid;
 
   /** The session that a task must be born in, or undefined when any will do. */
-  const need = (task: TreeTask): number | undefined => {
+  const need = (task: TreeTask): ImagePid | undefined => {
     if (task.sid !== task.pid) return task.sid;
     for (const child of childrenOf(task.pid)) {
       const n = need(child);

@@ -2,6 +2,7 @@ import { TASK_SIZE } from '../arch/index.js';
 import { imageFileName } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
 import { CritError } from '../image/errors.js';
+import type { ImagePid } from '../image/pid.js';
 import { VMA } from '../image/vma-status.js';
 
 /** A mapping to restore, with addresses as numbers (user addresses have 47 bits). */
@@ -14,7 +15,7 @@ export interface Vma {
 }
 
 /** Checks and orders a task's mappings. Anything that could hit another address than meant is refused. */
-export function readVmas(pid: number, entries: readonly Messages['vma_entry'][]): Vma[] {
+export function readVmas(pid: ImagePid, entries: readonly Messages['vma_entry'][]): Vma[] {
   const bad = (i: number, text: string) =>
     new CritError(`${imageFileName('MM', pid)}: entries[0].vmas[${i}]: ${text}`, { code: 'BAD_IMAGE' });
   const vmas: Vma[] = [];
@@ -33,7 +34,7 @@ export function readVmas(pid: number, entries: readonly Messages['vma_entry'][])
 }
 
 /** Ranges that no access may touch (MADV_GUARD_INSTALL): entries after those of the mappings. */
-export function readGuards(pid: number, entries: readonly Messages['vma_entry'][]): { start: number; end: number }[] {
+export function readGuards(pid: ImagePid, entries: readonly Messages['vma_entry'][]): { start: number; end: number }[] {
   const guards: { start: number; end: number }[] = [];
   entries.forEach(({ status, start, end }, i) => {
     if (status !== VMA.GUARD) return;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import * as P from '../kernel/uapi/ptrace.js';
 import { CritError } from '../image/errors.js';
+import { seenByCrit, type ImagePid } from '../image/pid.js';
 import { SIGCHLD } from '../kernel/uapi/signal.js';
 import type { Batch, Ref } from '../task/batch.js';
 import { Puppet } from '../task/puppet.js';
@@ -24,13 +25,13 @@ export const TRACE_OPTIONS = P.PTRACE_O_EXITKILL | P.PTRACE_O_TRACESYSGOOD | P.P
 export const AFTER_COMMIT = P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
 
 /** Makes one puppet fork another (or a thread of its own) with a chosen pid. 1 batch and 1 ptrace call. */
-export function fork(from: Puppet, ring: Ring, pid: number, flags: number, exitSignal: number = SIGCHLD): Puppet {
+export function fork(from: Puppet, ring: Ring, pid: ImagePid, flags: number, exitSignal: number = SIGCHLD): Puppet {
   const until = Date.now() + PID_WAIT_MS;
   for (;;) {
     const b = from.batch();
     const made = addClone(b, ring, pid, flags, exitSignal);
     b.run();
-    if (made.value === -ERRNO.EEXIST && Date.now() < until && !isHeld(pid)) {
+    if (made.value === -ERRNO.EEXIST && Date.now() < until && !isHeld(seenByCrit(pid))) {
       sleep(5);
       continue;
     }
@@ -39,7 +40,7 @@ export function fork(from: Puppet, ring: Ring, pid: number, flags: number, exitS
 }
 
 /** Adds a clone with a number of our choice, whose child begins in a ring of its own. */
-function addClone(b: Batch, ring: Ring, pid: number, flags: number, exitSignal: number): Ref {
+function addClone(b: Batch, ring: Ring, pid: ImagePid, flags: number, exitSignal: number): Ref {
   // a ring may have had a puppet before, which left without an answer
   ring.reset();
   ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
@@ -57,31 +58,32 @@ function addClone(b: Batch, ring: Ring, pid: number, flags: number, exitSignal: 
 }
 
 /** Takes the child of a clone over. @throws CritError PID_IN_USE, PID_TOO_LARGE */
-function cloned(result: number, from: Puppet, ring: Ring, pid: number, flags: number): Puppet {
-  if (result === -ERRNO.EEXIST) throw pidInUse(pid);
+function cloned(result: number, from: Puppet, ring: Ring, pid: ImagePid, flags: number): Puppet {
+  const tid = seenByCrit(pid);
+  if (result === -ERRNO.EEXIST) throw pidInUse(tid);
   if (result === -ERRNO.EINVAL && !(flags & CLONE_THREAD)) throw cannotStart(pid, ERRNO.EINVAL);
   if (result < 0)
     throw new RemoteError(from.tid, 'clone3', [`flags 0x${flags.toString(16)}`, `set_tid ${pid}`], -result, 'forking');
   try {
-    return new Puppet(ring, pid, from.patience, Tracee.seize(pid, TRACE_OPTIONS));
+    return new Puppet(ring, tid, from.patience, Tracee.seize(tid, TRACE_OPTIONS));
   } catch (error) {
-    throw isDead(pid) ? new TaskDied(pid, 'was killed while it was being restored', error) : error;
+    throw isDead(tid) ? new TaskDied(tid, 'was killed while it was being restored', error) : error;
   }
 }
 
 /** A number that no task of the tree wants and nobody has. */
 export class FreePids {
-  readonly #wanted: ReadonlySet<number>;
+  readonly #wanted: ReadonlySet<ImagePid>;
   #next: number;
-  constructor(wanted: ReadonlySet<number>) {
+  constructor(wanted: ReadonlySet<ImagePid>) {
     this.#wanted = wanted;
     this.#next = Math.max(...wanted) + 1;
   }
-  take(): number {
+  take(): ImagePid {
     for (let tries = 0; tries < 100_000; tries++) {
-      const pid = this.#next++;
+      const pid: ImagePid = this.#next++;
       if (this.#next > 4_000_000) this.#next = 300;
-      if (!this.#wanted.has(pid) && !existsSync(`/proc/${pid}`)) return pid;
+      if (!this.#wanted.has(pid) && !existsSync(`/proc/${seenByCrit(pid)}`)) return pid;
     }
     throw new CritError('no free pid for a helper task', { code: 'NO_PID' });
   }
@@ -100,7 +102,7 @@ interface Clone {
   birth: Birth;
   forker: Puppet;
   ring: Ring;
-  pid: number;
+  pid: ImagePid;
   flags: number;
   exitSignal: number;
   made: Ref;

@@ -4,6 +4,7 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
+import type { Pid } from '../image/pid.js';
 import { whyFailed } from '../image/system-words.js';
 import { cgroupMount, readCgroups } from '../kernel/proc/cgroup.js';
 import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
@@ -87,11 +88,11 @@ export class Cgroups {
     const leader = setOf(task, 0);
     task.cores.forEach((_, i) => {
       const set = setOf(task, i);
-      if (i > 0 && set !== undefined && set !== leader) this.#move(set, task.pid, task.entry.threads![i]);
+      if (i > 0 && set !== undefined && set !== leader) this.#move(set, task.puppet!.tid, task.threads[i]!.tid);
     });
   }
 
-  #move(set: number | undefined, pid: number, tid: number | undefined): void {
+  #move(set: number | undefined, pid: Pid, tid: Pid | undefined): void {
     if (set === undefined || set === 0 || set === this.#own) return;
     const now = new Map(readCgroups(pid, tid).map(({ controllers, path }) => [controllers, path]));
     for (const { name, path: wanted } of this.#sets.get(set)!) {

@@ -3,6 +3,7 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
+import type { Pid } from '../image/pid.js';
 import { CAPABILITIES } from '../kernel/uapi/capability.js';
 import { readNamespace } from '../kernel/proc/namespaces.js';
 import { readStatus } from '../kernel/proc/status.js';
@@ -131,7 +132,7 @@ export class Clocks {
   }
 
   /** Whether the root, just started, is where it should be: execve(2) takes it there since Linux 6.3. @throws CritError */
-  #check(pid: number): void {
+  #check(pid: Pid): void {
     if (this.offsets && readNamespace(pid, 'time') !== readNamespace(pid, 'time_for_children'))
       throw new CritError(
         'this kernel does not take a process into its time namespace when it executes a program (Linux 6.3): the clocks of the dumped processes cannot go on here',

@@ -4,6 +4,7 @@ import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Log } from '../image/log.js';
+import type { ImagePid } from '../image/pid.js';
 import type { MemoryImage } from './memory.js';
 
 /**
@@ -33,7 +34,9 @@ export interface RestoreOptions {
 
 /** One task of the plan, and its puppet once it is there. */
 export interface RestoreTask {
-  readonly pid: number;
+  readonly pid: ImagePid;
+  /** Of its threads, leader first. */
+  readonly tids: readonly ImagePid[];
   readonly entry: Messages['pstree_entry'];
   /** Cores of its threads, leader first. */
   readonly cores: readonly Messages['core_entry'][];

@@ -128,7 +128,7 @@ function restoreThreadAttributes(task: RestoreTask, index: number, b: Batch, beg
   if (!core || !thread)
     throw new CritError(`process ${task.pid}: thread ${index} has no thread_core`, { code: 'BAD_IMAGE' });
   const leader = index === 0;
-  const tid = task.threads[index]!.tid;
+  const tid = task.tids[index]!;
   restoreThreadSettings(b, core);
   restoreRseq(b, thread.rseq_entry);
   if (tc.mce_kill_policy !== undefined) b.call('prctl', PR.PR_MCE_KILL, PR.PR_MCE_KILL_SET, tc.mce_kill_policy, 0, 0);

@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { SIGSTOP, signalBit } from '../kernel/uapi/signal.js';
 import { NT_X86_XSTATE, PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { sys } from '../native/sys.js';
@@ -21,7 +22,7 @@ export interface FinalState extends WakeUp {
 
 /** A process at the end of its restore. */
 export interface Settling {
-  pid: number;
+  pid: Pid;
   /** Leader first. */
   threads: readonly FinalState[];
   mappings: readonly BorrowMapping[];
@@ -109,7 +110,7 @@ export class Leaving {
  * 2. The other threads run into it before any instruction of their own.
  * 3. Whoever is let go by its tracer in a job-control stop stays in it (ptrace(2), PTRACE_DETACH).
  */
-function stopJob(pid: number, threads: readonly BorrowedThread[], signal: number): void {
+function stopJob(pid: Pid, threads: readonly BorrowedThread[], signal: number): void {
   const leader = threads[0]!.tracee;
   if (signal !== SIGSTOP) leader.setSigmask(BigInt.asUintN(64, ~signalBit(signal)));
   sys('tgkill', pid, leader.tid, signal);

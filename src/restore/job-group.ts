@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { seenByCrit } from '../image/pid.js';
 import type { Birth, BirthPlan } from '../image/process-tree.js';
 import type { Log } from '../image/log.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
@@ -16,11 +17,12 @@ export function jobGroup(births: BirthPlan, root: Puppet, log: Log): (birth: Bir
   const foreign = groupHelpers.findIndex((helper) => helper.pgid === pgid && helper.foreign);
   if (inheritedSid === undefined || foreign < 0) return () => false;
   const stays = (birth: Birth) => birth.task.sid === inheritedSid && birth.task.pgid === pgid;
-  const isOurs = sysRaw('getpgid', 0) === pgid;
+  const seen: number = seenByCrit(pgid);
+  const isOurs = sysRaw('getpgid', 0) === seen;
   const b = root.batch();
   const joined = b.tryCall('setpgid', 0, pgid);
   b.run();
-  if (!isOurs && joined.value < 0 && !existsSync(`/proc/${pgid}`) && sysRaw('kill', -pgid, 0) === -ERRNO.ESRCH)
+  if (!isOurs && joined.value < 0 && !existsSync(`/proc/${seen}`) && sysRaw('kill', -seen, 0) === -ERRNO.ESRCH)
     return () => false;
   groupHelpers.splice(foreign, 1);
   if (joined.value >= 0 && !isOurs) return () => false;

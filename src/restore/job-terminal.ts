@@ -1,4 +1,5 @@
 import type { ImageDir } from '../encode/image-dir.js';
+import { seenByCrit, type Pid } from '../image/pid.js';
 import type { TermiosEntry, TtyInfoEntry } from '../image/generated/messages.js';
 import {
   NR_CC,
@@ -19,7 +20,7 @@ import { sysRaw } from '../native/sys.js';
 interface State {
   readonly termios: Uint8Array;
   readonly size: Uint8Array;
-  readonly group: number;
+  readonly group: Pid;
 }
 
 /** A descriptor of crit's terminal. */
@@ -35,13 +36,13 @@ export function ownTerminal(): number | undefined {
 export class JobTerminal {
   readonly #fd: number;
   /** The groups of the tree, the root's first. */
-  readonly #groups: readonly number[];
+  readonly #groups: readonly Pid[];
   /** As the job had it. */
   #job: State;
   /** As the shell had it, while the job has it. */
   #shell: State | undefined;
 
-  private constructor(fd: number, groups: readonly number[], job: State) {
+  private constructor(fd: number, groups: readonly Pid[], job: State) {
     this.#fd = fd;
     this.#groups = groups;
     this.#job = job;
@@ -55,7 +56,7 @@ export class JobTerminal {
     const entries = images.read('PSTREE').entries.map(({ message }) => message);
     const root = entries.find(({ ppid }) => ppid === 0);
     if (!root) return undefined;
-    const groups = [root.pgid, ...entries.filter(({ sid }) => sid === root.sid).map(({ pgid }) => pgid)];
+    const groups = [root, ...entries.filter(({ sid }) => sid === root.sid)].map(({ pgid }) => seenByCrit(pgid));
     return new JobTerminal(fd, groups, stateOf(info, groups));
   }
 
@@ -98,7 +99,7 @@ export class JobTerminal {
     return { termios, size, group: r < 0 ? r : group[0]! };
   }
 
-  #write(state: State, group: number): void {
+  #write(state: State, group: Pid): void {
     const mask = new BigUint64Array(1);
     sysRaw('rt_sigprocmask', SIG_BLOCK, BigUint64Array.of(signalBit(SIGTTOU)), mask, SIGSET_BYTES);
     sysRaw('ioctl', this.#fd, TIOCSPGRP, Int32Array.of(group));
@@ -108,8 +109,9 @@ export class JobTerminal {
   }
 }
 
-function stateOf(info: TtyInfoEntry, groups: readonly number[]): State {
-  const { winsize: size, pgrp } = info;
+function stateOf(info: TtyInfoEntry, groups: readonly Pid[]): State {
+  const { winsize: size } = info;
+  const pgrp = seenByCrit(info.pgrp);
   const words = size ? [size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel] : [0, 0, 0, 0];
   return {
     termios: termiosBytes(info.termios!),

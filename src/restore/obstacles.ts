@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
+import { seenByCrit } from '../image/pid.js';
 import { readPidMax } from '../kernel/proc/last-pid.js';
 import { isHeld, pidInUse } from '../task/stub.js';
 import type { Plan } from './plan.js';
@@ -17,7 +18,8 @@ export function surroundings({ tasks }: Plan): CritError[] {
           }),
         );
       // crit's own threads get out of the way
-      else if (isHeld(tid) && !existsSync(`/proc/self/task/${tid}`)) found.push(pidInUse(tid));
+      else if (isHeld(seenByCrit(tid)) && !existsSync(`/proc/self/task/${seenByCrit(tid)}`))
+        found.push(pidInUse(seenByCrit(tid)));
     }
   return found;
 }

@@ -1,3 +1,4 @@
+import type { ImagePid } from '../image/pid.js';
 import { SIGKILL } from '../kernel/uapi/signal.js';
 import { __WALL } from '../kernel/uapi/wait.js';
 import { sys, sysRaw } from '../native/sys.js';
@@ -11,7 +12,7 @@ import { fork } from './births.js';
  * parent death signal would else be due when crit ends, which is not the end of any parent that the process knew.
  * @param passing what the process in between has: a ring, and a pid that nobody wants
  */
-export function spawnOrphan(options: SpawnOptions, passing: { ring: Ring; pid: number }): Puppet {
+export function spawnOrphan(options: SpawnOptions, passing: { ring: Ring; pid: ImagePid }): Puppet {
   const between = spawnPuppet({ ...options, ring: passing.ring, setTid: [passing.pid] });
   try {
     const puppet = fork(between, options.ring, options.setTid[0]!, 0);

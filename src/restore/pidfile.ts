@@ -1,10 +1,11 @@
 import { closeSync, writeSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
+import type { Pid } from '../image/pid.js';
 import { whyFailed } from '../image/system-words.js';
 import { createNewFile } from '../kernel/trusted-path.js';
 
 /** The file is made, never written over: it may be another's. @returns removes it again @throws CritError PIDFILE */
-export function writePidfile(file: string, pid: number): () => void {
+export function writePidfile(file: string, pid: Pid): () => void {
   try {
     const { fd, remove } = createNewFile(file);
     try {

@@ -6,6 +6,7 @@ import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { NAMESPACES } from '../image/namespaces.js';
 import { splitPagemap } from '../image/pagemap.js';
+import type { ImagePid } from '../image/pid.js';
 import { VMA } from '../image/vma-status.js';
 import { findHole } from '../task/hole.js';
 import type { Batch } from '../task/batch.js';
@@ -33,7 +34,8 @@ import { hasEnded, TASK } from '../image/task-state.js';
 
 /** The images of one task. */
 export class Task implements RestoreTask {
-  readonly pid: number;
+  readonly pid: ImagePid;
+  readonly tids: readonly ImagePid[];
   readonly tree: TreeTask;
   readonly entry: Messages['pstree_entry'];
   readonly cores: readonly Messages['core_entry'][];
@@ -49,6 +51,7 @@ export class Task implements RestoreTask {
 
   constructor(images: ImageDir, tree: TreeTask, entry: Messages['pstree_entry'], leader: Messages['core_entry']) {
     this.pid = tree.pid;
+    this.tids = tree.tids;
     this.tree = tree;
     this.entry = entry;
     this.cores = tree.tids.map((tid) => {
@@ -99,7 +102,7 @@ export class Plan {
     checkVersion(inventory);
     checkWhole(images, inventory);
     const entries = images.read('PSTREE').entries.map((e) => e.message);
-    const zombies = new Set<number>();
+    const zombies = new Set<ImagePid>();
     const cores: Messages['core_entry'][] = [];
     for (const entry of entries) {
       const pid = entry.pid;
@@ -246,8 +249,8 @@ export function planLines(plan: Plan): string[] {
 }
 
 /** Every number that a task of the tree has or had as pid, thread, group or session. */
-export function wantedNumbers(tasks: readonly Task[]): Set<number> {
-  const wanted = new Set<number>();
+export function wantedNumbers(tasks: readonly Task[]): Set<ImagePid> {
+  const wanted = new Set<ImagePid>();
   for (const { tree } of tasks) for (const n of [...tree.tids, tree.pgid, tree.sid]) wanted.add(n);
   return wanted;
 }

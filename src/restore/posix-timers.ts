@@ -1,5 +1,6 @@
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
+import type { ImagePid } from '../image/pid.js';
 import {
   PR_TIMER_CREATE_RESTORE_IDS,
   PR_TIMER_CREATE_RESTORE_IDS_OFF,
@@ -48,7 +49,7 @@ export function posixTimersOf(timers: Messages['task_timers_entry'] | undefined,
  * Creates the timers under their numbers, not yet running. A timer that another thread is to hear of needs that thread.
  * To be done before limits (RLIMIT_SIGPENDING counts timers) and credentials (alarm clocks need CAP_WAKE_ALARM).
  */
-export function createPosixTimers(pid: number, b: Batch, entries: readonly Entry[]): void {
+export function createPosixTimers(pid: ImagePid, b: Batch, entries: readonly Entry[]): void {
   if (entries.length === 0) return;
   const sorted = [...entries].sort((a, c) => a.it_id - c.it_id);
   const byNumber = b.tryCall('prctl', PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_ON, 0, 0, 0);
@@ -147,7 +148,7 @@ export class PosixTimerStarter {
   readonly #plans: Plan[];
 
   /** The timers of a process that signal thread `tid`, and with `leader` those that signal the process or nobody. */
-  constructor(b: Batch, entries: readonly Entry[], tid: number, leader: boolean, signals: readonly Uint8Array[]) {
+  constructor(b: Batch, entries: readonly Entry[], tid: ImagePid, leader: boolean, signals: readonly Uint8Array[]) {
     this.#b = b;
     const queued = new Set(signals.map(timerOf).filter((id) => id !== undefined));
     this.#plans = entries

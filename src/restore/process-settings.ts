@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
+import type { Pid } from '../image/pid.js';
 import { MCL_FUTURE, MCL_ONFAULT } from '../kernel/uapi/mman.js';
 import * as PR from '../kernel/uapi/prctl.js';
 import { readCoredumpFilter, readLoginUid, readOomScoreAdj } from '../kernel/proc/scalar-files.js';
@@ -32,7 +33,7 @@ export interface ProcNow {
   loginUid: number | undefined;
 }
 
-export function procNow(pid: number): ProcNow {
+export function procNow(pid: Pid): ProcNow {
   return {
     oomScoreAdj: unless(() => readOomScoreAdj(pid)),
     coredumpFilter: unless(() => readCoredumpFilter(pid)),
@@ -41,7 +42,7 @@ export function procNow(pid: number): ProcNow {
 }
 
 /** What is set through files of /proc. The task may have none in its root: crit writes what it may write for it. */
-export function restoreProcFiles(pid: number, b: Batch, tc: TaskCore, now: ProcNow): void {
+export function restoreProcFiles(pid: Pid, b: Batch, tc: TaskCore, now: ProcNow): void {
   if (now.oomScoreAdj !== tc.oom_score_adj) restoreOomScore(pid, tc.oom_score_adj);
   if (tc.coredump_filter !== undefined && now.coredumpFilter !== tc.coredump_filter)
     writeFileSync(`/proc/${pid}/coredump_filter`, `0x${tc.coredump_filter.toString(16)}`);
@@ -55,7 +56,7 @@ export function restoreProcFiles(pid: number, b: Batch, tc: TaskCore, now: ProcN
   b.tryCall('close', fd);
 }
 
-function restoreOomScore(pid: number, wanted: number | undefined): void {
+function restoreOomScore(pid: Pid, wanted: number | undefined): void {
   if (wanted === undefined) return;
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, String(wanted));

@@ -1,6 +1,7 @@
 import { counted, treeWords } from '../image/count-words.js';
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
+import { seenByCrit, type Pid } from '../image/pid.js';
 import type { Stats } from '../image/stats.js';
 import { VMA } from '../image/vma-status.js';
 import { MAP_GROWSDOWN, MAP_SHARED, PROT_EXEC, PROT_WRITE } from '../kernel/uapi/mman.js';
@@ -22,7 +23,8 @@ import { roomsOf } from './wake-up.js';
 
 /** The restored tree. */
 export interface RestoreResult {
-  rootPid: number;
+  /** As crit sees it. */
+  rootPid: Pid;
 }
 
 /** What a restore would do, in words, and all that is in its way; the images are read and checked, nothing is started. */
@@ -73,7 +75,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
       leaving = prepareToLeave(plan, tree, shared);
     },
     running: () => {
-      if (options.pidfile) removePidfile = writePidfile(options.pidfile, plan.root.pid);
+      if (options.pidfile) removePidfile = writePidfile(options.pidfile, seenByCrit(plan.root.pid));
       options.action('pre-resume');
       leaving!.commit();
       state.committed = true;
@@ -88,11 +90,12 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     restoring.end();
     options.action('post-resume');
     log.info(`Restore finished successfully. Tasks resumed.`);
-    return { rootPid: plan.root.pid };
+    return { rootPid: seenByCrit(plan.root.pid) };
   } catch (error) {
     // What fails because a task was killed fails in many ways; the user is told why.
-    const dead = !state.committed && plan.tasks.find((task) => !task.tree.zombie && task.puppet && isDead(task.pid));
-    throw dead ? new TaskDied(dead.pid, 'was killed while it was being restored', error) : error;
+    const dead =
+      !state.committed && plan.tasks.find((task) => !task.tree.zombie && task.puppet && isDead(task.puppet.tid));
+    throw dead ? new TaskDied(dead.puppet!.tid, 'was killed while it was being restored', error) : error;
   } finally {
     if (!state.committed) {
       tree.undo();
@@ -139,7 +142,7 @@ function prepareToLeave(
 ): Leaving {
   return prepareLeaving(
     tree.present.map((task) => ({
-      pid: task.pid,
+      pid: task.puppet!.tid,
       threads: task.threads.map((puppet, i): FinalState => ({ puppet, ...task.registers[i]! })),
       mappings: task.memory!.vmas.map(borrowMapping),
       rooms: roomsOf(task.memory!.vmas),

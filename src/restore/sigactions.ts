@@ -9,6 +9,7 @@ import {
   signalName,
 } from '../kernel/uapi/signal.js';
 import type { Messages } from '../image/generated/messages.js';
+import type { ImagePid } from '../image/pid.js';
 import type { Batch } from '../task/batch.js';
 
 /** Every action the default, in the root and thereby in all that it forks: an ignored signal of crit's survives exec. */
@@ -31,7 +32,7 @@ function isDefault(signal: number, { sigaction, flags, restorer, mask }: Message
  * rt_sigaction(2) of every signal that has not its default. To be
  * done before pending signals come: setting an action that ignores a signal throws away what is pending of it.
  */
-export function restoreSigactions(pid: number, b: Batch, entries: readonly Messages['sa_entry'][] = []): void {
+export function restoreSigactions(pid: ImagePid, b: Batch, entries: readonly Messages['sa_entry'][] = []): void {
   if (entries.length !== ACTION_SIGNALS.length)
     throw new CritError(
       `${imageFileName('CORE', pid)}: tc.sigactions: ${entries.length} elements, ${ACTION_SIGNALS.length} wanted`,

@@ -1,4 +1,5 @@
 import { CritError } from '../image/errors.js';
+import type { Pid } from '../image/pid.js';
 import { readStat } from '../kernel/proc/stat-file.js';
 import { RLIMITS } from '../kernel/uapi/resource.js';
 import { SIG_UNBLOCK, SIGKILL, SIGSTOP } from '../kernel/uapi/signal.js';
@@ -27,10 +28,10 @@ export function endZombie(task: RestoreTask): void {
   }
   b.call('exit_group', status >> 8);
   b.submit();
-  waitZombie(task.pid);
+  waitZombie(puppet.tid);
 }
 
-function waitZombie(pid: number): void {
+function waitZombie(pid: Pid): void {
   if (!waitUntil(() => readStat(pid).state === 'Z', 2000, 0.5))
     throw new CritError(`zombie ${pid} did not end`, { code: 'ZOMBIE' });
 }

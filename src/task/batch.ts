@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { SYSCALLS, type SyscallName } from '../arch/index.js';
 import * as L from './generated/layout.js';
 import { stringOfBytes } from '../image/utf8.js';
@@ -134,7 +135,7 @@ function arenaNeed(arg: Arg): number {
 export class Batch {
   readonly ring: Ring;
   readonly #run: () => void;
-  readonly #pid: () => number;
+  readonly #pid: () => Pid;
   #count = 0;
   #submitted = false;
   /** Bytes taken of the arena of the orders, and of that of the answers. */
@@ -144,7 +145,7 @@ export class Batch {
   #outs: Out[] = [];
   #doing: string | undefined;
 
-  constructor(ring: Ring, pid: () => number, run: () => void) {
+  constructor(ring: Ring, pid: () => Pid, run: () => void) {
     this.ring = ring;
     this.#pid = pid;
     this.#run = run;

@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { closeSync, openSync } from 'node:fs';
 import { type Regs, type SyscallName, setBlobEntry } from '../arch/index.js';
 import { CritError } from '../image/errors.js';
@@ -58,7 +59,7 @@ const INT_MAX = 0x7fffffff;
  * Cost: 5 ptrace stops a process and 1 batch; 1 stop and 1 batch for each other thread that is used.
  */
 export class Borrowed implements Disposable, Leaver {
-  readonly pid: number;
+  readonly pid: Pid;
   readonly area: Area;
   readonly threads: readonly BorrowedThread[];
   readonly puppet: Puppet;
@@ -84,7 +85,7 @@ export class Borrowed implements Disposable, Leaver {
 
   /** Borrows a process all of whose threads are stopped; the leader comes first. */
   static of(
-    pid: number,
+    pid: Pid,
     threads: readonly BorrowedThread[],
     mappings: readonly BorrowMapping[],
     rings: readonly RingShape[] = [],

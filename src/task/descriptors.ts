@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { closeSync } from 'node:fs';
 import {
   AF_UNIX,
@@ -24,7 +25,7 @@ export function takeFd(pidfd: number, fd: number): number {
   return sys('pidfd_getfd', pidfd, fd, 0);
 }
 
-export function openPidfd(pid: number): number {
+export function openPidfd(pid: Pid): number {
   return sys('pidfd_open', pid, 0);
 }
 
@@ -34,7 +35,7 @@ function sendFd(socket: number, fd: number): void {
 }
 
 /** Sends a descriptor through a socket of a process. */
-function sendThrough(pid: number, socket: number, fd: number): void {
+function sendThrough(pid: Pid, socket: number, fd: number): void {
   const pidfd = openPidfd(pid);
   try {
     const own = takeFd(pidfd, socket);

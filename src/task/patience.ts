@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { CritError } from '../image/errors.js';
 
 /** A process on a loaded machine answers a dump's questions in milliseconds, all together; a hostile one never. */
@@ -31,7 +32,7 @@ export class Patience {
   }
 
   /** @throws CritError TIMEOUT when nothing is left */
-  spend(ms: number, tid: number): void {
+  spend(ms: number, tid: Pid): void {
     this.#leftMs -= ms;
     if (this.#leftMs < 0)
       throw new CritError(`task ${tid} does not answer: something keeps it from running, or writes to its memory`, {

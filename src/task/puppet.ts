@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { REG } from '../arch/index.js';
 import { CritError } from '../image/errors.js';
 import { PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
@@ -27,13 +28,13 @@ const SLICE_MS = 20;
 export class Puppet {
   readonly ring: Ring;
   /** As crit sees it, in crit's pid namespace. What crit chose or the kernel told, never what a puppet said. */
-  readonly tid: number;
+  readonly tid: Pid;
   readonly tracee: Tracee | undefined;
   readonly patience: Patience;
   #batch: Batch | undefined;
   #failure: Error | undefined;
 
-  constructor(ring: Ring, tid: number, patience: Patience, tracee?: Tracee) {
+  constructor(ring: Ring, tid: Pid, patience: Patience, tracee?: Tracee) {
     this.ring = ring;
     this.tid = tid;
     this.patience = patience;

@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { addon } from '../native/addon.js';
 import { SysError, sysRaw } from '../native/sys.js';
 
@@ -23,7 +24,7 @@ function iovecs(ranges: readonly Range[]): BigUint64Array {
  * @returns bytes read: fewer than asked where a range is not readable
  * @throws SysError
  */
-export function readRanges(pid: number, ranges: readonly Range[], into: Uint8Array): number {
+export function readRanges(pid: Pid, ranges: readonly Range[], into: Uint8Array): number {
   const local = new BigUint64Array([addon().addressOf(into), BigInt(into.length)]);
   const r = sysRaw('process_vm_readv', pid, local, 1, iovecs(ranges.slice(0, IOV_MAX)), ranges.length, 0);
   if (r < 0) throw new SysError('process_vm_readv', -r, `of task ${pid}`);
@@ -31,7 +32,7 @@ export function readRanges(pid: number, ranges: readonly Range[], into: Uint8Arr
 }
 
 /** Reads `sizeBytes` at `address` of a task. @throws SysError, also when only a part is readable */
-export function readMemory(pid: number, address: number | bigint, sizeBytes: number): Buffer {
+export function readMemory(pid: Pid, address: number | bigint, sizeBytes: number): Buffer {
   const buffer = Buffer.alloc(sizeBytes);
   if (sizeBytes === 0) return buffer;
   const got = readRanges(pid, [{ address: Number(address), sizeBytes }], buffer);
@@ -40,7 +41,7 @@ export function readMemory(pid: number, address: number | bigint, sizeBytes: num
 }
 
 /** Writes bytes at `address` of a task (process_vm_writev(2): its protections count). @throws SysError */
-export function writeMemory(pid: number, address: number | bigint, bytes: Uint8Array): void {
+export function writeMemory(pid: Pid, address: number | bigint, bytes: Uint8Array): void {
   if (bytes.length === 0) return;
   const local = new BigUint64Array([addon().addressOf(bytes), BigInt(bytes.length)]);
   const r = sysRaw(
@@ -57,4 +58,4 @@ export function writeMemory(pid: number, address: number | bigint, bytes: Uint8A
 }
 
 /** Reads one task's memory. */
-export const readerOf = (pid: number) => (address: number, sizeBytes: number) => readMemory(pid, address, sizeBytes);
+export const readerOf = (pid: Pid) => (address: number, sizeBytes: number) => readMemory(pid, address, sizeBytes);

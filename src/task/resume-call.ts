@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { REG, setCall } from '../arch/index.js';
 import { PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
@@ -62,11 +63,7 @@ function make(
 }
 
 /** @returns where the bytes are and what stood there, or undefined if there is no room */
-function lend(
-  tid: number,
-  rooms: readonly number[],
-  bytes: Uint8Array,
-): { address: number; bytes: Buffer } | undefined {
+function lend(tid: Pid, rooms: readonly number[], bytes: Uint8Array): { address: number; bytes: Buffer } | undefined {
   for (const address of rooms)
     try {
       const before = readMemory(tid, address, bytes.length);

@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { closeSync } from 'node:fs';
 import { nowMs } from '../image/clock.js';
 import { checkInterrupts } from '../native/interrupts.js';
@@ -83,7 +84,7 @@ export function snapshot(borrowed: Borrowed, sizeBytes: number, keepFds: readonl
   const child = cloneInto(b, middleRing, CLONE_VM);
   b.tryCall('wait4', child, null, __WALL, null);
   b.submit();
-  let known: { pid: number; pidfd: number } | undefined;
+  let known: { pid: Pid; pidfd: number } | undefined;
   if (answers(middle, puppet)) {
     middle.batch().run();
     if (forked.value > 0) known = copyOf(pid, before);
@@ -122,7 +123,7 @@ function answers(middle: Puppet, process: Puppet): boolean {
  * The copy, by the kernel's word: the intermediate, its only parent, waits and cannot be waited for, so no number is
  * anybody else's. Undefined when it is not clear who it is.
  */
-function copyOf(pid: number, before: ReadonlySet<number>): { pid: number; pidfd: number } | undefined {
+function copyOf(pid: Pid, before: ReadonlySet<number>): { pid: Pid; pidfd: number } | undefined {
   const [middle, ...others] = readChildren(pid).filter((child) => !before.has(child));
   if (middle === undefined || others.length > 0) return undefined;
   const [copy, ...more] = readChildren(middle);

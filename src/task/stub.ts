@@ -1,3 +1,4 @@
+import { seenByCrit, type ImagePid, type Pid } from '../image/pid.js';
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { addon, nativeFile } from '../native/addon.js';
 import { cString, SysError, sys, sysRaw } from '../native/sys.js';
@@ -75,7 +76,7 @@ export interface SpawnOptions {
   ring: Ring;
   patience: Patience;
   /** The dumped pid, innermost pid namespace first (clone3(2), set_tid); empty for any. */
-  setTid: readonly number[];
+  setTid: readonly ImagePid[];
   /** Descriptors of crit that become 0, 1 and 2 of the puppet; -1 for none. (3 and 4 are the area's: STUB_FDS.) */
   keep: readonly [number, number, number];
   /** Make it a sibling of crit, not a child (--restore-sibling). */
@@ -125,10 +126,10 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
         flags,
         options.clocks,
       );
-      if (pid !== -ERRNO.EEXIST || Date.now() > until || isHeld(options.setTid[0]!)) break;
+      if (pid !== -ERRNO.EEXIST || Date.now() > until || isHeld(seenByCrit(options.setTid[0]!))) break;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
-    if (pid === -ERRNO.EEXIST) throw pidInUse(options.setTid[0]!);
+    if (pid === -ERRNO.EEXIST) throw pidInUse(seenByCrit(options.setTid[0]!));
     if (pid < 0) throw cannotStart(options.setTid[0], -pid);
     return new Puppet(
       ring,
@@ -142,12 +143,12 @@ export function spawnPuppet(options: SpawnOptions): Puppet {
 }
 
 /** A process that lives on has the pid: waiting is of no use. */
-export function isHeld(pid: number): boolean {
+export function isHeld(pid: Pid): boolean {
   return existsSync(`/proc/${pid}`) && !isDead(pid);
 }
 
 /** Why a task could not be started: the kernel says ERRNO.EINVAL for a pid that it does not hand out, and for other things. */
-export function cannotStart(pid: number | undefined, errno: number): CritError {
+export function cannotStart(pid: ImagePid | undefined, errno: number): CritError {
   const max = Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8'));
   if (errno === ERRNO.EINVAL && pid !== undefined && pid >= max)
     return new CritError(`pid ${pid} cannot be had here (pid_max is ${max}): raise kernel.pid_max`, {
@@ -160,7 +161,7 @@ export function cannotStart(pid: number | undefined, errno: number): CritError {
 }
 
 /** Says who holds a pid that is wanted. */
-export function pidInUse(pid: number): CritError {
+export function pidInUse(pid: Pid): CritError {
   let who = 'another task';
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');

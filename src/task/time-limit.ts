@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { ARGUMENTS, REG, type Regs, SYSCALLS, type AnySyscallName } from '../arch/index.js';
 import { FUTEX_WAIT } from '../kernel/uapi/futex.js';
 import { TIMER_ABSTIME, TIMESPEC, TIMESPEC_BYTES } from '../kernel/uapi/time.js';
@@ -56,7 +57,7 @@ export function timeLimitOf(nr: number, args: readonly bigint[]): TimeLimit | un
 export const argumentsOf = (regs: Regs): bigint[] => ARGUMENTS.map((reg) => regs[reg]!);
 
 /** The limit of a call in nanoseconds. @throws SysError when the task's memory does not have it */
-export function readLimitNs(tid: number, limit: TimeLimit, args: readonly bigint[]): bigint {
+export function readLimitNs(tid: Pid, limit: TimeLimit, args: readonly bigint[]): bigint {
   const value = args[limit.argument]!;
   if (limit.unit === 'ms') return BigInt.asIntN(32, value) * NS_PER_MS;
   const bytes = readMemory(tid, value, TIMESPEC_BYTES);
@@ -86,7 +87,7 @@ export const belowStack = (regs: Regs): number => Number((regs[REG.sp]! - BELOW_
  * Gives a call that a thread is about to make again the time that is left of its limit. A timespec goes below the stack: the
  * kernel reads it before anything else can be written there. @throws SysError when nothing is mapped there
  */
-export function limitTo(tid: number, regs: Regs, limit: TimeLimit, leftNs: bigint): void {
+export function limitTo(tid: Pid, regs: Regs, limit: TimeLimit, leftNs: bigint): void {
   const reg = ARGUMENTS[limit.argument]!;
   if (limit.unit === 'ms') {
     regs[reg] = millisecondsOf(leftNs);

@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { readFileSync } from 'node:fs';
 import { NR_REGS, type Regs } from '../arch/index.js';
 import { nowMs } from '../image/clock.js';
@@ -31,7 +32,7 @@ const CHECK_ROUNDS = 256;
 const DEAD = /^State:\s+[ZX]|^ShdPnd:\s+\w*[13579bdf]\w\w$/m;
 
 /** The task has ended, or has been killed and will. */
-export function isDead(tid: number): boolean {
+export function isDead(tid: Pid): boolean {
   try {
     return DEAD.test(readFileSync(`/proc/${tid}/status`, 'utf8'));
   } catch (error) {
@@ -50,9 +51,9 @@ export interface Stop {
 
 /** One thread under ptrace. All calls belong to crit's main thread: ptrace binds to the attaching thread. */
 export class Tracee {
-  readonly tid: number;
+  readonly tid: Pid;
   #standing = false;
-  constructor(tid: number) {
+  constructor(tid: Pid) {
     this.tid = tid;
   }
 
@@ -62,7 +63,7 @@ export class Tracee {
   }
 
   /** PTRACE_SEIZE: attaches without stopping. @throws SysError EPERM when another tracer holds it, ESRCH when it is gone */
-  static seize(tid: number, options: number): Tracee {
+  static seize(tid: Pid, options: number): Tracee {
     let r = sysRaw('ptrace', P.PTRACE_SEIZE, tid, 0, options);
     // Suspending seccomp needs CAP_SYS_ADMIN; an unfiltered task does not need it.
     if (r === -ERRNO.EPERM && options & P.PTRACE_O_SUSPEND_SECCOMP)

@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { type ExecMapping, type Gadgets, RESTORER_CODE, findGadgets } from '../arch/index.js';
 import { CritError } from '../image/errors.js';
 import type { Area } from './area.js';
@@ -28,7 +29,7 @@ export interface Way {
 }
 
 /** Finds what leads a process home. @throws CritError NO_GADGET */
-export function findWayHome(pid: number, threads: readonly BorrowedThread[], mappings: readonly BorrowMapping[]): Way {
+export function findWayHome(pid: Pid, threads: readonly BorrowedThread[], mappings: readonly BorrowMapping[]): Way {
   const gadgets = findGadgets(executableMappings(mappings), readerOf(pid));
   if (!gadgets)
     throw new CritError(

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { readMemoryBytes } from './proc-file.js';
 
 /** linux/auxvec.h, asm/auxvec.h: types of the auxiliary vector (getauxval(3)). */
@@ -45,7 +46,7 @@ export function parseAuxv(bytes: Uint8Array): bigint[] {
 }
 
 /** The auxiliary vector of a process. @throws ProcGone, for a zombie or a kernel thread too */
-export function readAuxv(pid: number): bigint[] {
+export function readAuxv(pid: Pid): bigint[] {
   return parseAuxv(readMemoryBytes(pid, 'auxv'));
 }
 

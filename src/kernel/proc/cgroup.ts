@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import type { MountInfo } from './mountinfo.js';
 import { ProcFileError, procPath, readProcText } from './proc-file.js';
 
@@ -24,7 +25,7 @@ export function parseCgroups(text: string, source = 'cgroup'): CgroupMembership[
 }
 
 /** The cgroups of a process, in the kernel's order. @throws ProcGone */
-export function readCgroups(pid: number, tid?: number): CgroupMembership[] {
+export function readCgroups(pid: Pid, tid?: Pid): CgroupMembership[] {
   return parseCgroups(readProcText(pid, 'cgroup', tid), procPath(pid, 'cgroup', tid));
 }
 

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { statSync, type BigIntStats } from 'node:fs';
 import { attempt, procPath, readProcLink, readProcNumbers } from './proc-file.js';
 
@@ -11,12 +12,12 @@ export interface FdLink {
 }
 
 /** Open descriptors of a process, ascending; of one thread when that has a table of its own. @throws ProcGone */
-export function readFds(pid: number, tid?: number): number[] {
+export function readFds(pid: Pid, tid?: Pid): number[] {
   return readProcNumbers(pid, 'fd', tid);
 }
 
 /** One descriptor. @throws ProcGone when it is closed */
-export function readFdLink(pid: number, fd: number, tid?: number): FdLink {
+export function readFdLink(pid: Pid, fd: number, tid?: Pid): FdLink {
   const path = procPath(pid, `fd/${fd}`, tid);
   const target = readProcLink(pid, `fd/${fd}`, tid);
   return { fd, target, stat: attempt(pid, path, () => statSync(path, { bigint: true })) };

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { O_CLOEXEC } from '../uapi/open-flags.js';
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
 
@@ -40,7 +41,7 @@ export function parseFdInfo(text: string, source = 'fdinfo'): FdInfo {
 }
 
 /** fdinfo of a descriptor of a process; of one thread's when that has a table of its own. @throws ProcGone */
-export function readFdInfo(pid: number, fd: number, tid?: number): FdInfo {
+export function readFdInfo(pid: Pid, fd: number, tid?: Pid): FdInfo {
   return parseFdInfo(readProcText(pid, `fdinfo/${fd}`, tid), procPath(pid, `fdinfo/${fd}`, tid));
 }
 
@@ -189,7 +190,7 @@ export interface FdLock {
   type: string;
   access: 'READ' | 'WRITE' | 'RW' | 'NONE' | (string & {});
   /** Owner; -1 for OFD locks. */
-  pid: number;
+  pid: Pid;
   devMajor: number;
   devMinor: number;
   inode: bigint;

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 // Which number the next task gets (pid_namespaces(7)): one more than /proc/sys/kernel/ns_last_pid, and further on where
@@ -12,7 +13,7 @@ export function readLastPid(): number {
 }
 
 /** The next task gets a number beyond this one. Wants CAP_CHECKPOINT_RESTORE. @throws as writeFileSync does */
-export function writeLastPid(pid: number): void {
+export function writeLastPid(pid: Pid): void {
   writeFileSync(LAST_PID, String(pid));
 }
 

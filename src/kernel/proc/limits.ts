@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
 import { RLIM_INFINITY, RLIMITS, type RlimitName } from '../uapi/resource.js';
 
@@ -47,6 +48,6 @@ function value(text: string): bigint {
 }
 
 /** The limits of a process, by number: `readLimits(pid)[RLIMITS.RLIMIT_NOFILE]`. @throws ProcGone */
-export function readLimits(pid: number): Rlimit[] {
+export function readLimits(pid: Pid): Rlimit[] {
   return parseLimits(readProcText(pid, 'limits'), procPath(pid, 'limits'));
 }

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { ProcFileError, procPath, readMemoryParts, readMemoryText } from './proc-file.js';
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from '../uapi/mman.js';
 
@@ -154,7 +155,7 @@ function numberAfter(text: string, label: string, otherwise: number): number {
  * each GiB of resident 4 KiB pages.
  * @throws ProcGone, for a zombie or a kernel thread too
  */
-export function readMaps(pid: number): MapEntry[] {
+export function readMaps(pid: Pid): MapEntry[] {
   const entries: MapEntry[] = [];
   readMemoryParts(pid, 'smaps', wholeMappings, (text) => {
     for (const entry of parseMaps(text, procPath(pid, 'smaps'))) entries.push(entry);
@@ -173,7 +174,7 @@ function wholeMappings(bytes: Buffer): number {
 }
 
 /** All mappings of a process, in ascending order, without looking at pages. @throws ProcGone */
-export function readMapRanges(pid: number): MapRange[] {
+export function readMapRanges(pid: Pid): MapRange[] {
   return parseMapRanges(readMemoryText(pid, 'maps'), procPath(pid, 'maps'));
 }
 

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { unescapeOctal } from './octal-escape.js';
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
 
@@ -66,6 +67,6 @@ export function parseMountInfo(text: string, source = 'mountinfo'): MountInfo[] 
 }
 
 /** The mounts that a process sees. Those outside its root are left out. @throws ProcGone */
-export function readMountInfo(pid: number): MountInfo[] {
+export function readMountInfo(pid: Pid): MountInfo[] {
   return parseMountInfo(readProcText(pid, 'mountinfo'), procPath(pid, 'mountinfo'));
 }

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { ProcFileError, ProcGone, procPath, readProcDir, readProcLink } from './proc-file.js';
 
 /** Links of /proc/PID/ns (namespaces(7)) and the clone flag of each kind. */
@@ -23,7 +24,7 @@ export function namespaceInode(target: string): number | undefined {
 }
 
 /** One namespace of a task. @throws ProcGone, ProcFileError NO_PROC_FILE on a kernel without that kind */
-export function readNamespace(pid: number, name: NamespaceName, tid?: number): number {
+export function readNamespace(pid: Pid, name: NamespaceName, tid?: Pid): number {
   const target = readProcLink(pid, `ns/${name}`, tid);
   const inode = namespaceInode(target);
   if (inode === undefined)
@@ -36,7 +37,7 @@ export function readNamespace(pid: number, name: NamespaceName, tid?: number): n
  * left out.
  * @throws ProcGone
  */
-export function readNamespaces(pid: number, tid?: number): Partial<Record<NamespaceName, number>> {
+export function readNamespaces(pid: Pid, tid?: Pid): Partial<Record<NamespaceName, number>> {
   const result: Partial<Record<NamespaceName, number>> = {};
   for (const name of readProcDir(pid, 'ns', tid)) {
     if (!(name in NAMESPACE_FLAGS)) continue;

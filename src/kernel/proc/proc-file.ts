@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { isAscii } from 'node:buffer';
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import type { CritErrorCode, SystemErrorCode } from '../../image/error-codes.js';
@@ -9,10 +10,10 @@ import { whyFailed } from '../../image/system-words.js';
  * zombie (and a kernel thread) has none.
  */
 export class ProcGone extends CritError {
-  readonly pid: number;
+  readonly pid: Pid;
   readonly path: string;
 
-  constructor(pid: number, path: string, cause?: unknown) {
+  constructor(pid: Pid, path: string, cause?: unknown) {
     super(existsSync(`/proc/${pid}`) ? `${path} is gone` : `process ${pid} is gone (${path})`, {
       code: 'PROC_GONE',
       cause,
@@ -33,7 +34,7 @@ export class ProcFileError extends CritError {
 }
 
 /** /proc/PID, or /proc/PID/task/TID when a thread is meant. */
-export function procPath(pid: number, file: string, tid?: number): string {
+export function procPath(pid: Pid, file: string, tid?: Pid): string {
   return tid === undefined ? `/proc/${pid}/${file}` : `/proc/${pid}/task/${tid}/${file}`;
 }
 
@@ -63,7 +64,7 @@ function fillRoom(path: string): number {
 }
 
 /** The bytes of a file of /proc. @throws ProcGone, ProcFileError */
-export function readProcBytes(pid: number, file: string, tid?: number): Buffer {
+export function readProcBytes(pid: Pid, file: string, tid?: Pid): Buffer {
   const path = procPath(pid, file, tid);
   return attempt(pid, path, () => {
     const size = fillRoom(path);
@@ -72,7 +73,7 @@ export function readProcBytes(pid: number, file: string, tid?: number): Buffer {
 }
 
 /** The text of a file of /proc. @throws ProcGone, ProcFileError */
-export function readProcText(pid: number, file: string, tid?: number): string {
+export function readProcText(pid: Pid, file: string, tid?: Pid): string {
   const path = procPath(pid, file, tid);
   return attempt(pid, path, () => {
     const size = fillRoom(path);
@@ -87,7 +88,7 @@ export function readProcText(pid: number, file: string, tid?: number): string {
  * @throws ProcGone for a zombie or a kernel thread too, ProcFileError
  */
 export function readMemoryParts(
-  pid: number,
+  pid: Pid,
   file: string,
   parts: (bytes: Buffer) => number,
   take: (text: string) => void,
@@ -125,35 +126,35 @@ export function readMemoryParts(
 }
 
 /** Kernels before 6.13 or so answer nothing for who has no memory, later ones ESRCH. */
-function mustHaveMemory<T extends { readonly length: number }>(pid: number, file: string, content: T): T {
+function mustHaveMemory<T extends { readonly length: number }>(pid: Pid, file: string, content: T): T {
   if (content.length === 0) throw new ProcGone(pid, procPath(pid, file));
   return content;
 }
 
 /** A file about the memory of a process. @throws ProcGone for a zombie or a kernel thread too */
-export function readMemoryBytes(pid: number, file: string): Buffer {
+export function readMemoryBytes(pid: Pid, file: string): Buffer {
   return mustHaveMemory(pid, file, readProcBytes(pid, file));
 }
 
 /** A file about the memory of a process that is text. @throws ProcGone for a zombie or a kernel thread too */
-export function readMemoryText(pid: number, file: string): string {
+export function readMemoryText(pid: Pid, file: string): string {
   return mustHaveMemory(pid, file, readProcText(pid, file));
 }
 
 /** Where a link of /proc/PID points to, as the kernel spells it. @throws ProcGone, ProcFileError */
-export function readProcLink(pid: number, file: string, tid?: number): string {
+export function readProcLink(pid: Pid, file: string, tid?: Pid): string {
   const path = procPath(pid, file, tid);
   return attempt(pid, path, () => readlinkSync(path));
 }
 
 /** The names in a directory of /proc. @throws ProcGone, ProcFileError */
-export function readProcDir(pid: number, dir: string, tid?: number): string[] {
+export function readProcDir(pid: Pid, dir: string, tid?: Pid): string[] {
   const path = procPath(pid, dir, tid);
   return attempt(pid, path, () => readdirSync(path));
 }
 
 /** Names of a directory that are numbers, ascending. */
-export function readProcNumbers(pid: number, dir: string, tid?: number): number[] {
+export function readProcNumbers(pid: Pid, dir: string, tid?: Pid): number[] {
   return readProcDir(pid, dir, tid)
     .map(Number)
     .sort((a, b) => a - b);
@@ -164,7 +165,7 @@ function isThere(path: string): boolean {
 }
 
 /** Runs something on /proc and puts errors into words. @throws ProcGone, ProcFileError */
-export function attempt<T>(pid: number, path: string, action: () => T): T {
+export function attempt<T>(pid: Pid, path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {

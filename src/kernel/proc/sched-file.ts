@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { readProcText } from './proc-file.js';
 
 /** What the scheduler says of a thread (/proc/PID/sched; proc_pid_sched(5)). */
@@ -26,6 +27,6 @@ export function parseSched(text: string): SchedFile | undefined {
 }
 
 /** @throws ProcGone, ProcFileError NO_PROC_FILE on a kernel without CONFIG_SCHED_DEBUG */
-export function readSched(pid: number, tid?: number): SchedFile | undefined {
+export function readSched(pid: Pid, tid?: Pid): SchedFile | undefined {
   return parseSched(readProcText(pid, 'sched', tid));
 }

@@ -1,15 +1,16 @@
+import type { Pid } from '../../image/pid.js';
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
 
 /**
  * /proc/PID/stat (proc_pid_stat(5)). Addresses read as 0 or 1 for who may not ptrace the process, and as 0 for zombies.
  */
 export interface ProcStat {
-  pid: number;
+  pid: Pid;
   /** The thread's name, any bytes but NUL, parentheses and newlines included. */
   comm: string;
   /** One letter: R, S, D, T, t, Z, X, I. */
   state: string;
-  ppid: number;
+  ppid: Pid;
   pgrp: number;
   session: number;
   /** Device number of the controlling terminal (see devMajor and devMinor in stat.ts), 0 for none. */
@@ -111,6 +112,6 @@ export function parseStat(text: string, source = 'stat'): ProcStat {
 }
 
 /** The stat line of a process, or of one of its threads (then its times are the thread's own). @throws ProcGone */
-export function readStat(pid: number, tid?: number): ProcStat {
+export function readStat(pid: Pid, tid?: Pid): ProcStat {
   return parseStat(readProcText(pid, 'stat', tid), procPath(pid, 'stat', tid));
 }

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
 
 /** The four user or group ids of a task (credentials(7)), as its own user namespace of the reader shows them. */
@@ -19,8 +20,8 @@ export interface ProcStatus {
   state: string;
   tgid: number;
   ngid: number;
-  pid: number;
-  ppid: number;
+  pid: Pid;
+  ppid: Pid;
   tracerPid: number;
   uid: TaskIds;
   gid: TaskIds;
@@ -146,6 +147,6 @@ export function parseStatus(text: string, source = 'status'): ProcStatus {
 }
 
 /** The status of a process, or of one of its threads. @throws ProcGone */
-export function readStatus(pid: number, tid?: number): ProcStatus {
+export function readStatus(pid: Pid, tid?: Pid): ProcStatus {
   return parseStatus(readProcText(pid, 'status', tid), procPath(pid, 'status', tid));
 }

@@ -1,7 +1,8 @@
+import type { Pid } from '../../image/pid.js';
 import { ProcGone, readProcNumbers, readProcText } from './proc-file.js';
 
 /** Thread ids of a process, ascending; the leader's is the pid. A leader that has ended is still listed. @throws ProcGone */
-export function readThreads(pid: number): number[] {
+export function readThreads(pid: Pid): number[] {
   return readProcNumbers(pid, 'task');
 }
 
@@ -9,12 +10,12 @@ export function readThreads(pid: number): number[] {
  * Children that one thread forked (CONFIG_PROC_CHILDREN). While they run the kernel may skip some (proc_tid_children(5)):
  * stop them, then read again. @throws ProcGone
  */
-export function readThreadChildren(pid: number, tid: number): number[] {
+export function readThreadChildren(pid: Pid, tid: Pid): number[] {
   return readProcText(pid, 'children', tid).split(' ').filter(Boolean).map(Number);
 }
 
 /** Children of all threads of a process, ascending. Threads that end meanwhile are passed over. @throws ProcGone */
-export function readChildren(pid: number): number[] {
+export function readChildren(pid: Pid): number[] {
   const children: number[] = [];
   for (const tid of readThreads(pid)) {
     try {

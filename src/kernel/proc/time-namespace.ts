@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { readFileSync } from 'node:fs';
 import { readProcText } from './proc-file.js';
 
@@ -29,7 +30,7 @@ export function formatTimeOffsets({ monotonicNs, boottimeNs }: BootClocks): stri
 }
 
 /** Offsets of the time namespace that a process's children will be in. @throws ProcFileError NO_PROC_FILE before Linux 5.6 */
-export function readTimeOffsets(pid: number): BootClocks {
+export function readTimeOffsets(pid: Pid): BootClocks {
   return parseTimeOffsets(readProcText(pid, 'timens_offsets'));
 }
 

@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
 
 /** A POSIX timer as /proc/PID/timers shows it (CONFIG_CHECKPOINT_RESTORE); when it goes off only the process can ask. */
@@ -40,6 +41,6 @@ export function parseTimers(text: string, source = 'timers'): PosixTimer[] {
 }
 
 /** The POSIX timers of a process, by id. @throws ProcGone, ProcFileError NO_PROC_FILE on a kernel without */
-export function readTimers(pid: number): PosixTimer[] {
+export function readTimers(pid: Pid): PosixTimer[] {
   return parseTimers(readProcText(pid, 'timers'), procPath(pid, 'timers')).sort((a, b) => a.id - b.id);
 }

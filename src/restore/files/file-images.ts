@@ -4,6 +4,7 @@ import { CritError } from '../../image/errors.js';
 import { fileField, fileTypeName, isFileOf, type FileField, type FileOf } from '../../image/file-kinds.js';
 import { RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
 import type { Log } from '../../image/log.js';
+import type { ImagePid } from '../../image/pid.js';
 import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/uapi/socket.js';
 import type { RestoreTask } from '../context.js';
 import { hasEnded } from '../../image/task-state.js';
@@ -47,7 +48,7 @@ export class FileImages {
   /** By the id of the socket that has received it. */
   readonly queues = new Map<number, Queued[]>();
   /** Tables that have no image, and the task that has each. */
-  readonly absent: { id: number; pid: number }[] = [];
+  readonly absent: { id: number; pid: ImagePid }[] = [];
   /** Ids that descriptors refer to, or messages in queues. */
   readonly used = new Set<number>();
 

@@ -8,6 +8,7 @@ import { readStatus } from '../../kernel/proc/status.js';
 import { addon } from '../../native/addon.js';
 import { sysRaw } from '../../native/sys.js';
 import type { UnixSkEntry } from '../../image/generated/messages.js';
+import type { ImagePid } from '../../image/pid.js';
 import type { Batch } from '../../task/batch.js';
 import { place } from './place.js';
 
@@ -85,7 +86,7 @@ export class OwnPair {
   }
 
   /** @returns a pair made under this number, or why there is none */
-  static madeAs(pid: number, type: number, maker: Maker): OwnPair | string {
+  static madeAs(pid: ImagePid, type: number, maker: Maker): OwnPair | string {
     const pair = new Int32Array(2);
     const dumpable = sysRaw('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
     const r = addon().pairAs(pid, type, maker.uid, maker.gid, Uint32Array.from(maker.groups), pair);

@@ -13,6 +13,7 @@ import { Ghost } from './ghost.js';
 import { LinkRemap } from './link-remap.js';
 import { lookUp, type Found } from './look-up.js';
 import { pathBytes } from '../../image/path-bytes.js';
+import { seenByCrit } from '../../image/pid.js';
 import { openNoWait, VerifiedOpens } from '../../task/verified-open.js';
 
 interface Wanted {
@@ -133,7 +134,7 @@ export class Names {
       bodies.forEach((body, i) => {
         const fd = refs[i];
         if (body instanceof GhostBody && fd) {
-          body.ghost.fill(`/proc/${this.#ctx.root.pid}/fd/${fd.value}`);
+          body.ghost.fill(`/proc/${seenByCrit(this.#ctx.root.pid)}/fd/${fd.value}`);
           body.ghost.settle(b, fd);
         }
       });

@@ -3,6 +3,7 @@ import { F_SETFL, F_SETOWN_EX, F_SETSIG, O_ASYNC } from '../../kernel/uapi/open-
 import { PR_SET_DUMPABLE } from '../../kernel/uapi/prctl.js';
 import { fileMessage } from '../../image/file-kinds.js';
 import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
+import { seenByCrit } from '../../image/pid.js';
 import type { Batch } from '../../task/batch.js';
 import type { Part } from '../part.js';
 import type { Table } from './file-images.js';
@@ -41,7 +42,7 @@ function setOwners(files: Files, b: Batch): void {
     using _doing = b.doing(`setting the owner of file ${id}`);
     if (fown.signum) b.call('fcntl', slot, F_SETSIG, fown.signum);
     if (fown.pid) {
-      if (!existsSync(`/proc/${fown.pid}`) && fown.pid_type !== 2)
+      if (!existsSync(`/proc/${seenByCrit(fown.pid)}`) && fown.pid_type !== 2)
         files.ctx.log.warn(`file ${id}: its signals went to process ${fown.pid}, which is not there any more`);
       else setOwner(b, slot, fown);
     }

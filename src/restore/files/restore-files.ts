@@ -3,6 +3,7 @@ import type { ImageDir } from '../../encode/image-dir.js';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { FdTypes, type FileEntry, type VmaEntry } from '../../image/generated/messages.js';
+import { seenByCrit, type ImagePid } from '../../image/pid.js';
 import {
   FD_CLOEXEC,
   F_SETFD,
@@ -67,7 +68,7 @@ export class RestoreFiles {
       names: this.#names,
       slot: (id) => this.#slot(id),
       reserve: () => this.#slots.reserve(),
-      pathOf: (slot) => `/proc/${ctx.root.pid}/fd/${slot}`,
+      pathOf: (slot) => `/proc/${seenByCrit(ctx.root.pid)}/fd/${slot}`,
       take: (slot) => this.#take(slot),
     };
     this.#memfds = new Memfds(files);
@@ -145,7 +146,7 @@ export class RestoreFiles {
    * Has the file of a mapping opened.
    * @returns the descriptor to map it of
    */
-  addMapping(pid: number, vma: VmaEntry): number {
+  addMapping(pid: ImagePid, vma: VmaEntry): number {
     const id = Number(vma.shmid);
     this.#mapped.add(id);
     const shared = (vma.status & VMA.FILE_SHARED) !== 0;
@@ -156,7 +157,7 @@ export class RestoreFiles {
   }
 
   /** Has a program opened. */
-  addProgram(pid: number, id: number): number {
+  addProgram(pid: ImagePid, id: number): number {
     this.#mapped.add(id);
     if (this.#images.byId.get(id)?.memfd) return this.#memfds.addMapping(id, O_RDONLY);
     return this.#open(id, O_RDONLY, `${imageFileName('MM', pid)}: exe_file_id`, 'mapping');
@@ -200,7 +201,7 @@ export class RestoreFiles {
   }
 
   #take(slot: number): number {
-    if (this.#pidfd < 0) this.#pidfd = openPidfd(this.#ctx.root.pid);
+    if (this.#pidfd < 0) this.#pidfd = openPidfd(seenByCrit(this.#ctx.root.pid));
     return takeFd(this.#pidfd, slot);
   }
 
