@@ -5,6 +5,7 @@ import type { ImageType } from '../image/catalogue.js';
 import type { Borrowed } from '../task/borrow.js';
 import type { BorrowedThread } from '../task/borrowed-thread.js';
 import type { Batch } from '../task/batch.js';
+import type { LookupRoot } from '../task/lookup-root.js';
 import type { Puppet } from '../task/puppet.js';
 import type { MapEntry } from '../kernel/proc/maps.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
@@ -62,6 +63,8 @@ export interface DumpContext {
   readonly options: DumpOptions;
   readonly log: Log;
   readonly stats: Stats;
+  /** Where the names of the tree are looked up. */
+  readonly lookupRoot: LookupRoot;
   /** The processes that are borrowed, parents before their children. */
   readonly tasks: readonly DumpTask[];
   /** The tree runs (a survey): nothing of it may be changed. */

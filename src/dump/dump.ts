@@ -6,6 +6,7 @@ import { QUIET, type Log } from '../image/log.js';
 import { Stats } from '../image/stats.js';
 import { randomUuid } from '../kernel/proc/system-files.js';
 import { giveBackAll } from '../task/give-back.js';
+import { ownRoot } from '../task/lookup-root.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
 import { refuseOwnTree } from './check-tree.js';
@@ -56,6 +57,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     log,
     tasks,
     stats,
+    lookupRoot: ownRoot,
     running: false,
     refuse: (obstacle) => {
       throw obstacle;

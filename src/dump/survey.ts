@@ -8,6 +8,7 @@ import { readStat, type ProcStat } from '../kernel/proc/stat-file.js';
 import { readStatus, type ProcStatus } from '../kernel/proc/status.js';
 import { readChildren, readThreads } from '../kernel/proc/tasks.js';
 import { SysError } from '../native/sys.js';
+import { ownRoot } from '../task/lookup-root.js';
 import { refuseOwnTree } from './check-tree.js';
 import type { DumpContext, DumpOptions, DumpTask } from './context.js';
 import { waitsForVfork } from './freeze.js';
@@ -93,6 +94,7 @@ export function survey(options: DumpOptions): CritError[] {
     log: QUIET,
     tasks: [],
     stats: new Stats(),
+    lookupRoot: ownRoot,
     running: true,
     refuse,
     images: new Nowhere(),

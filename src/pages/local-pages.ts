@@ -8,6 +8,7 @@ import { openRegularFile } from '../image/regular-file.js';
 import { PE } from '../image/vma-status.js';
 import { O_RDONLY } from '../kernel/uapi/open-flags.js';
 import type { Batch, Ref } from '../task/batch.js';
+import { ownRoot } from '../task/lookup-root.js';
 import { VerifiedOpens, type Seen } from '../task/verified-open.js';
 import type { PageSource } from './page-source.js';
 import { bytesIn } from './runs.js';
@@ -74,7 +75,7 @@ export class LocalPages implements PageSource {
   }
 
   openIn(b: Batch, pagesIds: Iterable<number>, placed: (b: Batch, pagesId: number, fd: Ref) => void): void {
-    const opens = new VerifiedOpens();
+    const opens = new VerifiedOpens(ownRoot);
     for (const id of pagesIds) placed(b, id, opens.open(b, this.#found.get(id)!, O_RDONLY));
     b.run();
     opens.check();

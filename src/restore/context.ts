@@ -2,6 +2,7 @@ import type { Refuse } from './refuse.js';
 import type { CgroupMode } from '../image/cgroup-mode.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
+import type { LookupRoot } from '../task/lookup-root.js';
 import type { Puppet } from '../task/puppet.js';
 import type { Log } from '../image/log.js';
 import type { ImagePid } from '../image/pid.js';
@@ -56,6 +57,8 @@ export interface RestoreContext {
   readonly log: Log;
   readonly tasks: readonly RestoreTask[];
   readonly root: RestoreTask;
+  /** Where the files of the tree are looked up. */
+  readonly lookupRoot: LookupRoot;
   readonly refuse: Refuse;
   readonly clocks: { aheadNs: (clockid: number) => bigint };
 }

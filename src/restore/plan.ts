@@ -8,6 +8,7 @@ import { NAMESPACES } from '../image/namespaces.js';
 import { splitPagemap } from '../image/pagemap.js';
 import type { ImagePid } from '../image/pid.js';
 import { VMA } from '../image/vma-status.js';
+import { ownRoot } from '../task/lookup-root.js';
 import { findHole } from '../task/hole.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
@@ -133,7 +134,7 @@ export class Plan {
         { code: 'SHELL_JOB' },
       );
     this.clocks = new Clocks(images, this.#timeNamespace(inventory), log, refuse);
-    this.ctx = { options, log, tasks: this.tasks, root: this.root, clocks: this.clocks, refuse };
+    this.ctx = { options, log, tasks: this.tasks, root: this.root, lookupRoot: ownRoot, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
     this.cgroups = options.cgroups === 'ignore' ? undefined : new Cgroups(images, inventory, this.tasks, log);
     this.files = new RestoreFiles(this.ctx, images);

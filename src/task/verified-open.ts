@@ -1,17 +1,9 @@
 import { CritError } from '../image/errors.js';
 import { pathBytes } from '../image/path-bytes.js';
-import {
-  AT_FDCWD,
-  CHANGEABLE,
-  F_SETFL,
-  O_NOCTTY,
-  O_NONBLOCK,
-  O_PATH,
-  OPEN_HOW_BYTES,
-  RESOLVE_NO_SYMLINKS,
-} from '../kernel/uapi/open-flags.js';
+import { OPEN_HOW_BYTES } from '../kernel/uapi/open-flags.js';
 import { STAT, STAT_BYTES } from '../kernel/uapi/stat.js';
-import type { Arg, Batch, Out, Ref } from './batch.js';
+import type { Batch, Out, Ref } from './batch.js';
+import type { LookupRoot } from './lookup-root.js';
 
 /** A file that crit has looked at: what a puppet opens must be this one. */
 export interface Seen {
@@ -27,14 +19,19 @@ export interface Seen {
  * inode is compared.
  */
 export class VerifiedOpens {
+  readonly root: LookupRoot;
   readonly #asked: { seen: Seen; answer: Out }[] = [];
+
+  constructor(root: LookupRoot) {
+    this.root = root;
+  }
 
   /** Adds the operations that open a file. The batch must run, and `check`, before the descriptor is made use of. */
   open(b: Batch, seen: Seen, flags: number): Ref {
     const path = pathBytes(seen.path);
     b.reserve(3, STAT_BYTES + path.length + OPEN_HOW_BYTES + 64);
     const answer = b.out(STAT_BYTES);
-    const fd = openNoWait(b, AT_FDCWD, path, flags);
+    const fd = this.root.openIn(b, path, flags);
     b.call('fstat', fd, answer);
     this.#asked.push({ seen, answer });
     return fd;
@@ -53,17 +50,3 @@ export class VerifiedOpens {
 /** Somebody has put another file into the place of one that was looked at. */
 export const exchanged = ({ path }: Seen): CritError =>
   new CritError(`file ${path} was exchanged for another one while it was being restored`, { code: 'EXCHANGED_FILE' });
-
-/** A struct open_how for openat2(2): no symbolic link is followed. */
-export function openHow(flags: number): Uint8Array {
-  return new Uint8Array(BigUint64Array.of(BigInt(flags), 0n, BigInt(RESOLVE_NO_SYMLINKS)).buffer);
-}
-
-/** openat2(2) of a name that may have become a FIFO. 1 or 2 operations. */
-export function openNoWait(b: Batch, dir: Arg, name: Uint8Array | string, flags: number): Ref {
-  if (flags & O_PATH) return b.call('openat2', dir, name, openHow(flags), OPEN_HOW_BYTES);
-  const how = openHow(flags | O_NONBLOCK | O_NOCTTY);
-  const fd = b.call('openat2', dir, name, how, OPEN_HOW_BYTES);
-  if (!(flags & O_NONBLOCK)) b.call('fcntl', fd, F_SETFL, flags & CHANGEABLE);
-  return fd;
-}

@@ -1,7 +1,8 @@
-import { sysRaw, SysError, cString } from '../../native/sys.js';
+import { pathBytes } from '../../image/path-bytes.js';
+import { sysRaw, SysError } from '../../native/sys.js';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../../kernel/uapi/open-flags.js';
 import { STAT, STAT_BYTES, devMajor, devMinor, kernelDev } from '../../kernel/uapi/stat.js';
-import { bytesOfString, stringOfBytes } from '../../image/utf8.js';
+import { stringOfBytes } from '../../image/utf8.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 
 /** struct stat (stat(2)), the part that dumps need. */
@@ -88,12 +89,6 @@ export function statPath(path: string, nofollow = false): FileStat | undefined {
 /** s_dev of the file system as the kernel counts devices: major << 20 | minor. */
 export function kernelDevOf(stat: FileStat): number {
   return kernelDev(devMajor(stat.dev), devMinor(stat.dev));
-}
-
-/** A path with its NUL; bytes that are no UTF-8 come back as they were. */
-export function pathBytes(path: string): Buffer {
-  const bytes = bytesOfString(path);
-  return bytes ? Buffer.concat([bytes, Buffer.alloc(1)]) : cString(path);
 }
 
 const link = Buffer.alloc(4097);

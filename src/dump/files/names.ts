@@ -6,7 +6,8 @@ import { AT_FDCWD, AT_SYMLINK_FOLLOW } from '../../kernel/uapi/open-flags.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../../kernel/uapi/stat.js';
 import { cString, sysRaw } from '../../native/sys.js';
 import type { DumpContext } from '../context.js';
-import { pathBytes, statPath, type FileStat } from './file-stat.js';
+import { pathBytes } from '../../image/path-bytes.js';
+import { statPath, type FileStat } from './file-stat.js';
 import { Ghosts } from './ghost.js';
 import type { OpenFile } from './open-file.js';
 import { NO_OWNER } from './owner.js';
@@ -54,7 +55,7 @@ export class Names implements Disposable {
     if (!link.startsWith('/'))
       throw new CritError(`${where} (${link}): its path is outside of what crit sees`, { code: 'UNSUPPORTED' });
     const proc = /^\/proc\/(\d+)(\/|$| )/.exec(link);
-    if (link.startsWith('/proc/') && !statPath(link)?.nlink && !proc)
+    if (link.startsWith('/proc/') && !this.#stat(link)?.nlink && !proc)
       throw new CritError(`${where} (${link}): this file of /proc is gone`, { code: 'UNSUPPORTED' });
     if (proc) return this.#procName(file, Number(proc[1]));
     if (link.startsWith('/proc/')) return link;
@@ -72,9 +73,17 @@ export class Names implements Disposable {
     throw new CritError(`${where} (${link}): ${whyUnreachable(file, there)}`, { code: 'UNSUPPORTED' });
   }
 
+  #stat(name: string, nofollow = false): FileStat | undefined {
+    return statPath(this.#ctx.lookupRoot.path(name), nofollow);
+  }
+
+  #bytes(name: string): Uint8Array {
+    return pathBytes(this.#ctx.lookupRoot.path(name));
+  }
+
   #lookUp(name: string, nofollow: boolean): FileStat | undefined {
     if (this.#found.has(name)) return this.#found.get(name);
-    const stat = statPath(name, nofollow);
+    const stat = this.#stat(name, nofollow);
     this.#found.set(name, stat);
     return stat;
   }
@@ -82,7 +91,7 @@ export class Names implements Disposable {
   /** Inode numbers of /proc/PID are made up on the way: the process must live. */
   #procName(file: OpenFile, pid: number): string {
     const { link, where } = file;
-    if (link.endsWith(DELETED) || !statPath(`/proc/${pid}`))
+    if (link.endsWith(DELETED) || !this.#stat(`/proc/${pid}`))
       throw new CritError(`${where} (${link}): a file of process ${pid}, which has ended, is not supported yet`, {
         code: 'UNSUPPORTED',
       });
@@ -126,14 +135,14 @@ export class Names implements Disposable {
           AT_FDCWD,
           cString(`/proc/self/fd/${fd}`),
           AT_FDCWD,
-          pathBytes(made),
+          this.#bytes(made),
           AT_SYMLINK_FOLLOW,
         );
         if (r >= 0) {
           this.#made.push(made);
           return made;
         }
-        if (r === -ERRNO.EEXIST && isSame(statPath(made, true), file.stat)) return made; // that of an earlier dump
+        if (r === -ERRNO.EEXIST && isSame(this.#stat(made, true), file.stat)) return made; // that of an earlier dump
         if (r === -ERRNO.EEXIST && tries < 100) tries++;
         else if (r === -ERRNO.ENOENT && dir !== '/') dir = path.posix.dirname(dir);
         else
@@ -154,7 +163,7 @@ export class Names implements Disposable {
   [Symbol.dispose](): void {
     this.ghosts[Symbol.dispose]();
     if (this.#keep) return;
-    for (const name of this.#made.splice(0)) sysRaw('unlinkat', AT_FDCWD, pathBytes(name), 0);
+    for (const name of this.#made.splice(0)) sysRaw('unlinkat', AT_FDCWD, this.#bytes(name), 0);
   }
 }
 

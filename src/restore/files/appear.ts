@@ -5,7 +5,9 @@ import { AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../kernel/uapi
 import type { Batch, Ref } from '../../task/batch.js';
 import { lookUp } from './look-up.js';
 import { pathBuffer, pathBytes } from '../../image/path-bytes.js';
-import { openNoWait, type VerifiedOpens } from '../../task/verified-open.js';
+import type { LookupRoot } from '../../task/lookup-root.js';
+import { openNoWait } from '../../task/open-no-wait.js';
+import type { VerifiedOpens } from '../../task/verified-open.js';
 
 /** Adds the operations that open a file with these flags. @returns the descriptor */
 export type Open = (b: Batch, flags: number) => Ref;
@@ -124,7 +126,7 @@ export class Appearance {
     for (let at = name; ; at = path.posix.dirname(at)) {
       const known = this.#directories.get(at);
       if (known) return { dir: known, name: at };
-      const found = lookUp(at);
+      const found = lookUp(this.#opens.root, at);
       if (!found?.stat.isDirectory()) {
         if (found) throw new CritError(`${at} is no directory, a deleted file was in it`, { code: 'CHANGED_FILE' });
         continue;
@@ -164,13 +166,13 @@ export class Appearance {
   /** The name, or one like it when that is taken. */
   #free(name: string): string {
     let free = name;
-    for (let i = 0; this.#taken.has(free) || exists(free); i++) free = `${name}.cr_link${i || ''}`;
+    for (let i = 0; this.#taken.has(free) || exists(this.#opens.root, free); i++) free = `${name}.cr_link${i || ''}`;
     this.#taken.add(free);
     return free;
   }
 }
 
 /** Also true for a symbolic link that leads nowhere. */
-function exists(name: string): boolean {
-  return lstatSync(pathBuffer(name), { throwIfNoEntry: false }) !== undefined;
+function exists(root: LookupRoot, name: string): boolean {
+  return lstatSync(pathBuffer(root.path(name)), { throwIfNoEntry: false }) !== undefined;
 }

@@ -3,13 +3,11 @@ import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import type { RegFileEntry } from '../../image/generated/messages.js';
 import { readBuildId, sameBuildId } from '../../kernel/build-id.js';
-import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, OPEN_HOW_BYTES } from '../../kernel/uapi/open-flags.js';
+import { O_CLOEXEC, O_NOCTTY, O_NONBLOCK } from '../../kernel/uapi/open-flags.js';
 import { devMajor, devMinor, kernelDev, S_ISVTX } from '../../kernel/uapi/stat.js';
-import { sysRaw } from '../../native/sys.js';
 import type { FileValidation } from '../context.js';
 import type { Found } from './look-up.js';
-import { pathBuffer, pathBytes } from '../../image/path-bytes.js';
-import { openHow } from '../../task/verified-open.js';
+import { pathBuffer } from '../../image/path-bytes.js';
 
 /** Major number of the memory devices (Documentation/admin-guide/devices.txt), the ones that are opened by name. */
 const MEM_MAJOR = 1;
@@ -97,7 +95,7 @@ function compareMode(was: number, is: number, { skipRwxCheck }: FileRules, chang
  */
 function compareOwner(
   entry: RegFileEntry,
-  { path: name, stat, links }: Found,
+  { root, path: name, stat, links }: Found,
   { validation }: FileRules,
   changed: Changed,
   refuse: (error: CritError) => void,
@@ -118,7 +116,7 @@ function compareOwner(
       ),
     );
   if (!sameDev || ino === undefined || validation === 'none') return;
-  const dir = statSync(pathBuffer(path.posix.dirname(name)), { bigint: true });
+  const dir = statSync(pathBuffer(root.path(path.posix.dirname(name))), { bigint: true });
   const mode = Number(dir.mode);
   if (trusted(Number(dir.uid), stat) && (!(mode & S_IWOTH) || mode & S_ISVTX)) return;
   changed(
@@ -130,7 +128,12 @@ function trusted(uid: number, { uid: owner }: BigIntStats): boolean {
   return uid === 0 || uid === process.geteuid?.() || BigInt(uid) === owner;
 }
 
-function compareContent(entry: RegFileEntry, { path: name, stat }: Found, rules: FileRules, changed: Changed): void {
+function compareContent(
+  entry: RegFileEntry,
+  { root, path: name, stat }: Found,
+  rules: FileRules,
+  changed: Changed,
+): void {
   if (entry.size !== undefined && stat.size !== entry.size) {
     const by = stat.size > entry.size ? `it grew by ${stat.size - entry.size}` : `it lost ${entry.size - stat.size}`;
     changed(
@@ -139,7 +142,7 @@ function compareContent(entry: RegFileEntry, { path: name, stat }: Found, rules:
     return;
   }
   if (rules.validation !== 'buildid' || !entry.build_id?.length || !stat.isFile()) return;
-  const fd = sysRaw('openat2', AT_FDCWD, pathBytes(name), openHow(O_NONBLOCK | O_NOCTTY | O_CLOEXEC), OPEN_HOW_BYTES);
+  const fd = root.open(name, O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd < 0) return; // opening it for the tree tells
   try {
     if (sameBuildId(entry.build_id, readBuildId(fd, Number(stat.size)))) return;

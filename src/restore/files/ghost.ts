@@ -30,7 +30,7 @@ import {
 import type { Batch, Ref } from '../../task/batch.js';
 import type { Purpose } from './check-file.js';
 import { pathBytes } from '../../image/path-bytes.js';
-import { openNoWait } from '../../task/verified-open.js';
+import { openNoWait } from '../../task/open-no-wait.js';
 
 /** What fits a number; file systems end before. */
 const LARGEST_BYTES = BigInt(Number.MAX_SAFE_INTEGER);

@@ -10,17 +10,14 @@ import {
   O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
-  AT_FDCWD,
-  OPEN_HOW_BYTES,
 } from '../../kernel/uapi/open-flags.js';
 import { pathOfHandle } from '../../task/handle-path.js';
-import { sys } from '../../native/sys.js';
+import { SysError } from '../../native/sys.js';
 import type { Batch } from '../../task/batch.js';
 import type { Files, GroupMaker } from './group.js';
 import { lookUp, type Found } from './look-up.js';
-import { pathBytes } from '../../image/path-bytes.js';
 import { place, setFlags } from './place.js';
-import { exchanged, openHow } from '../../task/verified-open.js';
+import { exchanged } from '../../task/verified-open.js';
 
 /** So many numbers are passed over at most to give a watch its own. */
 const MOST_GAPS = 1 << 16;
@@ -88,7 +85,7 @@ function watchesOf({ ctx, images }: Files, { id, wd }: InotifyFileEntry): Watch[
       });
     last = entry.wd;
     const path = entry.f_handle.path ?? nameOf(entry);
-    const found = path === undefined ? undefined : lookUp(path, true);
+    const found = path === undefined ? undefined : lookUp(ctx.lookupRoot, path, true);
     if (!found || found.links.length > 0)
       ctx.refuse(
         new CritError(
@@ -121,7 +118,8 @@ function nameOf({ s_dev, i_ino, f_handle: { bytes, type, handle } }: InotifyWdEn
 
 /** Opens what was looked at, and nothing that somebody has put in its place. */
 function openSeen(seen: Found): number {
-  const fd = sys('openat2', AT_FDCWD, pathBytes(seen.path), openHow(O_PATH | O_NOFOLLOW | O_CLOEXEC), OPEN_HOW_BYTES);
+  const fd = seen.root.open(seen.path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) throw new SysError('openat2', -fd);
   const now = fstatSync(fd, { bigint: true });
   if (now.dev === seen.dev && now.ino === seen.ino) return fd;
   closeSync(fd);

@@ -2,7 +2,7 @@ import { lstatSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import type { Log } from '../../image/log.js';
 import { pathBuffer } from '../../image/path-bytes.js';
-import type { Seen } from '../../task/verified-open.js';
+import type { Found } from './look-up.js';
 
 /** What crit and CRIU name the links that a dump makes (--link-remap); crit puts a further number where that is taken. */
 const NAME = /^link_remap\.\d+(\.\d+)?$/;
@@ -10,11 +10,11 @@ const NAME = /^link_remap\.\d+(\.\d+)?$/;
 /** A name that a dump has made beside a file whose own was gone. It goes away when the tree runs. */
 export class LinkRemap {
   readonly #name: string;
-  readonly #seen: Seen;
+  readonly #found: Found;
 
-  constructor(name: string, seen: Seen) {
+  constructor(name: string, found: Found) {
     this.#name = name;
-    this.#seen = seen;
+    this.#found = found;
   }
 
   /** Removes it: what an image calls so may be any file. */
@@ -25,8 +25,9 @@ export class LinkRemap {
       return;
     }
     try {
-      const { dev, ino } = lstatSync(pathBuffer(name), { bigint: true });
-      if (dev === this.#seen.dev && ino === this.#seen.ino) unlinkSync(pathBuffer(name));
+      const file = pathBuffer(this.#found.root.path(name));
+      const { dev, ino } = lstatSync(file, { bigint: true });
+      if (dev === this.#found.dev && ino === this.#found.ino) unlinkSync(file);
       else log.warn(`${name} stays: it is another file by now`);
     } catch (error) {
       log.warn(`${name}, which the dump made, could not be removed: ${String(error)}`);

@@ -1,16 +1,14 @@
 import { closeSync, fstatSync, type BigIntStats } from 'node:fs';
-import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import { whyFailed } from '../../image/system-words.js';
-import { directoryOf, walkLinks } from '../../image/walk-links.js';
 import { ERRNO, errnoWords } from '../../kernel/uapi/errno.js';
-import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH, OPEN_HOW_BYTES } from '../../kernel/uapi/open-flags.js';
-import { sysRaw } from '../../native/sys.js';
-import { pathBytes } from '../../image/path-bytes.js';
-import { openHow, type Seen } from '../../task/verified-open.js';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../../kernel/uapi/open-flags.js';
+import type { LookupRoot } from '../../task/lookup-root.js';
+import type { Seen } from '../../task/verified-open.js';
 
 /** What a name leads to. */
 export interface Found extends Seen {
+  readonly root: LookupRoot;
   readonly stat: BigIntStats;
   /** The symbolic links on the way, and to whom they belong. The kernel's own names of open files have none. */
   readonly links: readonly { readonly path: string; readonly uid: number }[];
@@ -21,26 +19,23 @@ export interface Found extends Seen {
  * @param nofollow the last part may be a symbolic link that is meant itself
  * @returns undefined when there is no such file @throws CritError MISSING_FILE when it cannot be looked at
  */
-export function lookUp(name: string, nofollow = false): Found | undefined {
-  const found = openPath(name);
+export function lookUp(root: LookupRoot, name: string, nofollow = false): Found | undefined {
+  const found = openPath(root, name);
   if (typeof found === 'number') {
     if (found === -ERRNO.ENOENT || found === -ERRNO.ENOTDIR) return undefined;
     if (found !== -ERRNO.ELOOP) throw unreachable(name, errnoWords(-found));
-  } else if (nofollow || !found.stat.isSymbolicLink()) return { ...found, links: [] };
+  } else if (nofollow || !found.stat.isSymbolicLink()) return { ...found, root, links: [] };
   const links: { path: string; uid: number }[] = [];
   let resolved: string;
   try {
-    const note = (link: string, { uid }: { uid: number }) => {
-      links.push({ path: link, uid });
-    };
-    resolved = nofollow ? path.posix.join(directoryOf(name), path.posix.basename(name)) : walkLinks('/', name, note);
+    resolved = root.follow(name, nofollow, (link, { uid }) => links.push({ path: link, uid }));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw unreachable(name, whyFailed(error), error);
   }
-  const behind = openPath(resolved);
-  if (typeof behind !== 'number') return { ...behind, links };
+  const behind = openPath(root, resolved);
+  if (typeof behind !== 'number') return { ...behind, root, links };
   if (behind === -ERRNO.ENOENT) return undefined;
   throw unreachable(name, errnoWords(-behind));
 }
@@ -50,8 +45,11 @@ function unreachable(name: string, why: string, cause?: unknown): CritError {
 }
 
 /** @returns what is there, or -errno; ELOOP when there is a symbolic link before the last part */
-function openPath(name: string): { path: string; dev: bigint; ino: bigint; stat: BigIntStats } | number {
-  const fd = sysRaw('openat2', AT_FDCWD, pathBytes(name), openHow(O_PATH | O_NOFOLLOW | O_CLOEXEC), OPEN_HOW_BYTES);
+function openPath(
+  root: LookupRoot,
+  name: string,
+): { path: string; dev: bigint; ino: bigint; stat: BigIntStats } | number {
+  const fd = root.open(name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return fd;
   try {
     const stat = fstatSync(fd, { bigint: true });

@@ -14,7 +14,7 @@ import { LinkRemap } from './link-remap.js';
 import { lookUp, type Found } from './look-up.js';
 import { pathBytes } from '../../image/path-bytes.js';
 import { seenByCrit } from '../../image/pid.js';
-import { openNoWait, VerifiedOpens } from '../../task/verified-open.js';
+import { VerifiedOpens } from '../../task/verified-open.js';
 
 interface Wanted {
   readonly id: number;
@@ -95,7 +95,7 @@ export class Names {
 
   #lookUp(name: string, nofollow: boolean): Found | undefined {
     const key = `${nofollow} ${name}`;
-    if (!this.#looked.has(key)) this.#looked.set(key, lookUp(name, nofollow));
+    if (!this.#looked.has(key)) this.#looked.set(key, lookUp(this.#ctx.lookupRoot, name, nofollow));
     return this.#looked.get(key);
   }
 
@@ -120,7 +120,7 @@ export class Names {
 
   /** Opens everything that was added, but files of processes in /proc. Runs the batch. */
   #open(b: Batch): void {
-    const opens = new VerifiedOpens();
+    const opens = new VerifiedOpens(this.#ctx.lookupRoot);
     const late = new Set(this.late());
     for (const { id, name, openers, found } of this.#wanted.values()) {
       if (late.has(id) || this.#images.remaps.has(id)) continue;
@@ -201,7 +201,8 @@ export class Names {
     for (const id of this.late()) {
       const { name, openers } = this.#wanted.get(id)!;
       using _doing = b.doing(`opening ${name}`);
-      for (const opener of openers) opener(b, (batch, flags) => openNoWait(batch, AT_FDCWD, pathBytes(name), flags));
+      for (const opener of openers)
+        opener(b, (batch, flags) => this.#ctx.lookupRoot.openIn(batch, pathBytes(name), flags));
     }
     b.run();
   }
