@@ -147,6 +147,22 @@ test('a dump that fails leaves the set that was there, to the byte', async () =>
   }
 });
 
+test('a dump that fails leaves the links that belong to the set that was there', async () => {
+  await using subject = await python(
+    `import os\nf = open("name", "w+"); os.link("name", "other"); os.unlink("name")\n${SLEEP}`,
+  );
+  const links = () => readdirSync(subject.dir).filter((name) => name.startsWith('link_remap.'));
+  await subject.dump('-R', '--link-remap');
+  const made = links();
+  assert.equal(made.length, 1);
+  const fail = script(subject, 'fail', '[ "$CRTOOLS_SCRIPT_ACTION" != post-dump ]');
+  const { status } = dump(subject.pid, subject.images, ['-R', '--link-remap', '--action-script', fail]);
+  assert.equal(status, 1);
+  assert.deepEqual(links(), made);
+  holds(subject.images, subject.pid);
+  subject.passed();
+});
+
 test('scripts of a dump find the new images, whole, where CRTOOLS_IMAGE_DIR says', async () => {
   await using subject = await python();
   const copy = path.join(subject.dir, 'copy');

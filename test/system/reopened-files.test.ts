@@ -20,8 +20,9 @@ import { decodeImage, encodeImage } from '../../src/index.js';
 import { ERRNO } from '../../src/kernel/uapi/errno.js';
 import { O_NONBLOCK } from '../../src/kernel/uapi/open-flags.js';
 import { cString, sys, sysRaw } from '../../src/native/sys.js';
+import { program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, Subject } from './round-trip.js';
+import { crit, sleep, Subject } from './round-trip.js';
 
 const USER = 65534;
 /** sys/inotify.h */
@@ -238,14 +239,14 @@ test('another build of a program of the same size is refused', async () => {
   };
   const scratch = new Subject('true', []);
   await using _scratch = scratch;
-  const program = path.join(scratch.dir, 'program');
-  build(program, '0123456789abcdef01');
-  const subject = new Subject(program, []);
+  const built = path.join(scratch.dir, 'program');
+  build(built, '0123456789abcdef01');
+  const subject = new Subject(built, []);
   await using _ = subject;
   await subject.says('ready');
   await subject.dump();
-  unlinkSync(program);
-  build(program, 'fedcba987654321001');
+  unlinkSync(built);
+  build(built, 'fedcba987654321001');
   refused(subject, /program has another build-id/);
   subject.restore('--file-validation=filesize');
   subject.passed();
@@ -269,5 +270,19 @@ test('a dump refers to a deleted current directory without opening it', async ()
   } finally {
     closeSync(watch);
   }
+  subject.passed();
+});
+
+test('the content of a deleted file is that of the instant at which its process stood', async () => {
+  await using subject = new Subject(program('ghost-written'), []);
+  await subject.says('ready');
+  for (let i = 0; i < 3; i++) await subject.dump('-R');
+  process.kill(subject.pid, 'SIGKILL');
+  for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);
+  subject.restore();
+  await sleep(20);
+  process.kill(subject.pid, 'SIGUSR1');
+  await subject.says(/ok|FAIL/);
+  assert.match(subject.output, /^ready \d+\nok\n$/);
   subject.passed();
 });
