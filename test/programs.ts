@@ -29,10 +29,16 @@ export const headLines = (name: string): ReadonlyMap<string, string> =>
     ),
   );
 
+/** What programs have in common. */
+const headers = (): string[] =>
+  readdirSync(SOURCES)
+    .filter((file) => file.endsWith('.h'))
+    .map((file) => path.join(SOURCES, file));
+
 /** Compiles test/programs/NAME.c once. @returns the program's path */
 export function program(name: string): string {
   const out = path.join(ROOT, 'dist/test-programs', name);
-  if (changedMs(out) < Math.max(changedMs(sourceOf(name)), changedMs(path.join(SOURCES, 'wl.h')))) {
+  if (changedMs(out) < Math.max(changedMs(sourceOf(name)), ...headers().map(changedMs))) {
     mkdirSync(path.dirname(out), { recursive: true });
     // tests of other files may want it at the same time
     const made = `${out}.${process.pid}`;

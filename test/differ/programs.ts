@@ -28,9 +28,6 @@ const IS_SIGNALLED =
 /** What the programs of this project need to be told, and how they move. Those that are not here take no arguments. */
 const KNOWN: Readonly<Record<string, readonly { args: string[]; skip?: string; moves?: RegExp }[]>> = {
   counter: [{ args: [], moves: SLEEPS_OFTEN }],
-  descriptors: ['sharing', 'epolls', 'sockets', 'pipes', 'names', 'owners', 'high', 'events'].map((kind) => ({
-    args: [kind],
-  })),
   heartbeat: [{ args: ['1', '8', '8', '2'], moves: /\/page / }],
   'deny-open': [{ args: [], skip: 'it runs another program' }],
   'in-flight': [{ args: [] }, { args: ['empty'] }],
@@ -47,6 +44,7 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   'mem-advice': { moves: /\/pages shared with the parent$/ },
   // its content is dropped
   'mem-droppable': { moves: /\/page / },
+  'full-counters': { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
   itimers: { moves: IS_SIGNALLED },
   'link-remap': { skip: 'a dump gives its files one link more' },
   'mem-policies': { moves: SLEEPS_OFTEN },

@@ -20,9 +20,12 @@ const CHANGED_BY_DUMP: Readonly<Record<string, string>> = {
 /** What CRIU 4.2 itself loses or refuses, dumping or restoring. */
 const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'creds',
+  'epoll-targets',
   'eventfd-64bit',
   'eventfd-semaphore',
   'exit-signal',
+  'full-counters',
+  'high-descriptors',
   'mem-guards',
   'mem-lock-future',
   'mem-merge',
@@ -32,6 +35,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'pending-signals',
   'pending-timers',
   'pipe-packet',
+  'pipe-shapes',
   'posix-timer-overrun',
   'shared-fs',
   'shared-tables',
@@ -42,6 +46,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'timerfd-unread',
   'timerslack',
   'tree-orphan',
+  'unix-queues',
   'zombies',
 ]);
 
