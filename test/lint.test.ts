@@ -46,7 +46,8 @@ describe('the linter refuses', () => {
     ['the number of an error', 'crit/kernel-constants', NEW, 'const EEXIST = -17;'],
     ['a bare Error', 'no-restricted-syntax', NEW, "throw new Error('no');"],
     ['what a batch is doing, for ever', 'no-restricted-syntax', NEW, "globalThis.batch.doing('this');"],
-    ['a file of more than 20 kB', 'crit/small-files', NEW, `export const A = 1; // ${'x'.repeat(20_000)}`],
+    ['a file of more than 16 kB', 'crit/small-files', NEW, `export const A = 1; // ${'x'.repeat(16_000)}`],
+    ['a fact that nobody uses', 'crit/used-exports', 'src/kernel/uapi/new.ts', 'export const NOBODY_USES_THIS = 1;'],
   ] as const)
     it(what, async () => assert.deepEqual(await rulesAgainst(file, text), [rule]));
 

@@ -56,8 +56,6 @@ export const USER_REGS_OFFSET = Object.fromEntries(USER_REGS.map((name, i) => [n
   Record<UserReg, number>
 >;
 
-export const USER_REGS_BYTES = 27 * 8;
-
 /** asm/sigcontext.h, struct sigcontext_64: offsets in bytes. u64 except the four selectors, which are u16. */
 export const SIGCONTEXT = {
   r8: 0,
@@ -103,8 +101,6 @@ export const UCONTEXT = {
   sigmask: 296,
 } as const;
 
-export const UCONTEXT_BYTES = 304;
-
 /** asm/sigframe.h, struct rt_sigframe: offsets in bytes. rt_sigreturn(2) expects the stack pointer at `ucontext`. */
 export const RT_SIGFRAME = { pretcode: 0, ucontext: 8, siginfo: 312 } as const;
 
@@ -145,10 +141,8 @@ export const FXSAVE_BYTES = 512;
  */
 export const FPX_SW = { magic1: 0, extendedSize: 4, xfeatures: 8, xstateSize: 16 } as const;
 
-export const FPX_SW_BYTES = 48;
 export const FP_XSTATE_MAGIC1 = 0x46505853;
 export const FP_XSTATE_MAGIC2 = 0x46505845;
-export const FP_XSTATE_MAGIC2_BYTES = 4;
 
 /** arch/x86/kernel/fpu/xstate.c: NT_X86_XSTATE holds XCR0 here, a u64 of the bytes that software may use. */
 export const XSTATE_XCR0_OFFSET = 464;
@@ -157,9 +151,6 @@ export const XSTATE_XCR0_OFFSET = 464;
 export const XSAVE_HEADER = { xstateBv: 512, xcompBv: 520 } as const;
 
 export const XSAVE_HEADER_BYTES = 64;
-
-/** Bit of XCOMP_BV that says the area is compacted. What ptrace and signal frames show never is. */
-export const XCOMP_BV_COMPACTED = 1n << 63n;
 
 /**
  * Components of the standard (non-compacted) format, by bit of XSTATE_BV. Up to `ymm` the offsets are fixed; beyond, they are
@@ -184,10 +175,6 @@ export const XSAVE_COMPONENTS = {
 /** asm/segment.h: selectors of 64-bit user code. */
 export const USER_CS = 0x33;
 export const USER_DS = 0x2b;
-
-/** asm/processor-flags.h. */
-export const X86_EFLAGS_TF = 0x100;
-export const X86_EFLAGS_RF = 0x10000;
 
 /** `syscall; ret` leaves the address behind a call 2 bytes further: what a restart takes back from ip. */
 export const SYSCALL_INSTRUCTION_BYTES = 2;

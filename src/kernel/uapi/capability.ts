@@ -45,9 +45,6 @@ export const CAPABILITIES = {
 
 export type CapabilityName = keyof typeof CAPABILITIES;
 
-/** The highest capability of Linux 6.18; /proc/sys/kernel/cap_last_cap says what the running kernel has. */
-export const CAP_LAST_CAP = 40;
-
 /** Whether a set (a mask as /proc/PID/status shows it) has a capability. */
 export function hasCapability(set: bigint, name: CapabilityName): boolean {
   return (set & (1n << BigInt(CAPABILITIES[name]))) !== 0n;

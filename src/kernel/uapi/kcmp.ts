@@ -7,8 +7,3 @@ export const KCMP_SIGHAND = 4;
 export const KCMP_IO = 5;
 export const KCMP_SYSVSEM = 6;
 export const KCMP_EPOLL_TFD = 7;
-
-/** struct kcmp_epoll_slot: three u32, offsets in bytes. */
-export const KCMP_EPOLL_SLOT = { efd: 0, tfd: 4, toff: 8 } as const;
-
-export const KCMP_EPOLL_SLOT_BYTES = 12;

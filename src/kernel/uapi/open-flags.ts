@@ -104,7 +104,6 @@ export const AT_HANDLE_FID = 0x200;
 // linux/fs.h: lseek(2).
 export const SEEK_SET = 0;
 export const SEEK_CUR = 1;
-export const SEEK_END = 2;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 
@@ -123,10 +122,6 @@ export const FALLOC_FL_PUNCH_HOLE = 2;
 
 // linux/eventfd.h, linux/signalfd.h (the O_ values).
 export const EFD_SEMAPHORE = 1;
-export const EFD_CLOEXEC = 0o2000000;
-export const EFD_NONBLOCK = 0o4000;
-export const SFD_CLOEXEC = 0o2000000;
-export const SFD_NONBLOCK = 0o4000;
 
 // linux/openat2.h: struct open_how { u64 flags, mode, resolve }.
 export const RESOLVE_NO_MAGICLINKS = 2;

@@ -1,17 +1,6 @@
 // linux/ptrace.h: requests of ptrace(2).
-export const PTRACE_TRACEME = 0;
-export const PTRACE_PEEKTEXT = 1;
-export const PTRACE_PEEKDATA = 2;
 export const PTRACE_PEEKUSR = 3;
-export const PTRACE_POKETEXT = 4;
-export const PTRACE_POKEDATA = 5;
-export const PTRACE_POKEUSR = 6;
 export const PTRACE_CONT = 7;
-export const PTRACE_KILL = 8;
-export const PTRACE_SINGLESTEP = 9;
-export const PTRACE_GETREGS = 0xc;
-export const PTRACE_SETREGS = 0xd;
-export const PTRACE_ATTACH = 0x10;
 export const PTRACE_DETACH = 0x11;
 export const PTRACE_SYSCALL = 0x18;
 export const PTRACE_ARCH_PRCTL = 0x1e;
@@ -31,43 +20,21 @@ export const PTRACE_GETSIGMASK = 0x420a;
 export const PTRACE_SETSIGMASK = 0x420b;
 export const PTRACE_SECCOMP_GET_FILTER = 0x420c;
 export const PTRACE_SECCOMP_GET_METADATA = 0x420d;
-export const PTRACE_GET_SYSCALL_INFO = 0x420e;
 export const PTRACE_GET_RSEQ_CONFIGURATION = 0x420f;
 export const PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG = 0x4210;
 export const PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG = 0x4211;
-export const PTRACE_SET_SYSCALL_INFO = 0x4212;
 
 // Options, for PTRACE_SEIZE and PTRACE_SETOPTIONS.
 export const PTRACE_O_TRACESYSGOOD = 1;
-export const PTRACE_O_TRACEFORK = 2;
-export const PTRACE_O_TRACEVFORK = 4;
-export const PTRACE_O_TRACECLONE = 8;
-export const PTRACE_O_TRACEEXEC = 0x10;
-export const PTRACE_O_TRACEVFORKDONE = 0x20;
-export const PTRACE_O_TRACEEXIT = 0x40;
-export const PTRACE_O_TRACESECCOMP = 0x80;
 export const PTRACE_O_EXITKILL = 0x100000;
 export const PTRACE_O_SUSPEND_SECCOMP = 0x200000;
 
 // Events, in bits 16 and up of a wait status.
-export const PTRACE_EVENT_FORK = 1;
-export const PTRACE_EVENT_VFORK = 2;
-export const PTRACE_EVENT_CLONE = 3;
-export const PTRACE_EVENT_EXEC = 4;
-export const PTRACE_EVENT_VFORK_DONE = 5;
-export const PTRACE_EVENT_EXIT = 6;
-export const PTRACE_EVENT_SECCOMP = 7;
 export const PTRACE_EVENT_STOP = 128;
 
 // struct ptrace_peeksiginfo_args: { u64 off; u32 flags; s32 nr }.
 export const PTRACE_PEEKSIGINFO_SHARED = 1;
 export const PEEKSIGINFO_ARGS_BYTES = 0x10;
-
-// struct ptrace_syscall_info: op, and where its members are (bytes).
-export const PTRACE_SYSCALL_INFO_NONE = 0;
-export const PTRACE_SYSCALL_INFO_ENTRY = 1;
-export const PTRACE_SYSCALL_INFO_EXIT = 2;
-export const PTRACE_SYSCALL_INFO_SECCOMP = 3;
 
 // linux/elf.h: register sets of PTRACE_GETREGSET.
 export const NT_PRSTATUS = 1;
@@ -76,21 +43,6 @@ export const NT_386_TLS = 0x200;
 export const NT_386_IOPERM = 0x201;
 export const NT_X86_XSTATE = 0x202;
 export const NT_X86_SHSTK = 0x204;
-export const NT_X86_XSAVE_LAYOUT = 0x205;
-
-/** linux/ptrace.h, struct ptrace_syscall_info: offsets in bytes. */
-export const PTRACE_SYSCALL_INFO = {
-  op: 0,
-  arch: 4,
-  instruction_pointer: 8,
-  stack_pointer: 16,
-  entry_nr: 24,
-  entry_args: 32,
-  exit_rval: 24,
-  exit_is_error: 32,
-} as const;
-
-export const PTRACE_SYSCALL_INFO_BYTES = 88;
 
 /** linux/ptrace.h, struct ptrace_rseq_configuration (Linux 5.13): offsets in bytes; the last three are u32. */
 export const RSEQ_CONFIGURATION = {

@@ -1,40 +1,24 @@
 // linux/sched.h: policies and flags.
-export const SCHED_NORMAL = 0;
 export const SCHED_FIFO = 1;
 export const SCHED_RR = 2;
-export const SCHED_BATCH = 3;
-export const SCHED_IDLE = 5;
 export const SCHED_DEADLINE = 6;
-export const SCHED_EXT = 7;
 export const SCHED_RESET_ON_FORK = 0x40000000;
 
 // struct sched_attr: sched_flags.
 export const SCHED_FLAG_RESET_ON_FORK = 1;
-export const SCHED_FLAG_RECLAIM = 2;
-export const SCHED_FLAG_DL_OVERRUN = 4;
-export const SCHED_FLAG_KEEP_POLICY = 8;
-export const SCHED_FLAG_KEEP_PARAMS = 0x10;
-export const SCHED_FLAG_UTIL_CLAMP_MIN = 0x20;
-export const SCHED_FLAG_UTIL_CLAMP_MAX = 0x40;
 
 // linux/resource.h: getpriority(2).
 export const PRIO_PROCESS = 0;
-export const PRIO_PGRP = 1;
-export const PRIO_USER = 2;
 
 // linux/ioprio.h.
 export const IOPRIO_WHO_PROCESS = 1;
 export const IOPRIO_CLASS_SHIFT = 13;
 
 // linux/sched.h (inside the kernel): task flags, field 9 of /proc/PID/stat.
-export const PF_EXITING = 4;
 /** Forked, and did not execute a program since. */
 export const PF_FORKNOEXEC = 0x40;
 export const PF_SUPERPRIV = 0x100;
-export const PF_DUMPCORE = 0x200;
-export const PF_SIGNALED = 0x400;
 export const PF_KTHREAD = 0x200000;
-export const PF_RANDOMIZE = 0x400000;
 
 /** linux/sched/types.h, struct sched_attr (SCHED_ATTR_SIZE_VER1): offsets in bytes. */
 export const SCHED_ATTR = {

@@ -96,78 +96,7 @@ export const SS_DISABLE = 2;
 export const SS_AUTODISARM = 0x80000000;
 
 // asm-generic/siginfo.h: si_code of any signal. From userland only negative codes (and, for oneself, any) can be queued.
-export const SI_USER = 0;
-export const SI_KERNEL = 128;
-export const SI_QUEUE = -1;
 export const SI_TIMER = -2;
-export const SI_MESGQ = -3;
-export const SI_ASYNCIO = -4;
-export const SI_SIGIO = -5;
-export const SI_TKILL = -6;
-export const SI_DETHREAD = -7;
-export const SI_ASYNCNL = -60;
-
-// si_code of SIGILL.
-export const ILL_ILLOPC = 1;
-export const ILL_ILLOPN = 2;
-export const ILL_ILLADR = 3;
-export const ILL_ILLTRP = 4;
-export const ILL_PRVOPC = 5;
-export const ILL_PRVREG = 6;
-export const ILL_COPROC = 7;
-export const ILL_BADSTK = 8;
-
-// si_code of SIGFPE.
-export const FPE_INTDIV = 1;
-export const FPE_INTOVF = 2;
-export const FPE_FLTDIV = 3;
-export const FPE_FLTOVF = 4;
-export const FPE_FLTUND = 5;
-export const FPE_FLTRES = 6;
-export const FPE_FLTINV = 7;
-export const FPE_FLTSUB = 8;
-
-// si_code of SIGSEGV.
-export const SEGV_MAPERR = 1;
-export const SEGV_ACCERR = 2;
-export const SEGV_BNDERR = 3;
-export const SEGV_PKUERR = 4;
-export const SEGV_CPERR = 10;
-
-// si_code of SIGBUS.
-export const BUS_ADRALN = 1;
-export const BUS_ADRERR = 2;
-export const BUS_OBJERR = 3;
-export const BUS_MCEERR_AR = 4;
-export const BUS_MCEERR_AO = 5;
-
-// si_code of SIGTRAP.
-export const TRAP_BRKPT = 1;
-export const TRAP_TRACE = 2;
-export const TRAP_BRANCH = 3;
-export const TRAP_HWBKPT = 4;
-export const TRAP_UNK = 5;
-export const TRAP_PERF = 6;
-
-// si_code of SIGCHLD.
-export const CLD_EXITED = 1;
-export const CLD_KILLED = 2;
-export const CLD_DUMPED = 3;
-export const CLD_TRAPPED = 4;
-export const CLD_STOPPED = 5;
-export const CLD_CONTINUED = 6;
-
-// si_code of SIGPOLL.
-export const POLL_IN = 1;
-export const POLL_OUT = 2;
-export const POLL_MSG = 3;
-export const POLL_ERR = 4;
-export const POLL_PRI = 5;
-export const POLL_HUP = 6;
-
-// si_code of SIGSYS.
-export const SYS_SECCOMP = 1;
-export const SYS_USER_DISPATCH = 2;
 
 /** asm-generic/siginfo.h, siginfo_t on 64 bits: offsets in bytes. Which of the union is meant follows from si_code. */
 export const SIGINFO = {

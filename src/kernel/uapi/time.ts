@@ -17,8 +17,6 @@ export const TIMER_ABSTIME = 1;
 // linux/timerfd.h.
 export const TFD_TIMER_ABSTIME = 1;
 export const TFD_TIMER_CANCEL_ON_SET = 2;
-export const TFD_CLOEXEC = 0o2000000;
-export const TFD_NONBLOCK = 0o4000;
 
 // setitimer(2).
 export const ITIMER_REAL = 0;

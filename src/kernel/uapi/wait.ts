@@ -1,14 +1,10 @@
 // linux/wait.h: options of wait4(2) and waitid(2).
 export const WNOHANG = 1;
 export const WUNTRACED = 2;
-export const WSTOPPED = 2;
 export const WEXITED = 4;
-export const WCONTINUED = 8;
 export const WNOWAIT = 0x1000000;
 /** Children of other threads too: what ptrace of a thread needs. */
 export const __WALL = 0x40000000;
-export const __WNOTHREAD = 0x20000000;
-export const __WCLONE = 0x80000000;
 
 // linux/wait.h: idtype of waitid(2).
 export const P_ALL = 0;
