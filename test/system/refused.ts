@@ -22,6 +22,7 @@ export const REFUSED: Readonly<Record<string, string>> = {
   raw: 'an IPv4 socket is not supported yet',
   'seccomp-filter': 'is restricted by seccomp (mode 2): not supported',
   'seccomp-strict': 'is restricted by seccomp (mode 1): not supported',
+  'socket-ebpf': 'a socket with a filter of eBPF (SO_ATTACH_BPF) is not supported yet',
   'sysv-ipc': 'is in a IPC namespace of its own',
   'tcp-est': 'option --tcp-established is not supported yet',
   'tcp-listen': 'an IPv4 socket is not supported yet',

@@ -6,38 +6,17 @@ import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
 import { crit, Subject, verdict } from './round-trip.js';
 
-test('options, filters, makers, owners, errors and shut-down ends of unix sockets come back, twice', async () => {
-  await using subject = new Subject(program('sockets'), []);
-  await subject.says('ready');
-  for (let i = 0; i < 2; i++) {
-    await subject.dump();
-    subject.restore();
-  }
-  assert.equal(await verdict(subject), 'ok\n');
-  subject.passed();
-});
-
-test('a dump changes nothing of them', async () => {
-  await using subject = new Subject(program('sockets'), []);
-  await subject.says('ready');
-  for (let i = 0; i < 2; i++) await subject.dump('-R');
-  assert.equal(await verdict(subject), 'ok\n');
-  subject.passed();
-});
-
-test('a filter of eBPF, which cannot be read, is refused by name', async (t) => {
-  await using subject = new Subject(program('sockets'), ['ebpf']);
-  await subject.says(/ready|no eBPF/);
-  if (subject.output.includes('no eBPF')) {
-    t.skip('no eBPF program can be loaded here');
-    return;
-  }
-  const { status, stderr } = crit('dump', '-t', String(subject.pid), '-D', subject.images);
-  assert.equal(status, 1);
-  assert.match(stderr, /a socket with a filter of eBPF \(SO_ATTACH_BPF\) is not supported yet/);
-  assert.equal(await verdict(subject), 'ok\n');
-  subject.passed();
-});
+for (const name of ['socket-options', 'socket-makers', 'socket-ends'])
+  test(`${name}: what was restored is dumped and restored again`, async () => {
+    await using subject = new Subject(program(name), []);
+    await subject.says('ready');
+    for (let i = 0; i < 2; i++) {
+      await subject.dump();
+      subject.restore();
+    }
+    assert.equal(await verdict(subject), 'ok\n');
+    subject.passed();
+  });
 
 const STRACE = spawnSync('strace', ['-V']).status === 0;
 
@@ -45,7 +24,7 @@ test(
   'a question about a socket that fails fails the dump, and changes no option',
   { skip: !STRACE && 'no strace' },
   async () => {
-    await using subject = new Subject(program('sockets'), []);
+    await using subject = new Subject(program('socket-options'), []);
     await subject.says('ready');
     const log = path.join(subject.dir, 'strace');
     const traced = (...inject: string[]) => {
