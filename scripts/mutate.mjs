@@ -38,7 +38,11 @@ const SEEN_BY = [
   [/timer/, 'timer', ['system/clocks.test.js']],
   [/restart|timed-call|time-limit|sleepers|resume-call|wake-up/, 'waiting|timeouts', ['system/waiting.test.js']],
   [/cgroup/, 'cgroup', ['system/cgroups.test.js']],
-  [/unix|socket|peek|peer|queue/, 'unix-|socket-|signal-of-file', ['system/sockets.test.js', 'system/in-flight.test.js']],
+  [
+    /unix|socket|peek|peer|queue/,
+    'unix-|socket-|signal-of-file',
+    ['system/sockets.test.js', 'system/in-flight.test.js'],
+  ],
   [/pipe|fifo/, 'pipe|fifo', ['system/in-flight.test.js']],
   [/inotify|handle-path/, 'inotify', ['system/inotify.test.js']],
   [/epoll|eventfd|signalfd|memfd/, 'epoll|eventfd|memfd|watches', []],
