@@ -2,6 +2,7 @@ import { openSync } from 'node:fs';
 import { encodeMessage } from '../encode/encode-message.js';
 import { describeType, messageNameAt, type ImageType } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
+import type { PageSink } from '../pages/page-sink.js';
 
 /** An entry of an image: the message and the bytes that follow it. */
 export interface OutEntry {
@@ -10,11 +11,8 @@ export interface OutEntry {
 }
 
 /** Where the images of a dump go. */
-export interface ImageSink {
-  /** A new image that is filled by other means. @throws CritError CANNOT_WRITE */
-  create(type: ImageType, id?: number): { fd: number; file: string };
+export interface ImageSink extends PageSink {
   write(type: ImageType, id: number | undefined, entries: Iterable<OutEntry>): void;
-  nextPagesId(): number;
   /** All images so far, for the inventory. */
   record(): Messages['set_image_entry'][];
   /** Every image is written, the inventory last: the set takes the place of the one that was there. */

@@ -56,7 +56,7 @@ export class ImagesOnDisk implements ImageSink, Disposable {
     return { name, shown: path.join(this.#shown, name) };
   }
 
-  create(type: ImageType, id?: number): { fd: number; file: string } {
+  create(type: 'PAGES', id: number): { fd: number; file: string } {
     const { name, shown } = this.#name(type, id);
     this.#made.set(name, { name });
     return { fd: createImageFile(at(this.#stagingFd, name), shown), file: shown };
