@@ -1,21 +1,6 @@
 import { CritError } from '../image/errors.js';
 import { planBirths } from '../image/process-tree.js';
-import { readStatus } from '../kernel/proc/status.js';
 import { attempt, type MakeResource, type TaskView } from './resource.js';
-
-/** crit cannot stop itself or what it runs under. @throws CritError OWN_PID */
-export function refuseOwnTree(pid: number): void {
-  for (let at = process.pid; at > 1;) {
-    if (at === pid)
-      throw new CritError(
-        at === process.pid
-          ? `pid ${pid} is crit itself: run crit outside the tree that is dumped`
-          : `crit (pid ${process.pid}) runs inside the tree of pid ${pid}: run it from outside, or with setsid and nohup`,
-        { code: 'OWN_PID' },
-      );
-    at = readStatus(at).ppid;
-  }
-}
 
 /** Refuses trees that a restore could not bring about. */
 export const treeShape: MakeResource = ({ options, refuse }) => ({

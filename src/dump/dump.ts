@@ -9,7 +9,6 @@ import { giveBackAll } from '../task/give-back.js';
 import { ownRoot } from '../task/lookup-root.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
-import { refuseOwnTree } from './check-tree.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { endWithCrit } from './end-tasks.js';
 import { FrozenTree } from './freeze.js';
@@ -21,6 +20,7 @@ import type { Resource } from './resource.js';
 import { Resources } from './resources.js';
 import { ImagesOnDisk } from './set/images-on-disk.js';
 import { Sleepers } from './sleepers.js';
+import { refuseOwnTree } from './target.js';
 import { Task } from './task.js';
 
 /**

@@ -10,6 +10,7 @@ import { readStatus } from '../kernel/proc/status.js';
 import { readThreadChildren, readThreads } from '../kernel/proc/tasks.js';
 import { SysError, sysRaw } from '../native/sys.js';
 import { cannotStop, deadLeader, tracedThread } from './refuse-thread.js';
+import { refusals } from './target.js';
 import { TaskDied } from '../task/remote-error.js';
 import { isDead, Tracee, type Stop } from '../task/tracee.js';
 import { systemWords } from '../image/system-words.js';
@@ -113,21 +114,13 @@ export class FrozenTree {
     const stat = unlessGone(undefined, () => readStat(pid));
     if (!stat) {
       if (!isRoot) return false;
-      throw new CritError(`no process has pid ${pid}`, { code: 'NO_TASK' });
+      throw refusals.noProcess(pid);
     }
-    if (pid === process.pid)
-      throw new CritError(`pid ${pid} is crit itself: run crit outside the tree that is dumped`, { code: 'OWN_PID' });
-    if (stat.flags & PF_KTHREAD)
-      throw new CritError(`pid ${pid} (${stat.comm}) is a kernel thread: it has nothing to dump`, {
-        code: 'KERNEL_THREAD',
-      });
+    if (pid === process.pid) throw refusals.crit(pid);
+    if (stat.flags & PF_KTHREAD) throw refusals.kernelThread(pid, stat.comm);
     if (stat.state === 'Z' || stat.state === 'X') {
       refuseDeadLeader(stat);
-      if (isRoot)
-        throw new CritError(
-          `pid ${pid} (${stat.comm}) is a zombie: it has ended and waits for its parent ${stat.ppid}`,
-          { code: 'ZOMBIE' },
-        );
+      if (isRoot) throw refusals.zombie(pid, stat.comm);
       this.tasks.push({ pid, ppid: stat.ppid, stat, threads: [], zombie: true, stopSignal: 0 });
       return true;
     }
@@ -154,7 +147,7 @@ export class FrozenTree {
       }
     }
     if (task.threads.length === 0) {
-      if (isRoot) throw new CritError(`process ${pid} ended before it could be stopped`, { code: 'NO_TASK' });
+      if (isRoot) throw refusals.justEnded(pid);
       return this.#task(pid);
     }
     task.threads.sort((a, b) => Number(b.tid === pid) - Number(a.tid === pid) || a.tid - b.tid);

@@ -9,7 +9,6 @@ import { readStatus, type ProcStatus } from '../kernel/proc/status.js';
 import { readChildren, readThreads } from '../kernel/proc/tasks.js';
 import { SysError } from '../native/sys.js';
 import { ownRoot } from '../task/lookup-root.js';
-import { refuseOwnTree } from './check-tree.js';
 import type { DumpContext, DumpOptions, DumpTask } from './context.js';
 import { waitsForVfork } from './freeze.js';
 import { Nowhere } from './image-sink.js';
@@ -17,7 +16,7 @@ import { LookedAhead } from './look-ahead.js';
 import { cannotStop, deadLeader, refusedByStatus, refusedThread, tracedThread } from './refuse-thread.js';
 import { attempt, type Resource } from './resource.js';
 import { Resources } from './resources.js';
-import { checkTarget } from './target.js';
+import { checkTarget, refuseOwnTree } from './target.js';
 
 /** A process as it is seen while it runs. */
 interface Seen {

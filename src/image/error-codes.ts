@@ -42,7 +42,6 @@ export const ERROR_CODES = [
   'NO_PID',
   'NO_PROCESS',
   'NO_PROC_FILE',
-  'NO_TASK',
   'NO_TERMINAL',
   'OOM_SCORE',
   'OWN_PID',
