@@ -30,7 +30,6 @@ const KNOWN: Readonly<Record<string, readonly { args: string[]; skip?: string; m
   counter: [{ args: [], moves: SLEEPS_OFTEN }],
   heartbeat: [{ args: ['1', '8', '8', '2'], moves: /\/page / }],
   'deny-open': [{ args: [], skip: 'it runs another program' }],
-  'in-flight': [{ args: [] }, { args: ['empty'] }],
   'counting-threads': [{ args: [], moves: SLEEPS_OFTEN }],
   waiting: [{ args: [], skip: 'its waits end while it is looked at' }],
 };

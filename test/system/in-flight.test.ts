@@ -11,7 +11,9 @@ import { test } from '../root.js';
 import { crit, sleep, Subject, verdict } from './round-trip.js';
 
 /** How many instants of a stop crit is killed at: each takes a second. CRIT_KILLS asks for more. */
-const INSTANTS = Math.ceil(Number(process.env['CRIT_KILLS'] ?? 60) / 3);
+const INSTANTS = Math.ceil(Number(process.env['CRIT_KILLS'] ?? 60) / 6);
+/** All kinds of descriptors, and more messages than are looked at at a time. */
+const PROGRAMS = ['in-flight', 'in-flight-many'];
 
 /** Its descriptors and what they refer to; of sockets how much is in flight, and from where peeking starts. */
 function descriptorsOf(pid: number): string[] {
@@ -39,59 +41,62 @@ test('descriptors in flight come back with the messages that carry them', async 
   subject.passed();
 });
 
-test('what was restored with descriptors in flight is dumped and restored again', async () => {
-  await using subject = new Subject(program('in-flight'), []);
-  await subject.says('ready');
-  for (let i = 0; i < 2; i++) {
-    await subject.dump();
-    subject.restore();
-  }
-  assert.equal(await verdict(subject), 'ok\n');
-  subject.passed();
-});
+for (const name of PROGRAMS)
+  test(`${name}: what was restored is dumped and restored again`, async () => {
+    await using subject = new Subject(program(name), []);
+    await subject.says('ready');
+    for (let i = 0; i < 2; i++) {
+      await subject.dump();
+      subject.restore();
+    }
+    assert.equal(await verdict(subject), 'ok\n');
+    subject.passed();
+  });
 
-test('a dump takes nothing out of a queue and leaves no descriptor behind', async () => {
-  await using subject = new Subject(program('in-flight'), []);
-  await subject.says('ready');
-  const before = descriptorsOf(subject.pid);
-  for (let i = 0; i < 3; i++) {
+for (const name of PROGRAMS)
+  test(`${name}: a dump takes nothing out of a queue and leaves no descriptor behind`, async () => {
+    await using subject = new Subject(program(name), []);
+    await subject.says('ready');
+    const before = descriptorsOf(subject.pid);
+    for (let i = 0; i < 3; i++) {
+      await subject.dump('-R');
+      assert.deepEqual(descriptorsOf(subject.pid), before);
+    }
+    assert.equal(await verdict(subject), 'ok\n');
+    subject.passed();
+  });
+
+for (const name of PROGRAMS)
+  test(`${name}: descriptors stay where they are when crit is killed, at ${INSTANTS} instants of the stop`, async () => {
+    await using subject = new Subject(program(name), []);
+    await subject.says('ready');
+    const before = descriptorsOf(subject.pid);
     await subject.dump('-R');
-    assert.deepEqual(descriptorsOf(subject.pid), before);
-  }
-  assert.equal(await verdict(subject), 'ok\n');
-  subject.passed();
-});
-
-test(`descriptors in flight stay where they are when crit is killed, at ${INSTANTS} instants of the stop`, async () => {
-  await using subject = new Subject(program('in-flight'), []);
-  await subject.says('ready');
-  const before = descriptorsOf(subject.pid);
-  await subject.dump('-R');
-  const log = readFileSync(path.join(subject.images, 'dump.log'), 'utf8');
-  const frozenMs = Number(/frozen_time: (\d+) us/.exec(log)![1]) / 1000;
-  const isTraced = () => !/TracerPid:\s+0\n/.test(readFileSync(`/proc/${subject.pid}/status`, 'utf8'));
-  let hits = 0;
-  for (let i = 0; i < INSTANTS; i++) {
-    const args = ['dump', '-t', String(subject.pid), '-D', subject.images, '-R', '-o', 'dump.log'];
-    const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
-    const exit = new Promise((resolve) => child.once('exit', resolve));
-    // not to be late by a turn of the event loop
-    const until = performance.now() + 5000;
-    while (!isTraced() && performance.now() < until);
-    const at = (1.2 * frozenMs * i) / INSTANTS;
-    const instant = performance.now() + at;
-    while (performance.now() < instant);
-    if (isTraced()) hits++;
-    child.kill('SIGKILL');
-    await exit;
-    for (let k = 0; k < 200 && (isTraced() || !isDeepStrictEqual(descriptorsOf(subject.pid), before)); k++)
-      await sleep(10);
-    assert.deepEqual(descriptorsOf(subject.pid), before, `killed ${at.toFixed(2)} ms into the stop`);
-  }
-  assert.ok(hits > INSTANTS / 4, `only ${hits} of ${INSTANTS} dumps were killed in the stop`);
-  assert.equal(await verdict(subject), 'ok\n');
-  subject.passed();
-});
+    const log = readFileSync(path.join(subject.images, 'dump.log'), 'utf8');
+    const frozenMs = Number(/frozen_time: (\d+) us/.exec(log)![1]) / 1000;
+    const isTraced = () => !/TracerPid:\s+0\n/.test(readFileSync(`/proc/${subject.pid}/status`, 'utf8'));
+    let hits = 0;
+    for (let i = 0; i < INSTANTS; i++) {
+      const args = ['dump', '-t', String(subject.pid), '-D', subject.images, '-R', '-o', 'dump.log'];
+      const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
+      const exit = new Promise((resolve) => child.once('exit', resolve));
+      // not to be late by a turn of the event loop
+      const until = performance.now() + 5000;
+      while (!isTraced() && performance.now() < until);
+      const at = (1.2 * frozenMs * i) / INSTANTS;
+      const instant = performance.now() + at;
+      while (performance.now() < instant);
+      if (isTraced()) hits++;
+      child.kill('SIGKILL');
+      await exit;
+      for (let k = 0; k < 200 && (isTraced() || !isDeepStrictEqual(descriptorsOf(subject.pid), before)); k++)
+        await sleep(10);
+      assert.deepEqual(descriptorsOf(subject.pid), before, `killed ${at.toFixed(2)} ms into the stop`);
+    }
+    assert.ok(hits > INSTANTS / 4, `only ${hits} of ${INSTANTS} dumps were killed in the stop`);
+    assert.equal(await verdict(subject), 'ok\n');
+    subject.passed();
+  });
 
 test("an epoll in flight comes back by the numbers of one table, as CRIU's images have it", async () => {
   await using subject = new Subject('python3', [

@@ -26,6 +26,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'exit-signal',
   'full-counters',
   'high-descriptors',
+  'in-flight',
   'mem-guards',
   'mem-lock-future',
   'mem-merge',
