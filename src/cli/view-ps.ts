@@ -1,3 +1,4 @@
+import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { ImageDir } from '../encode/image-dir.js';
 import { taskTree, type TaskNode } from '../inspect/tree.js';
@@ -29,7 +30,7 @@ function dangling(tree: readonly TaskNode[]): string[] {
     .filter(({ pid, ppid }) => ppid !== 0 && ppid !== pid)
     .map(
       ({ pid, ppid }) =>
-        `pstree.img: task ${pid} cannot be shown below its parent ${ppid}: there is no such task, or they are each other's ancestors`,
+        `${imageFileName('PSTREE')}: task ${pid} cannot be shown below its parent ${ppid}: there is no such task, or they are each other's ancestors`,
     );
 }
 

@@ -1,3 +1,4 @@
+import { imageFileName } from './catalogue.js';
 import { CritError } from './errors.js';
 import type { Messages } from './generated/messages.js';
 import type { ImagePid } from './pid.js';
@@ -54,7 +55,7 @@ export interface BirthPlan {
 /** Reads the tree out of pstree.img. @throws CritError on a tree that cannot be */
 export function readTree(entries: readonly Messages['pstree_entry'][], zombies: ReadonlySet<ImagePid>): TreeTask[] {
   const seen = new Set<number>();
-  const bad = (text: string) => new CritError(`pstree.img: ${text}`, { code: 'BAD_IMAGE' });
+  const bad = (text: string) => new CritError(`${imageFileName('PSTREE')}: ${text}`, { code: 'BAD_IMAGE' });
   const tasks = entries.map((entry, i) => {
     const pid = entry.pid;
     const pgid = entry.pgid;
