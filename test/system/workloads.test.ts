@@ -29,6 +29,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'in-flight',
   'mem-guards',
   'mem-lock-future',
+  'mem-lock-on-fault',
   'mem-merge',
   'mem-policies',
   'mem-sealed',
