@@ -1,4 +1,5 @@
 import { CritError } from '../image/errors.js';
+import { seenByTask } from '../image/pid.js';
 import { planBirths } from '../image/process-tree.js';
 import { attempt, type MakeResource, type TaskView } from './resource.js';
 
@@ -30,11 +31,11 @@ function checkSessions(tasks: readonly TaskView[], shellJob: boolean): void {
 /** A tree that a restore could not bring about again is not dumped: it would be lost. @throws CritError UNSUPPORTED */
 function checkTree(tasks: readonly TaskView[]): void {
   const shape = tasks.map(({ pid, ppid, stat, threads, zombie }, i) => ({
-    pid,
-    ppid: i === 0 ? 0 : ppid,
-    pgid: stat.pgrp,
-    sid: stat.session,
-    tids: threads.map(({ tid }) => tid),
+    pid: seenByTask(pid),
+    ppid: i === 0 ? 0 : seenByTask(ppid),
+    pgid: seenByTask(stat.pgrp),
+    sid: seenByTask(stat.session),
+    tids: threads.map(({ tid }) => seenByTask(tid)),
     zombie,
   }));
   planBirths(shape, () => []);

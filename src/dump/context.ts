@@ -1,4 +1,5 @@
 import type { Log } from '../image/log.js';
+import type { Pid } from '../image/pid.js';
 import type { CgroupMode } from '../image/cgroup-mode.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { ImageType } from '../image/catalogue.js';
@@ -16,7 +17,7 @@ import type { Stats } from '../image/stats.js';
 
 /** What a dump was asked for; the command line (src/cli) and RPC fill it in. */
 export interface DumpOptions {
-  pid: number;
+  pid: Pid;
   imagesDir: string;
   leaveRunning: boolean;
   leaveStopped: boolean;
@@ -39,9 +40,9 @@ export interface DumpOptions {
 
 /** One process of the tree while it is borrowed. */
 export interface DumpTask {
-  readonly pid: number;
+  readonly pid: Pid;
   /** Thread ids, leader first, as `threads`. */
-  readonly tids: readonly number[];
+  readonly tids: readonly Pid[];
   readonly borrowed: Borrowed;
   readonly puppet: Puppet;
   readonly threads: readonly BorrowedThread[];

@@ -1,4 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
+import { seenByTask, type Pid } from '../image/pid.js';
 import type { Batch } from '../task/batch.js';
 import type { Cgroups } from './cgroups.js';
 import type { DumpContext, DumpTask } from './context.js';
@@ -14,7 +15,7 @@ export class Cores implements Resource {
   readonly #standIns: StandIns;
   #tree: TreeView | undefined;
   /** By thread id. */
-  readonly #cores = new Map<number, Messages['core_entry']>();
+  readonly #cores = new Map<Pid, Messages['core_entry']>();
 
   constructor(ctx: DumpContext, cgroups: Cgroups, standIns: StandIns) {
     this.#ctx = ctx;
@@ -40,6 +41,6 @@ export class Cores implements Resource {
   }
 
   write(): void {
-    for (const [tid, message] of this.#cores) this.#ctx.write('CORE', tid, [{ message }]);
+    for (const [tid, message] of this.#cores) this.#ctx.write('CORE', seenByTask(tid), [{ message }]);
   }
 }

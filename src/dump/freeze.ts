@@ -1,5 +1,6 @@
 import { CritError } from '../image/errors.js';
 import type { Log } from '../image/log.js';
+import type { Pid } from '../image/pid.js';
 import { SYSCALLS } from '../arch/index.js';
 import { CLONE_VFORK } from '../kernel/uapi/clone.js';
 import { ProcGone } from '../kernel/proc/proc-file.js';
@@ -27,8 +28,8 @@ const OPTIONS = P.PTRACE_O_TRACESYSGOOD | P.PTRACE_O_SUSPEND_SECCOMP;
 
 /** A process of the frozen tree: all its threads stand in a trap, leader first. A zombie has none. */
 export interface FrozenTask {
-  pid: number;
-  ppid: number;
+  pid: Pid;
+  ppid: Pid;
   stat: ProcStat;
   threads: Tracee[];
   zombie: boolean;

@@ -1,4 +1,5 @@
 import type { Messages } from '../image/generated/messages.js';
+import { seenByTask, type Pid } from '../image/pid.js';
 import type { Batch } from '../task/batch.js';
 import type { DumpContext, DumpTask } from './context.js';
 import type { LinkedFiles } from './files/linked-files.js';
@@ -21,7 +22,7 @@ export class MemoryMaps implements Resource {
   readonly #ctx: DumpContext;
   readonly #linked: LinkedFiles;
   readonly #modes: OpenModes;
-  readonly #of = new Map<number, MemoryMap>();
+  readonly #of = new Map<Pid, MemoryMap>();
 
   constructor(ctx: DumpContext, linked: LinkedFiles, modes: OpenModes) {
     this.#ctx = ctx;
@@ -43,16 +44,16 @@ export class MemoryMaps implements Resource {
   }
 
   /** The program that a process runs. @returns its id, for mm_entry.exe_file_id */
-  #exeOf(pid: number): number {
+  #exeOf(pid: Pid): number {
     return this.#linked.of(`/proc/${pid}/exe`, `process ${pid}, program`).id;
   }
 
-  vmasOf(pid: number): readonly DumpVma[] {
+  vmasOf(pid: Pid): readonly DumpVma[] {
     return this.#of.get(pid)!.vmas;
   }
 
   /** Guard pages are found with the pages. */
-  addGuards(pid: number, guards: readonly GuardRange[]): void {
+  addGuards(pid: Pid, guards: readonly GuardRange[]): void {
     this.#of.get(pid)!.guards.push(...guards);
   }
 
@@ -68,7 +69,7 @@ export class MemoryMaps implements Resource {
     for (const [pid, { mm, guards }] of this.#of) {
       // guard pages follow the mappings, whatever their address: CRIU's restore counts on it
       const vmas = [...(mm!.vmas ?? []), ...guards.map(guardEntry)];
-      this.#ctx.write('MM', pid, [{ message: { ...mm!, vmas } }]);
+      this.#ctx.write('MM', seenByTask(pid), [{ message: { ...mm!, vmas } }]);
     }
   }
 }

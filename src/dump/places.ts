@@ -1,4 +1,5 @@
 import { CritError } from '../image/errors.js';
+import { seenByTask, type Pid } from '../image/pid.js';
 import { KCMP_FS } from '../kernel/uapi/kcmp.js';
 import { sys } from '../native/sys.js';
 import { FIRST_ID, type DumpContext, type DumpTask } from './context.js';
@@ -9,7 +10,7 @@ import { attempt, type Resource } from './resource.js';
 /** The ids of a process's directories in files.img; processes may share them (CLONE_FS). */
 interface Place {
   readonly id: number;
-  readonly pid: number;
+  readonly pid: Pid;
   cwd: number;
   root: number;
 }
@@ -19,7 +20,7 @@ export class Places implements Resource {
   readonly name = 'directories';
   readonly #ctx: DumpContext;
   readonly #linked: LinkedFiles;
-  readonly #places = new Map<number, Place>();
+  readonly #places = new Map<Pid, Place>();
   readonly #order = new KernelOrder<Place>(sameObject(KCMP_FS));
 
   constructor(ctx: DumpContext, linked: LinkedFiles) {
@@ -41,13 +42,13 @@ export class Places implements Resource {
       place.root = this.#linked.of(`/proc/${pid}/root`, `process ${pid}, root directory`).id;
     }
     const { umask } = task.status;
-    this.#ctx.write('FS', pid, [
+    this.#ctx.write('FS', seenByTask(pid), [
       { message: { cwd_id: place.cwd, root_id: place.root, ...(umask === undefined ? {} : { umask }) } },
     ]);
   }
 
   /** ids.img's number of what a process shares with others. */
-  idOf(pid: number): number {
+  idOf(pid: Pid): number {
     return this.#places.get(pid)!.id;
   }
 }

@@ -1,3 +1,4 @@
+import { seenByTask } from '../image/pid.js';
 import type { Messages } from '../image/generated/messages.js';
 import {
   ITIMERSPEC,
@@ -41,6 +42,6 @@ function entry(timer: PosixTimer, spec: DataView, overrun: number): Messages['po
     insec: spec.getBigUint64(ITIMERSPEC.intervalFraction, true),
     vsec: spec.getBigUint64(ITIMERSPEC.valueSec, true),
     vnsec: spec.getBigUint64(ITIMERSPEC.valueFraction, true),
-    ...(timer.toThread && { notify_thread_id: timer.target }),
+    ...(timer.toThread && { notify_thread_id: seenByTask(timer.target) }),
   };
 }

@@ -1,3 +1,4 @@
+import { seenByTask } from '../image/pid.js';
 import type { Clocks } from './clocks.js';
 import type { DumpContext } from './context.js';
 import type { DumpFiles } from './files/dump-files.js';
@@ -32,15 +33,15 @@ export class ProcessTree implements Resource {
       // memory and handlers are shared by nobody (sharing.ts)
       const own = { vm_id: FIRST_ID + i, sighand_id: FIRST_ID + i };
       const shared = { ...this.#files.idsOf(pid), fs_id: this.#places.idOf(pid), ...this.#clocks.ids };
-      write('IDS', pid, [{ message: { ...rootIds(), ...own, ...shared } }]);
+      write('IDS', seenByTask(pid), [{ message: { ...rootIds(), ...own, ...shared } }]);
     }
     const tids = new Map(tasks.map((task) => [task.pid, task.tids]));
     const entries = this.#tree!.tasks.map(({ pid, ppid, stat }) => ({
-      pid,
-      ppid: pid === options.pid ? 0 : ppid,
-      pgid: stat.pgrp,
-      sid: stat.session,
-      threads: [...(tids.get(pid) ?? [pid])],
+      pid: seenByTask(pid),
+      ppid: pid === options.pid ? 0 : seenByTask(ppid),
+      pgid: seenByTask(stat.pgrp),
+      sid: seenByTask(stat.session),
+      threads: (tids.get(pid) ?? [pid]).map(seenByTask),
     }));
     write(
       'PSTREE',

@@ -1,15 +1,16 @@
 import type { Messages } from '../image/generated/messages.js';
 import type { ProcStat } from '../kernel/proc/stat-file.js';
+import type { Pid } from '../image/pid.js';
 import type { Batch } from '../task/batch.js';
 import type { DumpContext, DumpTask } from './context.js';
 
 /** A process as it is seen from outside. */
 export interface TaskView {
-  readonly pid: number;
-  readonly ppid: number;
+  readonly pid: Pid;
+  readonly ppid: Pid;
   readonly stat: ProcStat;
   /** Of a zombie, none. */
-  readonly threads: readonly { readonly tid: number }[];
+  readonly threads: readonly { readonly tid: Pid }[];
   readonly zombie: boolean;
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { QUIET } from '../image/log.js';
+import type { Pid } from '../image/pid.js';
 import { Stats } from '../image/stats.js';
 import { readMaps, type MapEntry } from '../kernel/proc/maps.js';
 import { ProcGone } from '../kernel/proc/proc-file.js';
@@ -20,10 +21,10 @@ import { checkTarget, refuseOwnTree } from './target.js';
 
 /** A process as it is seen while it runs. */
 interface Seen {
-  readonly pid: number;
-  readonly ppid: number;
+  readonly pid: Pid;
+  readonly ppid: Pid;
   readonly stat: ProcStat;
-  readonly threads: readonly { readonly tid: number }[];
+  readonly threads: readonly { readonly tid: Pid }[];
   readonly zombie: boolean;
 }
 
@@ -36,8 +37,8 @@ const notStopped = (): never => {
 
 /** What the resources of a dump are given of a process that runs: what a puppet would answer, nobody does. */
 class RunningTask implements DumpTask {
-  readonly pid: number;
-  readonly tids: readonly number[];
+  readonly pid: Pid;
+  readonly tids: readonly Pid[];
   readonly status: ProcStatus;
   readonly frozen: DumpTask['frozen'];
   readonly peeked = [];

@@ -4,6 +4,7 @@ import { PAGE_SIZE } from '../image/vma-status.js';
 import type { Phase } from '../image/stats.js';
 import { PR_GET_CHILD_SUBREAPER } from '../kernel/uapi/prctl.js';
 import { PF_FORKNOEXEC } from '../kernel/uapi/sched.js';
+import { seenByTask } from '../image/pid.js';
 import type { Batch } from '../task/batch.js';
 import { giveFd, type Given } from '../task/descriptors.js';
 import { snapshot, type Snapshot } from '../task/snapshot.js';
@@ -211,7 +212,7 @@ export class TaskPages implements Resource {
       this.#writeCopy(job);
       this.#ctx.write(
         'PAGEMAP',
-        job.task.pid,
+        seenByTask(job.task.pid),
         pagemapOf(job.pagesId, job.runs).map((message) => ({ message })),
       );
       const mappings = this.#maps.vmasOf(job.task.pid).length;

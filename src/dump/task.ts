@@ -1,3 +1,4 @@
+import type { Pid } from '../image/pid.js';
 import { readMaps, type MapEntry, type MapRange } from '../kernel/proc/maps.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
 import { Borrowed } from '../task/borrow.js';
@@ -13,9 +14,9 @@ import { waitRest, type TimedCall } from './timed-call.js';
 
 /** A borrowed process and what has been learned of it. */
 export class Task implements DumpTask {
-  readonly pid: number;
+  readonly pid: Pid;
   readonly frozen: FrozenTask;
-  readonly tids: readonly number[];
+  readonly tids: readonly Pid[];
   readonly threads: readonly BorrowedThread[];
   peeked: readonly PeekedThread[];
   maps: readonly MapEntry[];

@@ -9,5 +9,10 @@ export type Pid = number & { readonly [seenBy]?: 'crit' };
 /** As the process itself and its images see it: in pstree.img, in names of images, in answers of its own system calls. */
 export type ImagePid = number & { readonly [seenBy]?: 'task' };
 
-/** What crit sees of a task with this number: trees are restored in crit's own pid namespace. Nothing else converts. */
+// Trees are dumped and restored in crit's own pid namespace. Nothing but these two converts.
+
+/** What images call a task that crit sees under this number. */
+export const seenByTask = (pid: Pid): ImagePid => pid as number;
+
+/** What crit sees of a task with this number. */
 export const seenByCrit = (pid: ImagePid): Pid => pid as number;

@@ -1,4 +1,5 @@
 import type { FownEntry } from '../../image/generated/messages.js';
+import { seenByTask } from '../../image/pid.js';
 import { answer, sysRaw } from '../../native/sys.js';
 import { F_GETOWNER_UIDS } from '../../kernel/uapi/open-flags.js';
 
@@ -22,5 +23,5 @@ export function ownerOf(
   if (pid === 0) return signum === 0 ? NO_OWNER : { ...NO_OWNER, signum };
   const uids = new Uint32Array(2);
   use((fd) => answer('fcntl', sysRaw('fcntl', fd, F_GETOWNER_UIDS, uids), ['EINVAL'], 'F_GETOWNER_UIDS'));
-  return { uid: uids[0]!, euid: uids[1]!, signum, pid_type: owner.getInt32(0, true), pid };
+  return { uid: uids[0]!, euid: uids[1]!, signum, pid_type: owner.getInt32(0, true), pid: seenByTask(pid) };
 }

@@ -1,5 +1,6 @@
 import { closeSync, existsSync } from 'node:fs';
 import type { UnixSkEntry } from '../../image/generated/messages.js';
+import { seenByTask } from '../../image/pid.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import {
   POLLIN,
@@ -41,7 +42,7 @@ export class PairMakers {
     const gid = ucred.getUint32(UCRED.gid, true);
     // 0: it has no peer, or one of a pid namespace that is out of sight
     if (pid <= 0 || uid === NOBODY) return {};
-    const fields: PeerFields = { peer_pid: pid };
+    const fields: PeerFields = { peer_pid: seenByTask(pid) };
     if (uid) fields.peer_uid = uid;
     if (gid) fields.peer_gid = gid;
     const groups = peerGroups(own);
