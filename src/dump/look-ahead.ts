@@ -10,7 +10,7 @@ import { addon } from '../native/addon.js';
 import { executableMappings } from '../task/way-home.js';
 import { readerOf } from '../task/remote-memory.js';
 import type { DumpOptions } from './context.js';
-import { lookAtBuildIds } from './files/build-ids.js';
+import { BuildIds } from './files/build-ids.js';
 import { DescriptorReader } from './files/descriptor-reader.js';
 import { FdRanks } from './files/fd-ranks.js';
 import { HeldRoom } from './held-room.js';
@@ -48,6 +48,7 @@ export class LookedAhead implements Disposable {
   /** The order of many descriptors. */
   readonly fdRanks = new FdRanks();
   readonly openModes = new OpenModes();
+  readonly buildIds = new BuildIds();
   readonly standIns = new StandIns();
   /** Room for pages. */
   room = new HeldRoom();
@@ -74,7 +75,7 @@ export function lookAhead({ pid: root, fileValidation }: DumpOptions): LookedAhe
       if (maps.length >= MANY_MAPPINGS && !warmed) warmed = readMaps(pid).length > 0;
       findGadgets(executableMappings(maps.map(borrowMapping)), readerOf(pid));
       ahead.openModes.look(pid, maps);
-      if (fileValidation === 'buildid') lookAtBuildIds(pid, maps);
+      if (fileValidation === 'buildid') ahead.buildIds.look(pid, maps);
       lookAtDescriptors(pid, ahead.fdRanks);
       if (depth < 64) for (const child of readChildren(pid)) visit(child, depth + 1);
     } catch {

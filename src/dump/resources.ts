@@ -21,7 +21,7 @@ import { TaskPages } from './task-pages.js';
 function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] {
   const clocks = new Clocks(ctx);
   const cgroups = new Cgroups(ctx);
-  const files = new DumpFiles(ctx, ahead.fdRanks);
+  const files = new DumpFiles(ctx, ahead);
   const linked = new LinkedFiles(files);
   const places = new Places(ctx, linked);
   const maps = new MemoryMaps(ctx, linked, ahead.openModes);

@@ -5,7 +5,7 @@ import type { DumpContext, DumpTask } from '../context.js';
 import type { OutEntry } from '../image-sink.js';
 import { isMemoryObject } from '../memory-objects.js';
 import { attempt, type Resource } from '../resource.js';
-import { buildIdOf } from './build-ids.js';
+import type { BuildIds } from './build-ids.js';
 import type { Description } from './description.js';
 import { Descriptors } from './descriptors.js';
 import type { FdRanks } from './fd-ranks.js';
@@ -24,6 +24,7 @@ import { hasFixedContent, regularFile } from './regular-entry.js';
 export class DumpFiles implements Files, Resource {
   readonly name = 'files';
   readonly ctx: DumpContext;
+  readonly #buildIds: BuildIds;
   #lastId = 0;
   readonly #entries: FileEntry[] = [];
   readonly #images = new Map<ImageType, OutEntry[]>();
@@ -35,9 +36,9 @@ export class DumpFiles implements Files, Resource {
   readonly #whenKnown: (() => void)[] = [];
   readonly #finally: (() => void)[] = [];
 
-  /** @param ranks what is known of the order of descriptors */
-  constructor(ctx: DumpContext, ranks: FdRanks) {
+  constructor(ctx: DumpContext, { fdRanks, buildIds }: { readonly fdRanks: FdRanks; readonly buildIds: BuildIds }) {
     this.ctx = ctx;
+    this.#buildIds = buildIds;
     this.#names = new Names(
       ctx,
       () => this.newId(),
@@ -50,7 +51,7 @@ export class DumpFiles implements Files, Resource {
     );
     this.#descriptors = new Descriptors(
       ctx,
-      ranks,
+      fdRanks,
       () => this.newId(),
       (file) => this.#describe(file),
     );
@@ -85,7 +86,7 @@ export class DumpFiles implements Files, Resource {
 
   buildIdOf(file: OpenFile, flags: number): readonly number[] | undefined {
     if (this.ctx.options.fileValidation !== 'buildid' || !hasFixedContent(file.stat, flags)) return undefined;
-    return buildIdOf(file);
+    return this.#buildIds.of(file);
   }
 
   addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number {

@@ -3,7 +3,7 @@ import { CritError } from '../../image/errors.js';
 import { FdTypes } from '../../image/generated/messages.js';
 import { mapFilesName, type MapEntry } from '../../kernel/proc/maps.js';
 import { O_PATH } from '../../kernel/uapi/open-flags.js';
-import { devMajor, devMinor, S_IFCHR, S_IFMT, S_IFREG } from '../../kernel/uapi/stat.js';
+import { devMajor, devMinor, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
 import { hugeFlagOf, isMemoryObject } from '../memory-objects.js';
 import type { MappedFile } from '../vmas.js';
 import { readLink, statPath, type FileStat } from './file-stat.js';
@@ -38,8 +38,7 @@ export class LinkedFiles {
   #add(path: string, where: string, link: string, stat: FileStat): MappedFile {
     // a program may have been started from a memfd
     if (isMemoryObject(stat)) return { id: this.#memfd(link, stat, path), memfd: true, hugeFlag: hugeFlagOf(stat) };
-    const isRegular = (stat.mode & S_IFMT) === S_IFREG;
-    const file = { link, stat, where, open: () => openSync(path, isRegular ? 'r' : O_PATH) };
+    const file = { link, stat, where, open: () => openSync(path, O_PATH) };
     return { id: this.#files.addRegular(file, 0, 0n, NO_OWNER), memfd: false, hugeFlag: 0 };
   }
 
