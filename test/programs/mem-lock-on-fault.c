@@ -4,29 +4,9 @@
  * Verify: bytes, the "lo" and "lf" flags, and that the untouched pages are not
  * in memory.
  */
-#include "wl.h"
+#include "vm-flags.h"
 
 #define PG 4096UL
-
-static int flag(void *addr, const char *fl)
-{
-	char line[1024], want[32], key[8];
-	FILE *f = fopen("/proc/self/smaps", "r");
-	int in = 0, found = 0;
-
-	snprintf(want, sizeof(want), "%lx-", (unsigned long)addr);
-	snprintf(key, sizeof(key), " %s ", fl);
-	while (fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, want, strlen(want)))
-			in = 1;
-		if (in && !strncmp(line, "VmFlags:", 8)) {
-			found = strstr(line, key) != NULL;
-			break;
-		}
-	}
-	fclose(f);
-	return found;
-}
 
 int main(void)
 {
@@ -44,7 +24,7 @@ int main(void)
 	wl_ready();
 	wl_wait();
 	for (int i = 0; i < 3; i++)
-		CHECK(flag(area[i], "lo") && flag(area[i], "lf"), "area %d is not locked on fault", i);
+		CHECK(has_flag(area[i], "lo") && has_flag(area[i], "lf"), "area %d is not locked on fault", i);
 	for (int i = 0; i < 3; i++) {
 		SYS(mincore(area[0] + i * PG, PG, &in));
 		CHECK(!(in & 1), "page %d of the untouched area is in memory", i);
