@@ -1,4 +1,5 @@
 import { readdirSync, statSync } from 'node:fs';
+import { QUIET } from '../../src/image/log.js';
 import { FrozenTree, type FrozenTask } from '../../src/dump/freeze.js';
 import { KernelOrder } from '../../src/dump/files/kernel-order.js';
 import { peekThread } from '../../src/dump/peek.js';
@@ -21,7 +22,6 @@ import { askProcess } from './process-questions.js';
 import { askThread } from './thread-questions.js';
 import { addTracee } from './tracee-facts.js';
 
-const quiet = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 const FREEZE_SEC = 20;
 
 /** What two threads may share, by the name of its kcmp(2) type. */
@@ -46,7 +46,7 @@ export function takeSnapshot(root: number): Facts {
   for (const pid of tree(root))
     for (const tid of numbers(`/proc/${pid}/task`)) addWaiting(facts, threadOf(pid, tid), `/proc/${pid}/task/${tid}`);
   const sleepers = Sleepers.of(root);
-  const frozen = FrozenTree.freeze(root, quiet, FREEZE_SEC);
+  const frozen = FrozenTree.freeze(root, QUIET, FREEZE_SEC);
   try {
     sleepers.stopped();
     const descriptors = new Descriptors(facts);

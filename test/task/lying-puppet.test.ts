@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { QUIET } from '../../src/image/log.js';
 import { dump } from '../../src/dump/dump.js';
 import { CritError } from '../../src/image/errors.js';
 import { Stats } from '../../src/image/stats.js';
@@ -12,8 +13,6 @@ import { Subject } from '../system/round-trip.js';
 
 /** How many dumps get lies for answers. */
 const DUMPS = Number(process.env['CRIT_LIES'] ?? 60);
-
-const quiet = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
 /** A small generator (xorshift): a failing seed can be run again. */
 function random(seed: number): () => number {
@@ -74,7 +73,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             fileValidation: 'buildid',
             action: () => undefined,
           },
-          quiet,
+          QUIET,
           new Stats(),
         );
       } catch (error) {
