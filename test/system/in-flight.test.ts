@@ -8,7 +8,7 @@ import { sysRaw } from '../../src/native/sys.js';
 import { openPidfd, takeFd } from '../../src/task/descriptors.js';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, sleep, Subject, verdict } from './round-trip.js';
+import { comesBackTwice, crit, sleep, Subject, verdict } from './round-trip.js';
 
 /** How many instants of a stop crit is killed at: each takes a second. CRIT_KILLS asks for more. */
 const INSTANTS = Math.ceil(Number(process.env['CRIT_KILLS'] ?? 60) / 6);
@@ -44,13 +44,7 @@ test('descriptors in flight come back with the messages that carry them', async 
 for (const name of PROGRAMS)
   test(`${name}: what was restored is dumped and restored again`, async () => {
     await using subject = new Subject(program(name), []);
-    await subject.says('ready');
-    for (let i = 0; i < 2; i++) {
-      await subject.dump();
-      subject.restore();
-    }
-    assert.equal(await verdict(subject), 'ok\n');
-    subject.passed();
+    await comesBackTwice(subject);
   });
 
 for (const name of PROGRAMS)

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
   closeSync,
@@ -206,4 +207,15 @@ export async function verdict(subject: Subject): Promise<string> {
     await sleep(10);
   }
   return subject.output.slice(before);
+}
+
+/** Dumps and restores a program that verifies itself, and what was restored once more. */
+export async function comesBackTwice(subject: Subject): Promise<void> {
+  await subject.says('ready');
+  for (let i = 0; i < 2; i++) {
+    await subject.dump();
+    subject.restore();
+  }
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
 }

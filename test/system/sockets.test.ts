@@ -4,18 +4,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, Subject, verdict } from './round-trip.js';
+import { comesBackTwice, crit, Subject, verdict } from './round-trip.js';
 
 for (const name of ['socket-options', 'socket-makers', 'socket-ends'])
   test(`${name}: what was restored is dumped and restored again`, async () => {
     await using subject = new Subject(program(name), []);
-    await subject.says('ready');
-    for (let i = 0; i < 2; i++) {
-      await subject.dump();
-      subject.restore();
-    }
-    assert.equal(await verdict(subject), 'ok\n');
-    subject.passed();
+    await comesBackTwice(subject);
   });
 
 const STRACE = spawnSync('strace', ['-V']).status === 0;
