@@ -75,14 +75,18 @@ describe('tmpfs archives', () => {
     assert.deepEqual(damage, [{ offsetBytes: 0, entry: 0, reason: 'the header checksum does not hold' }]);
   });
 
-  it('a gigabyte of zeros behind the end mark is not unpacked', async () => {
-    const started = performance.now();
-    const { damage } = await viewRaw(
-      'TMPFS_DEV',
-      pieces(gzipSync(Buffer.alloc(256 * 1024 * 1024), { level: 1 }), 65536),
-    );
+  it('zeros behind the end mark, 256 MiB of them, are not unpacked', async () => {
+    const bytes = gzipSync(Buffer.alloc(256 * 1024 * 1024), { level: 1 });
+    let read = 0;
+    const counted = function* (): Generator<Uint8Array> {
+      for (const piece of pieces(bytes, 65536)) {
+        read += piece.length;
+        yield piece;
+      }
+    };
+    const { damage } = await viewRaw('TMPFS_DEV', counted());
     assert.deepEqual(damage, []);
-    assert.ok(performance.now() - started < 5000);
+    assert.ok(read < bytes.length / 4, `${read} of ${bytes.length} bytes were read`);
   });
 });
 
