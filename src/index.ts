@@ -23,7 +23,7 @@ export { decodeMessage } from './decode/decode-message.js';
 export { printImage, type PrintOptions } from './decode/print-image.js';
 export { imageInfo, type ImageInfo } from './decode/image-info.js';
 export { encodeMessage } from './encode/encode-message.js';
-export { ImageDir, type ImageId, type ListedImage } from './encode/image-dir.js';
+export { ImageDir, type ImageId, type ImageFile } from './encode/image-dir.js';
 export { ImageWriter, openImageWriter, writeImage } from './encode/image-writer.js';
 export { encodeJson, openJsonImage, type JsonImage } from './encode/encode-json.js';
 export type { LooseEntry } from './encode/image-encoder.js';

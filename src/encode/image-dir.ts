@@ -18,7 +18,7 @@ import { openImageWriter, writeImage, type ImageWriter } from './image-writer.js
 export type ImageId = number | bigint | string;
 
 /** A file of an image directory that has an image's name. */
-export interface ListedImage {
+export interface ImageFile {
   file: string;
   type: ImageType;
   /** The pid, namespace id, ... in its name, where there are many of the type. */
@@ -58,7 +58,7 @@ export class ImageDir {
    * The images of the directory by name, sorted; other files are left out. Looks into none of them.
    * @throws CritError NO_IMAGE when there is no such directory
    */
-  list(): ListedImage[] {
+  list(): ImageFile[] {
     let names: string[];
     try {
       names = readdirSync(this.path).sort();

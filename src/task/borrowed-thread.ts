@@ -12,7 +12,7 @@ import {
 } from '../arch/index.js';
 import { readMemory, writeMemory } from './remote-memory.js';
 import { restarted } from './restart.js';
-import type { Tracee } from './tracee.js';
+import { passedOn, type Tracee } from './tracee.js';
 
 export const ALL_SIGNALS = 0xffffffffffffffffn;
 /** How often what can fail for want of memory is tried. */
@@ -162,9 +162,10 @@ export class BorrowedThread implements ThreadState {
   /** ... and, after the first `toSyscall`, leads it to its end. */
   endCall(): number {
     for (let stops = 0; ;) {
-      if (this.tracee.wait().syscall) stops++;
+      const stop = this.tracee.wait();
+      if (stop.syscall) stops++;
       if (stops === 2) break;
-      this.tracee.toSyscall();
+      this.tracee.toSyscall(passedOn(stop));
     }
     return Number(BigInt.asIntN(64, this.tracee.getRegs()[REG.result]!));
   }

@@ -3,13 +3,12 @@ import { REG } from '../arch/index.js';
 import { CritError } from '../image/errors.js';
 import { PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { nowMs } from '../image/clock.js';
-import { SIGSTOP } from '../kernel/uapi/signal.js';
 import { checkInterrupts } from '../native/interrupts.js';
 import { Batch, type Arg, type OperationName } from './batch.js';
 import type { Patience } from './patience.js';
 import { TaskDied } from './remote-error.js';
 import type { Ring } from './ring.js';
-import { isDead, type Tracee } from './tracee.js';
+import { isDead, passedOn, type Tracee } from './tracee.js';
 
 const SLICE_MS = 20;
 
@@ -99,9 +98,9 @@ export class Puppet {
       if (isDead(this.tid)) throw new TaskDied(this.tid, 'was killed');
       return;
     }
-    if (stop.event === PTRACE_EVENT_STOP || (stop.event === 0 && stop.signal === SIGSTOP)) {
-      // A job-control stop, or a stray interrupt: the blob goes on; the stop takes place when the task is let go.
-      this.tracee!.cont(stop.event === 0 ? SIGSTOP : 0);
+    if (stop.event === PTRACE_EVENT_STOP || passedOn(stop) !== 0) {
+      // A job-control stop, or a stray interrupt: the blob goes on.
+      this.tracee!.cont(passedOn(stop));
       return;
     }
     const regs = this.tracee!.getRegs();

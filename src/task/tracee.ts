@@ -6,7 +6,7 @@ import { CritError } from '../image/errors.js';
 import { addon } from '../native/addon.js';
 import { SysError, sys, sysRaw } from '../native/sys.js';
 import * as P from '../kernel/uapi/ptrace.js';
-import { SIGTRAP } from '../kernel/uapi/signal.js';
+import { SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, signalBit } from '../kernel/uapi/signal.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import {
   ptraceEvent,
@@ -40,6 +40,9 @@ export function isDead(tid: Pid): boolean {
     return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
 }
+
+/** Signals that the kernel forces on a thread for what it did. */
+const FAULTS = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS].reduce((set, signal) => set | signalBit(signal), 0n);
 
 /** What made a tracee stop. */
 export interface Stop {
@@ -126,9 +129,9 @@ export class Tracee {
   }
 
   /** Lets it run to the next entry or exit of a system call. */
-  toSyscall(): void {
+  toSyscall(signal = 0): void {
     this.#standing = false;
-    sys('ptrace', P.PTRACE_SYSCALL, this.tid, 0, 0);
+    sys('ptrace', P.PTRACE_SYSCALL, this.tid, 0, signal);
   }
 
   cont(signal = 0): void {
@@ -143,9 +146,10 @@ export class Tracee {
     if (r < 0 && r !== -ERRNO.ESRCH) throw new SysError('ptrace', -r, `DETACH of task ${this.tid}`);
   }
 
-  /** Lets go of a thread that runs: stops it first, as ptrace(2) wants it. */
+  /** Lets go of a thread that runs the blob: stops it first, as ptrace(2) wants it. */
   detachRunning(): void {
-    this.stop();
+    this.halt();
+    this.waitTrap();
     this.detach();
   }
 
@@ -191,19 +195,29 @@ export class Tracee {
     if (!this.#standing) this.interrupt();
   }
 
-  /** Stops it and waits until it stands; signals that arrive on the way stay for it. */
-  stop(): void {
-    this.halt();
-    this.waitTrap();
-  }
-
-  /** Waits until a thread that was interrupted stands; one that stands is left as it is. */
+  /**
+   * Waits until a thread that was interrupted stands; one that stands is left as it is. For a thread that runs the blob, or
+   * stands outside of it with all signals blocked: what it made itself be sent while the blob was led astray it does not get.
+   */
   waitTrap(): void {
     while (!this.#standing) {
       const stop = this.wait();
-      if (stop.event === P.PTRACE_EVENT_STOP) return;
-      // A signal was being delivered before the trap: hand it on, the trap follows.
-      this.cont(stop.event === 0 && !stop.syscall ? stop.signal : 0);
+      if (stop.event !== P.PTRACE_EVENT_STOP) this.cont(passedOn(stop));
+    }
+    // the trap can come before a fault that is queued already, and would kill the thread once it is let go
+    while (this.#faultQueued()) {
+      this.cont();
+      for (let stop = this.wait(); passedOn(stop) !== 0; stop = this.wait()) this.cont(passedOn(stop));
     }
   }
+
+  /** Of a thread that blocks all signals: the kernel unblocks the one that it forces. */
+  #faultQueued(): boolean {
+    if ((this.getSigmask() & FAULTS) === FAULTS) return false;
+    const queued = /^SigPnd:\s+(\w+)$/m.exec(readFileSync(`/proc/${this.tid}/status`, 'utf8'));
+    return (BigInt(`0x${queued?.[1] ?? '0'}`) & ~this.getSigmask() & FAULTS) !== 0n;
+  }
 }
+
+/** What a thread that blocks all signals is to get nonetheless. The group stop takes place when it is let go. */
+export const passedOn = (stop: Stop): number => (stop.event === 0 && stop.signal === SIGSTOP ? SIGSTOP : 0);
