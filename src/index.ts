@@ -24,6 +24,8 @@ export { printImage, type PrintOptions } from './decode/print-image.js';
 export { imageInfo, type ImageInfo } from './decode/image-info.js';
 export { encodeMessage } from './encode/encode-message.js';
 export { ImageDir, type ImageId, type ImageFile } from './encode/image-dir.js';
+export { openCheckpoint, type Checkpoint } from './inspect/checkpoint.js';
+export type { ImageStore, StoredFile } from './image/image-store.js';
 export { ImageWriter, openImageWriter, writeImage } from './encode/image-writer.js';
 export { encodeJson, openJsonImage, type JsonImage } from './encode/encode-json.js';
 export type { LooseEntry } from './encode/image-encoder.js';

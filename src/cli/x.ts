@@ -21,7 +21,7 @@ export const x: Command = {
   name: 'x',
   describe: 'explore a directory of images',
   positionals: [
-    { name: 'dir', describe: 'the image directory' },
+    { name: 'dir', describe: 'the image directory, or a .tar, .tar.gz or .tar.zst of one' },
     {
       name: 'what',
       describe:

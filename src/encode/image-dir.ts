@@ -1,16 +1,10 @@
-import { lstatSync, readdirSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { badArgument } from '../image/bad-argument.js';
+import { ByteSource } from '../image/byte-source.js';
 import { imageFileName, typeOfFileName, type EntryImageType, type ImageType } from '../image/catalogue.js';
 import type { EntryMessage, Image, ImageEntry } from '../image/entry.js';
-import { CritError } from '../image/errors.js';
-import {
-  openImageReader,
-  readImage,
-  readImageIfPresent,
-  type ImageReader,
-  type ReadOptions,
-} from '../decode/image-reader.js';
+import { DirectoryStore } from '../image/directory-store.js';
+import type { ImageStore, StoredFile } from '../image/image-store.js';
+import { openImageReader, readWhole, type ImageReader, type ReadOptions } from '../decode/image-reader.js';
 import type { LooseEntry } from './image-encoder.js';
 import { openImageWriter, writeImage, type ImageWriter } from './image-writer.js';
 
@@ -38,20 +32,30 @@ export interface ImageFile {
  * }
  */
 export class ImageDir {
+  /** The directory, or what the archive is called. */
   readonly path: string;
+  readonly store: ImageStore;
   readonly #options: ReadOptions;
 
-  /** @param options.strict a message without a required field is refused, as a restore refuses it @throws CritError BAD_ARGUMENT */
-  constructor(directory: string, { strict = false }: ReadOptions = {}) {
+  /**
+   * @param from a directory, or another place where images lie: that can be read only, `path` is its name
+   * @param options.strict a message without a required field is refused, as a restore refuses it @throws CritError BAD_ARGUMENT
+   */
+  constructor(
+    from: string | { readonly path: string; readonly store: ImageStore },
+    { strict = false }: ReadOptions = {},
+  ) {
+    const directory = typeof from === 'object' ? from.path : from;
     if (typeof (directory as unknown) !== 'string' || directory === '')
       throw badArgument('ImageDir takes the name of a directory', directory);
     this.path = directory;
+    this.store = typeof from === 'object' ? from.store : new DirectoryStore(directory);
     this.#options = { strict };
   }
 
   /** The path of an image, whether it is there or not. */
   file(type: ImageType, id?: ImageId): string {
-    return path.join(this.path, imageFileName(type, id));
+    return this.store.pathOf(imageFileName(type, id));
   }
 
   /**
@@ -59,17 +63,20 @@ export class ImageDir {
    * @throws CritError NO_IMAGE when there is no such directory
    */
   list(): ImageFile[] {
-    let names: string[];
-    try {
-      names = readdirSync(this.path).sort();
-    } catch (error) {
-      throw new CritError(`${this.path}: there is no such directory`, { code: 'NO_IMAGE', cause: error });
-    }
-    return names.flatMap((file) => {
-      const found = typeOfFileName(file);
-      const stat = found && statSync(path.join(this.path, file), { throwIfNoEntry: false });
-      return found && stat?.isFile() ? [{ file, ...found, sizeBytes: stat.size }] : [];
+    return this.store.files().flatMap(({ name, sizeBytes }) => {
+      const found = typeOfFileName(name);
+      return found ? [{ file: name, ...found, sizeBytes }] : [];
     });
+  }
+
+  /** Whether there is such an image; whether it can be read is another question. */
+  has(type: ImageType, id?: ImageId): boolean {
+    return this.store.has(imageFileName(type, id));
+  }
+
+  /** Opens an image to read its bytes; whoever opens it closes it. @throws as read */
+  open(type: ImageType, id?: ImageId): StoredFile {
+    return this.store.open(imageFileName(type, id));
   }
 
   /**
@@ -78,26 +85,21 @@ export class ImageDir {
    * @throws ImageError NO_IMAGE when it is not there, BAD_IMAGE with entry, offset and field when it is unsound
    */
   read<T extends ImageType>(type: T, id?: ImageId): Image<T> {
-    return readImage(this.path, type, id, this.#options);
+    return readWhole(this.#source(type, id), { ...this.#options, type });
   }
 
   /** As read; undefined when there is no such image. */
   readIfPresent<T extends ImageType>(type: T, id?: ImageId): Image<T> | undefined {
-    return this.#lacks(type, id) ? undefined : readImageIfPresent(this.path, type, id, this.#options);
+    return this.has(type, id) ? this.read(type, id) : undefined;
   }
 
-  /** Of thousands of processes each may lack an image: to ask for it costs a tenth of an error. */
-  #lacks(type: ImageType, id: ImageId | undefined): boolean {
-    try {
-      return !lstatSync(this.file(type, id), { throwIfNoEntry: false });
-    } catch {
-      return false; // opening it tells why
-    }
+  #source(type: ImageType, id: ImageId | undefined): ByteSource {
+    return new ByteSource({ stored: this.open(type, id) });
   }
 
   /** The messages of an image without what follows them; undefined when there is no such image. @throws as read */
   messages<T extends EntryImageType>(type: T, id?: ImageId): EntryMessage<T>[] | undefined {
-    if (this.#lacks(type, id)) return undefined;
+    if (!this.has(type, id)) return undefined;
     using reader = this.reader(type, id);
     return Array.from(reader, ({ message }) => message);
   }
@@ -109,7 +111,7 @@ export class ImageDir {
 
   /** Opens an image to read it entry by entry; whoever opens it closes it. @throws as read */
   reader<T extends ImageType>(type: T, id?: ImageId): ImageReader<T> {
-    return openImageReader(this.file(type, id), { ...this.#options, type });
+    return openImageReader(this.#source(type, id), { ...this.#options, type });
   }
 
   /**

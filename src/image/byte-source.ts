@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, constants } from 'node:fs';
 import { badArgument } from './bad-argument.js';
+import type { StoredFile } from './image-store.js';
 import { openRegularFile } from './regular-file.js';
 import { notAFile, unreadable } from './unreadable.js';
 
@@ -20,6 +21,7 @@ export class ByteSource {
   /** Size of all, when it is known beforehand. */
   readonly sizeBytes: number | undefined;
   readonly #bytes: Uint8Array | undefined;
+  readonly #stored: StoredFile | undefined;
   readonly #fd: number | undefined;
   readonly #owned: boolean;
   #at = 0;
@@ -28,11 +30,17 @@ export class ByteSource {
   #ahead: Uint8Array = new Uint8Array(0);
 
   constructor(
-    from: { bytes: Uint8Array } | { fd: number; owned: boolean; sizeBytes?: number | undefined },
+    from:
+      { bytes: Uint8Array } | { stored: StoredFile } | { fd: number; owned: boolean; sizeBytes?: number | undefined },
     name?: string,
   ) {
     this.name = name;
-    if ('bytes' in from) {
+    if ('stored' in from) {
+      this.#stored = from.stored;
+      this.name ??= from.stored.name;
+      this.sizeBytes = from.stored.sizeBytes;
+      this.#owned = true;
+    } else if ('bytes' in from) {
       this.#bytes = from.bytes;
       this.sizeBytes = from.bytes.length;
       this.#owned = false;
@@ -61,6 +69,11 @@ export class ByteSource {
       target.set(some, offset);
       this.#at += some.length;
       return some.length;
+    }
+    if (this.#stored) {
+      const got = this.#stored.read(target, offset, length, this.#at);
+      this.#at += got;
+      return got;
     }
     if (this.#fd === undefined) return 0;
     for (;;) {
@@ -100,7 +113,9 @@ export class ByteSource {
 
   /** Closes what was opened for it; once is enough, and again does no harm. */
   close(): void {
-    if (this.#fd !== undefined && this.#owned && !this.#closed) closeSync(this.#fd);
+    if (this.#closed) return;
+    if (this.#fd !== undefined && this.#owned) closeSync(this.#fd);
+    this.#stored?.[Symbol.dispose]();
     this.#closed = true;
   }
 

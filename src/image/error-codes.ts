@@ -1,6 +1,7 @@
 /** Every code of a CritError that is not the name of an errno. docs/errors.md tells what each means and what to do. */
 export const ERROR_CODES = [
   'ACTION_SCRIPT',
+  'BAD_ARCHIVE',
   'BAD_ARGUMENT',
   'BAD_DIRECTORY',
   'BAD_IMAGE',
@@ -28,6 +29,7 @@ export const ERROR_CODES = [
   'MISSING_FEATURE',
   'MISSING_FILE',
   'MISSING_IMAGE',
+  'MISSING_PARENT',
   'NOT_A_DIRECTORY',
   'NOT_A_FILE',
   'NOT_A_PROCESS',
