@@ -7,19 +7,31 @@ export interface OptionSpec {
   readonly type: 'boolean' | 'string';
   /** What the value is called in the help, e.g. FILE. */
   readonly value?: string;
+  /** It may be given several times: `values`. Otherwise the last counts. */
+  readonly many?: boolean;
   readonly describe: string;
 }
 
-/** One positional argument of a subcommand; all of them are required. */
+/** One positional argument of a subcommand. */
 export interface PositionalSpec {
   readonly name: string;
   readonly describe: string;
+  /** It may be left out, and what follows it as well. */
+  readonly optional?: boolean;
+  /** The last one: all words from here on (at least one, unless it is optional), which are `words`. */
+  readonly many?: boolean;
+  /** What a shell completes; a word without one is a file, or a directory if it is called `dir`. */
+  readonly completes?: 'any';
   readonly choices?: readonly string[];
 }
 
 export interface ParsedArguments {
-  readonly positionals: Readonly<Record<string, string>>;
+  readonly positionals: Readonly<Record<string, string | undefined>>;
+  /** What a positional that stands for many has. */
+  readonly words: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  /** All values of options that may be given several times, in their order. */
+  readonly values: Readonly<Record<string, readonly string[]>>;
 }
 
 /**

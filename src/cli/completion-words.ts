@@ -42,7 +42,9 @@ function own(command: Command): CompletedCommand {
       })),
       HELP,
     ],
-    positionals: command.positionals.map(({ name, choices }) => choices ?? (name === 'dir' ? 'directory' : 'file')),
+    positionals: command.positionals.map(
+      ({ name, choices, completes }) => choices ?? completes ?? (name === 'dir' ? 'directory' : 'file'),
+    ),
   };
 }
 

@@ -14,7 +14,10 @@ export const optionAs = ({ name, alias, value, type }: OptionSpec): string =>
 export const usageOf = (command: Command): string =>
   [
     command.name,
-    ...command.positionals.map(({ name, choices }) => (choices ? `{${choices.join('|')}}` : name.toUpperCase())),
+    ...command.positionals.map(({ name, choices, optional, many }) => {
+      const word = `${choices ? `{${choices.join('|')}}` : name.toUpperCase()}${many ? '...' : ''}`;
+      return optional ? `[${word}]` : word;
+    }),
     ...(command.options.length > 0 ? ['[options]'] : []),
   ].join(' ');
 

@@ -15,6 +15,7 @@ function findOption(options: readonly OptionSpec[], name: string): OptionSpec | 
  */
 export function parseArgv(command: Command, argv: readonly string[]): ParsedArguments | undefined {
   const options: Record<string, string | boolean> = {};
+  const values: Record<string, string[]> = {};
   const words: string[] = [];
   let onlyWords = false;
   for (let i = 0; i < argv.length; i++) {
@@ -40,15 +41,22 @@ export function parseArgv(command: Command, argv: readonly string[]): ParsedArgu
         const text = attached ?? argv[++i];
         if (text === undefined || text === '') return undefined;
         options[spec.name] = text;
+        if (spec.many) (values[spec.name] ??= []).push(text);
       }
     }
   }
-  if (words.length !== command.positionals.length) return undefined;
   const positionals: Record<string, string> = {};
-  for (const [i, spec] of command.positionals.entries()) {
-    const word = words[i] ?? '';
-    if (word === '' || (spec.choices && !spec.choices.includes(word))) return undefined;
-    positionals[spec.name] = word;
+  for (const [i, { name, choices, optional, many }] of command.positionals.entries()) {
+    if (many) {
+      const rest = words.splice(i);
+      return (rest.length > 0 || optional) && !rest.includes('')
+        ? { positionals, words: rest, options, values }
+        : undefined;
+    }
+    const word = words[i];
+    if (word === undefined && optional) break;
+    if (word === undefined || word === '' || (choices && !choices.includes(word))) return undefined;
+    positionals[name] = word;
   }
-  return { positionals, options };
+  return words.length > command.positionals.length ? undefined : { positionals, words: [], options, values };
 }

@@ -8,16 +8,18 @@ import { print } from './stdout.js';
 import { UsageError } from './usage-error.js';
 
 function addCommand(argv: Argv, command: Command, found: (args: ParsedArguments) => void): void {
-  const positionals = command.positionals.map(({ name }) => `<${name}>`).join(' ');
+  const positionals = command.positionals
+    .map(({ name, optional, many }) => (optional ? `[${name}${many ? '..' : ''}]` : `<${name}${many ? '..' : ''}>`))
+    .join(' ');
   argv.command(
     `${command.name} ${positionals}`.trim(),
     command.describe,
     (builder) => {
-      for (const { name, describe, choices } of command.positionals) {
+      for (const { name, describe, choices, optional } of command.positionals) {
         builder.positional(name, {
           describe,
           type: 'string',
-          demandOption: true,
+          demandOption: !optional,
           ...(choices ? { choices: [...choices] } : {}),
         });
       }
@@ -33,11 +35,18 @@ function addCommand(argv: Argv, command: Command, found: (args: ParsedArguments)
       return builder;
     },
     (parsed) => {
-      const pick = (names: readonly string[]): Record<string, string | boolean | undefined> =>
-        Object.fromEntries(names.map((name) => [name, parsed[name] as string | boolean | undefined]));
+      type Given = string | boolean | undefined;
+      const all = (name: string) => [parsed[name] as Given | Given[]].flat().filter((given) => given !== undefined);
+      const pick = (specs: readonly { readonly name: string }[]): Record<string, Given> =>
+        Object.fromEntries(specs.map(({ name }) => [name, all(name).at(-1)]));
+      const many = command.positionals.find((spec) => spec.many);
       found({
-        positionals: pick(command.positionals.map(({ name }) => name)) as Record<string, string>,
-        options: pick(command.options.map(({ name }) => name)),
+        positionals: pick(command.positionals.filter((spec) => !spec.many)) as Record<string, string | undefined>,
+        words: many ? (all(many.name) as string[]) : [],
+        options: pick(command.options),
+        values: Object.fromEntries(
+          command.options.filter((spec) => spec.many).map(({ name }) => [name, all(name) as string[]]),
+        ),
       });
     },
   );
@@ -87,6 +96,7 @@ function diagnose(argv: readonly string[], commands: readonly Command[], message
   const words = argv.filter((arg, i) => !/^-./.test(arg) && !takesValue(argv[i - 1])).slice(1);
   for (const [i, positional] of command.positionals.entries()) {
     const given = words[i];
+    if (given === undefined && positional.optional) break;
     if (given === undefined || given === '') {
       const choices = positional.choices ? `: one of ${positional.choices.join(', ')}` : '';
       return new UsageError(`${command.name}: missing ${positional.name.toUpperCase()}${choices}; ${help}`);
@@ -98,7 +108,7 @@ function diagnose(argv: readonly string[], commands: readonly Command[], message
       return new UsageError(`${command.name}: ${JSON.stringify(given)} is not one of ${list}${meant}; ${help}`);
     }
   }
-  const extra = words[command.positionals.length];
+  const extra = command.positionals.some((spec) => spec.many) ? undefined : words[command.positionals.length];
   if (extra !== undefined)
     return new UsageError(`${command.name}: one argument too many: ${JSON.stringify(extra)}; ${help}`);
   return new UsageError(`${command.name}: ${message.replace(/\s+/g, ' ').trim()}; ${help}`);

@@ -36,6 +36,29 @@ describe('parseArgv', () => {
     it(`leaves ${argv.join(' ')} to yargs`, () => assert.equal(options(...argv), undefined));
   }
 
+  it('takes words that may be left out, many words, and options given several times', () => {
+    const many: Command = {
+      ...command,
+      positionals: [
+        { name: 'dir', describe: '' },
+        { name: 'what', describe: '', choices: ['ps', 'fds'], optional: true },
+        { name: 'rest', describe: '', optional: true, many: true },
+      ],
+      options: [{ name: 'env', type: 'string', describe: '', many: true }],
+    };
+    const parsed = (...argv: string[]) => parseArgv(many, argv);
+    assert.deepEqual(parsed('d'), { positionals: { dir: 'd' }, words: [], options: {}, values: {} });
+    assert.deepEqual(parsed('d', 'ps', '--env', 'A=1', 'x', '--env=B=2', 'y'), {
+      positionals: { dir: 'd', what: 'ps' },
+      words: ['x', 'y'],
+      options: { env: 'B=2' },
+      values: { env: ['A=1', 'B=2'] },
+    });
+    assert.equal(parsed(), undefined);
+    assert.equal(parsed('d', 'nope'), undefined);
+    assert.equal(parsed('d', 'ps', ''), undefined);
+  });
+
   it('leaves a choice that is none, and a missing word, to yargs', () => {
     assert.equal(parseArgv(command, ['d', 'nope']), undefined);
     assert.equal(parseArgv(command, ['d']), undefined);
