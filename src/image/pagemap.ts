@@ -37,10 +37,12 @@ export const pageFlags = ({ flags, in_parent }: PagemapEntry): number =>
   in_parent ? (flags ?? 0) | PE.PARENT : (flags ?? PE.PRESENT);
 
 /** Reads entries behind the head. @throws CritError BAD_IMAGE on runs that are not in order or no pages */
-export function* readRuns(file: string, entries: readonly PagemapEntry[]): Generator<PageRun> {
+export function* readRuns(file: string, entries: Iterable<PagemapEntry>): Generator<PageRun> {
   let previous = 0;
-  for (const [i, entry] of entries.entries()) {
-    const bad = (text: string) => new CritError(`${file}: entries[${i + 1}]: ${text}`, { code: 'BAD_IMAGE' });
+  let i = 0;
+  const bad = (text: string) => new CritError(`${file}: entries[${i}]: ${text}`, { code: 'BAD_IMAGE' });
+  for (const entry of entries) {
+    i++;
     const pages = nrPages(entry);
     if (entry.vaddr % BigInt(PAGE_SIZE)) throw bad(`vaddr 0x${entry.vaddr.toString(16)} is not page aligned`);
     if (pages < 1n || pages > 1n << 35n) throw bad(`nr_pages is ${pages}`);

@@ -44,9 +44,14 @@ export class FileNames {
     return byId.get(id) as FileMessage<F> | undefined;
   }
 
+  /** A regular file by its id. */
+  regularFile(id: number): FileMessage<'reg'> | undefined {
+    return this.#find(id, 'reg');
+  }
+
   /** A regular file's path, "unknown path" when there is none. */
   path(id: number): string {
-    const found = this.#find(id, 'reg');
+    const found = this.regularFile(id);
     return found?.name ? found.name : 'unknown path';
   }
 

@@ -58,30 +58,33 @@ function kindOf({ status, flags }: VmaEntry): TaskVma['kind'] {
 
 const protText = (prot: number): string => `${prot & 1 ? 'r' : '-'}${prot & 2 ? 'w' : '-'}${prot & 4 ? 'x' : '-'}`;
 
+/** A mapping in words. @param names the files of the set it is in */
+export function describeVma(vma: VmaEntry, names: FileNames, numbers = new ObjectNumbers()): TaskVma {
+  const kind = kindOf(vma);
+  return {
+    start: vma.start,
+    end: vma.end,
+    prot: protText(vma.prot),
+    kind,
+    object: kind === 'sysvipc' || kind === 'shmem' || kind === 'packet' ? numbers.of(vma.shmid) : undefined,
+    path: kind === 'file' ? names.path(Number(vma.shmid)) : undefined,
+    pgoff: vma.pgoff,
+    shared: (vma.status & VMA.FILE_SHARED) !== 0,
+    regular: (vma.status & VMA.REGULAR) !== 0,
+    status: vma.status,
+  };
+}
+
 /** Per task in the order of pstree.img. */
 export function taskMemory(images: ImageDir): readonly TaskMemory[] {
   const names = new FileNames(images);
   const numbers = new ObjectNumbers();
-  const out: TaskMemory[] = [];
-  for (const { pid } of tasksOf(images)) {
+  return tasksOf(images).map(({ pid }) => {
     const mm = images.first('MM', pid);
-    const vmas: TaskVma[] = [];
-    for (const vma of mm?.vmas ?? []) {
-      const kind = kindOf(vma);
-      vmas.push({
-        start: vma.start,
-        end: vma.end,
-        prot: protText(vma.prot),
-        kind,
-        object: kind === 'sysvipc' || kind === 'shmem' || kind === 'packet' ? numbers.of(vma.shmid) : undefined,
-        path: kind === 'file' ? names.path(Number(vma.shmid)) : undefined,
-        pgoff: vma.pgoff,
-        shared: (vma.status & VMA.FILE_SHARED) !== 0,
-        regular: (vma.status & VMA.REGULAR) !== 0,
-        status: vma.status,
-      });
-    }
-    out.push({ pid, exe: mm && names.path(mm.exe_file_id), vmas });
-  }
-  return out;
+    return {
+      pid,
+      exe: mm && names.path(mm.exe_file_id),
+      vmas: (mm?.vmas ?? []).map((vma) => describeVma(vma, names, numbers)),
+    };
+  });
 }
