@@ -18,11 +18,12 @@ const below = {
   // A message that carries bytes of its own form is compared with what decoding makes of them.
   encode: ['image', 'kernel', 'decode'],
   inspect: ['image', 'kernel', 'decode', 'encode'],
+  edit: ['image', 'kernel', 'decode', 'encode', 'inspect'],
   pages: [...base, 'decode', 'encode', 'task'],
   dump: engines,
   restore: engines,
   run: [...engines, 'dump', 'restore'],
-  cli: [...engines, 'inspect', 'dump', 'restore', 'run'],
+  cli: [...engines, 'inspect', 'edit', 'dump', 'restore', 'run'],
 };
 
 export default defineConfig(

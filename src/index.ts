@@ -2,12 +2,11 @@
  * crit as a library: images of checkpointed processes as typed messages and as JSON.
  * @module
  */
-import { randomUUID } from 'node:crypto';
-import stringify from 'fast-json-stable-stringify';
 import { printImage, type PrintOptions } from './decode/print-image.js';
 import { readWhole, type ReadOptions } from './decode/image-reader.js';
 import { encodeJson } from './encode/encode-json.js';
 import { encodeEntries } from './encode/image-writer.js';
+import { canonicalJson } from './encode/canonical-json.js';
 import { badArgument } from './image/bad-argument.js';
 import type { ImageType } from './image/catalogue.js';
 import type { Image } from './image/entry.js';
@@ -22,6 +21,7 @@ export {
 export { decodeMessage } from './decode/decode-message.js';
 export { printImage, type PrintOptions } from './decode/print-image.js';
 export { imageInfo, type ImageInfo } from './decode/image-info.js';
+export { canonicalJson } from './encode/canonical-json.js';
 export { encodeMessage } from './encode/encode-message.js';
 export { ImageDir, type ImageId, type ImageFile } from './encode/image-dir.js';
 export { openCheckpoint, type Checkpoint } from './inspect/checkpoint.js';
@@ -29,6 +29,12 @@ export { AddressSpace, openAddressSpace, type AddressSpaceOptions } from './insp
 export type { Absence, Mapping, MemoryPiece, MemoryRun, MemorySource } from './inspect/address-space/memory-run.js';
 export type { TaskVma } from './inspect/memory.js';
 export type { ImageStore, StoredFile } from './image/image-store.js';
+export { changeSet, CHANGE_KINDS, type Changed, type ChangeKind, type Changes } from './edit/changes.js';
+export { EditedSet, type EditedFile, type MakeBytes } from './edit/edited-set.js';
+export { flatten, type Flattened } from './edit/flatten.js';
+export { rebase } from './edit/rebase.js';
+export { parseFieldChange, type FieldChange } from './edit/set-fields.js';
+export { replaceSet, writeSet } from './edit/write-set.js';
 export { ImageWriter, openImageWriter, writeImage } from './encode/image-writer.js';
 export { encodeJson, openJsonImage, type JsonImage } from './encode/encode-json.js';
 export type { LooseEntry } from './encode/image-encoder.js';
@@ -140,32 +146,4 @@ export function imageJson(
   const parts: string[] = [];
   printImage(source, (chunk) => parts.push(Buffer.from(chunk).toString('latin1')), options);
   return parts.join('');
-}
-
-/**
- * JSON with sorted keys and no white space, for hashing and comparing: equal values have equal texts. Takes what JSON.stringify
- * does not: bigint is printed as the bare number, bytes as base64, 16-bit arrays as lists.
- * @throws CritError BAD_ARGUMENT
- * @example
- * import { canonicalJson, decodeImage } from 'crit-checkpoint';
- * console.assert(canonicalJson({ b: 1n, a: [2] }) === '{"a":[2],"b":1}');
- * const text = canonicalJson(decodeImage('fixtures/sets/tree/pstree.img'));
- */
-export function canonicalJson(value: unknown): string {
-  if (value === undefined || typeof value === 'function' || typeof value === 'symbol')
-    throw badArgument('canonicalJson takes a value that JSON has', value);
-  return stringify(printable(value)).replaceAll(BARE, '$1');
-}
-
-/** Marks the digits of a bigint inside the JSON; nobody can guess it, so no string of an image holds it. */
-const MARK = randomUUID();
-const BARE = new RegExp(`"${MARK}(-?[0-9]+)${MARK}"`, 'g');
-
-function printable(value: unknown): unknown {
-  if (typeof value === 'bigint') return `${MARK}${value}${MARK}`;
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  if (value instanceof Uint16Array) return Array.from(value);
-  if (Array.isArray(value)) return value.map(printable);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, printable(item)]));
 }

@@ -7,6 +7,10 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   encode: async () => (await import('./encode.js')).encode,
   info: async () => (await import('./info.js')).info,
   x: async () => (await import('./x.js')).x,
+  set: async () => (await import('./set.js')).set,
+  edit: async () => (await import('./edit.js')).edit,
+  flatten: async () => (await import('./flatten.js')).flattenCommand,
+  rebase: async () => (await import('./rebase.js')).rebaseCommand,
   completion: async () => (await import('./completion.js')).completion,
 };
 

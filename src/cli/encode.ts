@@ -8,7 +8,7 @@ import { isTerminal } from './terminal.js';
 import { UsageError } from './usage-error.js';
 
 /** "FILE: line 3:17: entries[0].umask: ..." */
-function withLine(error: unknown): unknown {
+export function withLine(error: unknown): unknown {
   if (!(error instanceof ImageError) || error.line === undefined) return error;
   const { file, line, column, fieldPath, reason, code } = error;
   const where = `line ${line}:${column ?? 1}`;

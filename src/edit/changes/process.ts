@@ -1,0 +1,121 @@
+import { CoreEntryMarch } from '../../image/generated/messages.js';
+import type { CredsEntry, FownEntry } from '../../image/generated/messages.js';
+import { RLIMITS } from '../../kernel/uapi/resource.js';
+import { signalBit, signalNumber } from '../../kernel/uapi/signal.js';
+import type { EditedSet } from '../edited-set.js';
+import { badChange, number, parts, processOf, small, sum, threadOf } from './spec.js';
+
+const UNLIMITED = 2n ** 64n - 1n;
+
+const limit = (text: string): bigint => (text === 'unlimited' ? UNLIMITED : number(text, 'limit'));
+
+/** `PID:NAME=SOFT[:HARD]` */
+export function changeLimit(set: EditedSet, text: string): string {
+  const form = 'PID:NAME=SOFT[:HARD]';
+  const [where, value] = parts(text, form);
+  const [who = '', name = ''] = where.split(':');
+  const pid = processOf(set, who);
+  const full = `RLIMIT_${name.toUpperCase().replace(/^RLIMIT_/, '')}`;
+  const index = (RLIMITS as Readonly<Record<string, number | undefined>>)[full];
+  if (index === undefined) {
+    const names = Object.keys(RLIMITS).map((known) => known.slice(7));
+    throw badChange(`${JSON.stringify(name)} is no limit: ${names.join(', ')}`);
+  }
+  const found = set.change('CORE', pid).entries[0]?.message.tc?.rlimits?.rlimits?.[index];
+  if (!found) throw badChange(`the set has no ${full} of process ${pid}`);
+  const [soft = '', hard] = value.split(':');
+  found.cur = limit(soft);
+  if (hard !== undefined) found.max = limit(hard);
+  if (found.cur > found.max) throw badChange(`${text}: the soft limit is above the hard one, ${found.max}`);
+  return `${full} of process ${pid} is ${value}`;
+}
+
+/** `TID:REGISTER=VALUE`, by the names that CRIU or the processor has for them: `ip` or `rip`. */
+export function changeRegister(set: EditedSet, text: string): string {
+  const [where, value] = parts(text, 'TID:REGISTER=VALUE');
+  const [who = '', name = ''] = where.split(':');
+  const tid = threadOf(set, who);
+  const { message } = set.change('CORE', tid).entries[0]!;
+  const regs = message.thread_info?.gpregs as Record<string, bigint> | undefined;
+  if (!regs)
+    throw badChange(
+      `the registers of ${Object.entries(CoreEntryMarch).find(([, march]) => march === message.mtype)?.[0] ?? 'this machine'} cannot be changed by name`,
+    );
+  const key = [name, name.replace(/^r(?=[a-z])/, '')].find((known) => typeof regs[known] === 'bigint');
+  if (key === undefined) {
+    const names = Object.keys(regs).filter((known) => typeof regs[known] === 'bigint');
+    throw badChange(`${JSON.stringify(name)} is no register: ${names.join(', ')}`);
+  }
+  regs[key] = number(value, 'value of a register');
+  return `${name} of thread ${tid} is 0x${regs[key].toString(16)}`;
+}
+
+/** `TID=SIGNAL,...`: the signals that a thread blocks; none after the `=` for none. */
+export function changeSigmask(set: EditedSet, text: string): string {
+  const [who, list] = parts(text, 'TID=SIGNAL,...');
+  const tid = threadOf(set, who);
+  let mask = 0n;
+  for (const name of list.split(',').filter((one) => one !== '')) {
+    const signal = signalNumber(name);
+    if (signal === undefined) throw badChange(`${JSON.stringify(name)} is no signal`);
+    mask |= signalBit(signal);
+  }
+  const { message } = set.change('CORE', tid).entries[0]!;
+  if (message.tc) message.tc.blk_sigset = mask;
+  if (message.thread_core) message.thread_core.blk_sigset = mask;
+  return `thread ${tid} blocks ${list === '' ? 'no signal' : list}`;
+}
+
+const UIDS = ['uid', 'euid', 'suid', 'fsuid'] as const;
+const GIDS = ['gid', 'egid', 'sgid', 'fsgid'] as const;
+
+function replaceIds(
+  creds: CredsEntry | undefined,
+  keys: readonly (typeof UIDS | typeof GIDS)[number][],
+  from: number,
+  to: number,
+): number {
+  if (!creds) return 0;
+  let n = 0;
+  for (const key of keys) if (creds[key] === from) [creds[key], n] = [to, n + 1];
+  return n;
+}
+
+/** Owners of files that are told by signals: they act with the rights of a user. */
+function owners(set: EditedSet, from: number, to: number): number {
+  return set.changeIf('FILES', undefined, ({ entries }) =>
+    entries.reduce((n, { message }) => {
+      for (const kind of Object.values(message) as unknown[]) {
+        const fown = (kind as { fown?: FownEntry } | undefined)?.fown;
+        if (fown?.uid === from) [fown.uid, n] = [to, n + 1];
+        if (fown?.euid === from) [fown.euid, n] = [to, n + 1];
+      }
+      return n;
+    }, 0),
+  );
+}
+
+function changeIds(set: EditedSet, text: string, kind: 'user' | 'group'): string {
+  const [from, to] = parts(text, 'OLD=NEW').map((id) => small(id, `${kind} id`)) as [number, number];
+  const inCores = set.ids('CORE').map((tid) =>
+    set.changeIf('CORE', tid, ({ entries }) =>
+      entries.reduce((n, { message }) => {
+        const creds = message.thread_core?.creds;
+        let groups = 0;
+        if (kind === 'group' && creds?.groups?.includes(from)) {
+          groups = 1;
+          creds.groups = creds.groups.map((id) => (id === from ? to : id)).sort((a, b) => a - b);
+        }
+        return n + groups + replaceIds(creds, kind === 'user' ? UIDS : GIDS, from, to);
+      }, 0),
+    ),
+  );
+  const changed = sum([...inCores, kind === 'user' ? owners(set, from, to) : 0], `the ${kind} ${from}`);
+  return `${kind} ${from} is ${to}, in ${changed} places`;
+}
+
+/** `OLD=NEW`: a user, in the credentials of all threads. */
+export const changeUser = (set: EditedSet, text: string): string => changeIds(set, text, 'user');
+
+/** `OLD=NEW`: a group. */
+export const changeGroup = (set: EditedSet, text: string): string => changeIds(set, text, 'group');

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import { CRIT, program } from '../programs.js';
+import { test } from '../root.js';
+import { crit, Subject } from './round-trip.js';
+
+/** The tools that are to restore what was changed. */
+const RESTORERS = [CRIT, ...(process.env['CRIU'] ? [process.env['CRIU']] : [])];
+
+async function dumped(): Promise<{ subject: Subject; value: string; thread: number; child: number }> {
+  const subject = new Subject(program('editable'), ['old'], { WHERE: 'here' });
+  await subject.says('ready');
+  const [, value = ''] = /ready (0x[0-9a-f]+)/.exec(subject.output)!;
+  const thread = readdirSync(`/proc/${subject.pid}/task`)
+    .map(Number)
+    .find((tid) => tid !== subject.pid)!;
+  const [child] = readFileSync(`/proc/${subject.pid}/task/${subject.pid}/children`, 'utf8').split(' ').map(Number);
+  await subject.dump();
+  return { subject, value, thread, child: child! };
+}
+
+/** Restores it and asks it what it sees of itself. */
+async function seen(subject: Subject, restorer: string, pid = subject.pid): Promise<Record<string, string>> {
+  const before = subject.output.length;
+  subject.restoredBy = restorer;
+  try {
+    subject.restore();
+    subject.tree();
+    process.kill(pid, 'SIGUSR1');
+    await subject.says('end', before);
+    const lines = subject.output.slice(before).trim().split('\n');
+    return Object.fromEntries(lines.map((line) => [line.split(' ')[0]!, line.slice(line.indexOf(' ') + 1)]));
+  } finally {
+    if (pid !== subject.pid && existsSync(`/proc/${pid}`)) {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+      for (const one of [pid, ...children]) process.kill(one, 'SIGKILL');
+    }
+  }
+}
+
+function set(subject: Subject, ...changes: string[]): string {
+  const { status, stdout, stderr } = crit('set', subject.images, '--in-place', ...changes);
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+for (const restorer of RESTORERS) {
+  const name = path.basename(restorer);
+
+  test(`a set that was changed comes back as changed, by ${name}`, async () => {
+    const { subject, value } = await dumped();
+    await using it = subject;
+    const { pid } = it;
+    const long = 'a place with a much longer name than it had before '.repeat(100);
+    const out = set(
+      it,
+      ...['--comm', `${pid}=renamed`, '--env', `${pid}:WHERE=${long}`, '--arg', `${pid}:1=another argument`],
+      ...['--memory', `${pid}:${value}=u64:0x12345678`, '--limit', `${pid}:NOFILE=333:444`, '--uid', '0=65534'],
+      ...['--gid', '0=65533', '--pos', `${pid}:9=7`, '--drop-fd', `${pid}:8`, '--add-fd', `${pid}:7=/dev/null:rw`],
+      ...['--sigmask', `${pid}=USR1,USR2`, `core-${pid}.img`, 'thread_core.sched_nice=5'],
+    );
+    assert.match(out, /1 pointer leads there/);
+    const found = await seen(it, restorer);
+    assert.deepEqual(
+      [found['comm'], found['where'], found['argument'], found['value'], found['limit'], found['user']],
+      ['renamed', long, 'another argument', String(0x12345678), '333 444', '65534 group 65533'],
+    );
+    assert.deepEqual([found['read'], found['blocks'], found['eight']], ['1 7', '1', '-1 seven 0']);
+    assert.equal(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[16], '5');
+    assert.ok(readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`WHERE=${long}\0`));
+    assert.ok(readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0another argument\0'));
+    it.passed();
+  });
+
+  test(`a tree gets other numbers, by ${name}`, async () => {
+    const { subject, thread, child } = await dumped();
+    await using it = subject;
+    const { pid } = it;
+    // far away, and below the smallest pid_max that is usual
+    const to = (id: number) => (id > 16_384 ? id - 15_000 : id + 15_000);
+    set(it, ...[pid, thread, child].flatMap((id) => ['--pid', `${id}=${to(id)}`]));
+    const found = await seen(it, restorer, to(pid));
+    assert.deepEqual(
+      [found['pid'], found['group'], found['thread']],
+      [String(to(pid)), `${to(pid)} session ${to(pid)}`, `${to(thread)} found 0`],
+    );
+    // where a program keeps a number itself, it is the old one
+    assert.equal(found['child'], `${child} alive 0`);
+    it.passed();
+  });
+}
+
+test('paths are moved with what they name', async () => {
+  const { subject } = await dumped();
+  await using it = subject;
+  const moved = path.join(it.dir, 'moved');
+  mkdirSync(moved);
+  set(it, '--path', `${path.join(it.dir, 'numbers')}=${path.join(moved, 'digits')}`);
+  renameSync(path.join(it.dir, 'numbers'), path.join(moved, 'digits'));
+  const found = await seen(it, CRIT);
+  assert.equal(found['read'], '1 2');
+  it.passed();
+});
