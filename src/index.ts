@@ -33,6 +33,7 @@ export { changeSet, CHANGE_KINDS, type Changed, type ChangeKind, type Changes } 
 export { EditedSet, type EditedFile, type MakeBytes } from './edit/edited-set.js';
 export { flatten, type Flattened } from './edit/flatten.js';
 export { rebase } from './edit/rebase.js';
+export { pack, unpack, type PackedAs } from './edit/pack.js';
 export { parseFieldChange, type FieldChange } from './edit/set-fields.js';
 export { replaceSet, writeSet } from './edit/write-set.js';
 export { ImageWriter, openImageWriter, writeImage } from './encode/image-writer.js';

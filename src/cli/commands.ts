@@ -11,6 +11,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   edit: async () => (await import('./edit.js')).edit,
   flatten: async () => (await import('./flatten.js')).flattenCommand,
   rebase: async () => (await import('./rebase.js')).rebaseCommand,
+  pack: async () => (await import('./pack.js')).packCommand,
+  unpack: async () => (await import('./pack.js')).unpackCommand,
   completion: async () => (await import('./completion.js')).completion,
 };
 

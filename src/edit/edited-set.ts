@@ -12,7 +12,8 @@ import type { Checkpoint } from '../inspect/checkpoint.js';
 export type MakeBytes = (write: (bytes: Uint8Array) => void) => void;
 
 /** A file of the changed set: one that is as it was, under which name, or new bytes. */
-export type EditedFile = { readonly from: string } | { readonly make: MakeBytes };
+export type EditedFile =
+  { readonly from: string; readonly make?: MakeBytes } | { readonly from?: undefined; readonly make: MakeBytes };
 
 /**
  * The images of a checkpoint with changes that are only in memory until they are written elsewhere (write-set.ts). What is
@@ -51,7 +52,7 @@ export class EditedSet {
 
   /** Names of files that are not as they were. */
   get changed(): string[] {
-    return [...this.#files].filter(([name, file]) => !('from' in file) || file.from !== name).map(([name]) => name);
+    return [...this.#files].filter(([name, file]) => file.from !== name).map(([name]) => name);
   }
 
   has(type: ImageType, id?: ImageId): boolean {
@@ -73,7 +74,7 @@ export class EditedSet {
     if (!file) return undefined;
     const known = this.#read.get(name);
     if (known) return known as unknown as Image<T>;
-    if (!('from' in file)) return readWhole(this.bytes(name), { type });
+    if (file.from === undefined) return readWhole(this.bytes(name), { type });
     const was = typeOfFileName(file.from);
     return this.images.read(type, was?.id);
   }
@@ -118,7 +119,7 @@ export class EditedSet {
   /** The bytes of a file as they are by now. @throws ImageError NO_IMAGE */
   bytes(name: string): ByteSource {
     const file = this.#files.get(name);
-    if (!file || 'from' in file) return new ByteSource({ stored: this.open(file?.from ?? name) });
+    if (file?.from !== undefined || !file) return new ByteSource({ stored: this.open(file?.from ?? name) });
     const parts: Uint8Array[] = [];
     file.make((bytes) => parts.push(bytes));
     return new ByteSource({ bytes: Buffer.concat(parts) }, name);
@@ -151,6 +152,11 @@ export class EditedSet {
       this.#files.set(to, file);
       if (read) this.#read.set(to, read);
     }
+  }
+
+  /** The bytes of a file are the same as they were, and come in another way. */
+  copy(name: string, make: MakeBytes): void {
+    this.#files.set(name, { from: name, make });
   }
 
   remove(name: string): void {

@@ -100,8 +100,8 @@ function fill(set: EditedSet, directory: string): void {
   const put = (name: string): void => {
     const file = set.files.get(name)!;
     const to = path.join(directory, name);
-    if ('make' in file) writeFile(to, file.make);
-    else carry(set, file.from, to);
+    if (file.make) writeFile(to, file.make);
+    else if (file.from !== undefined) carry(set, file.from, to);
   };
   const before = parentOf(set);
   if (before !== undefined)
