@@ -24,6 +24,30 @@ export { imageInfo, type ImageInfo } from './decode/image-info.js';
 export { canonicalJson } from './encode/canonical-json.js';
 export { encodeMessage } from './encode/encode-message.js';
 export { ImageDir, type ImageId, type ImageFile } from './encode/image-dir.js';
+export {
+  overview,
+  PARTS,
+  type AuxvWord,
+  type Overview,
+  type Part,
+  type ProcessOverview,
+} from './inspect/overview/overview.js';
+export type { CgroupSet } from './inspect/overview/cgroups.js';
+export type { ContainerInfo } from './inspect/overview/container.js';
+export type { CredentialsInfo, IdInfo } from './inspect/overview/credentials.js';
+export type { DumpStats } from './inspect/overview/dump-stats.js';
+export type { Identity } from './inspect/overview/identity.js';
+export type { LimitInfo, LimitValue } from './inspect/overview/limits.js';
+export type { KindBytes, MemoryInfo, MemoryKind } from './inspect/overview/memory.js';
+export type { MountEntry } from './inspect/overview/mounts.js';
+export type { NamespaceInfo } from './inspect/overview/namespaces.js';
+export type { OpenFile } from './inspect/overview/open-files.js';
+export type { DescriptorInfo, ProcessInfo } from './inspect/overview/processes.js';
+export type { PendingSignal, SignalAction, SignalsInfo, ThreadSignals } from './inspect/overview/signals.js';
+export type { TerminalInfo } from './inspect/overview/terminals.js';
+export type { ThreadInfo } from './inspect/overview/threads.js';
+export type { TimerInfo } from './inspect/overview/timers.js';
+export type { SocketInfo, SocketOwner } from './inspect/sockets.js';
 export { openCheckpoint, type Checkpoint } from './inspect/checkpoint.js';
 export { AddressSpace, openAddressSpace, type AddressSpaceOptions } from './inspect/address-space/address-space.js';
 export type { Absence, Mapping, MemoryPiece, MemoryRun, MemorySource } from './inspect/address-space/memory-run.js';

@@ -6,6 +6,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   decode: async () => (await import('./decode.js')).decode,
   encode: async () => (await import('./encode.js')).encode,
   info: async () => (await import('./info.js')).info,
+  inspect: async () => (await import('./inspect.js')).inspect,
   x: async () => (await import('./x.js')).x,
   set: async () => (await import('./set.js')).set,
   edit: async () => (await import('./edit.js')).edit,

@@ -1,7 +1,7 @@
 import { taskFiles } from '../inspect/files.js';
 import type { ImageDir } from '../encode/image-dir.js';
 import { oneLine, safeText } from './safe-text.js';
-import { namesOf } from './flag-names.js';
+import { namesOf } from '../image/flag-names.js';
 import { drawTable } from './table.js';
 import type { View } from './view.js';
 

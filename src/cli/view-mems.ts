@@ -1,7 +1,7 @@
 import type { ImageDir } from '../encode/image-dir.js';
 import { taskMemory, type TaskVma } from '../inspect/memory.js';
 import { FLAG_MAPS } from '../image/display.js';
-import { namesOf } from './flag-names.js';
+import { namesOf } from '../image/flag-names.js';
 import { oneLine, safeText } from './safe-text.js';
 import { drawTable } from './table.js';
 import type { View } from './view.js';

@@ -1,6 +1,6 @@
 import type { ImageDir } from '../encode/image-dir.js';
 import { taskRss, type PageRange } from '../inspect/rss.js';
-import { namesOf } from './flag-names.js';
+import { namesOf } from '../image/flag-names.js';
 import { oneLine, safeText } from './safe-text.js';
 import { FLAG_MAPS } from '../image/display.js';
 import { drawTable } from './table.js';

@@ -3,6 +3,19 @@ import { FdTypes, type FileEntry } from '../image/generated/messages.js';
 import { fileTypeName, oldFileImage, type FileField, type FileMessage } from '../image/file-kinds.js';
 import { quoteName } from '../image/quoted-printable.js';
 
+/** Where a set's files are read once, they are put in order once as well. */
+const ordered = new WeakMap<readonly FileEntry[], Map<number, FileEntry>>();
+
+function filesById(files: readonly FileEntry[]): Map<number, FileEntry> {
+  let byId = ordered.get(files);
+  if (!byId) {
+    byId = new Map();
+    for (const file of files) if (!byId.has(file.id)) byId.set(file.id, file);
+    ordered.set(files, byId);
+  }
+  return byId;
+}
+
 /** Descriptions of open files, as `x fds` and `x mems` print them. */
 export class FileNames {
   readonly #images: ImageDir;
@@ -21,11 +34,7 @@ export class FileNames {
 
   /** An open file by its id; undefined when files.img does not have it. */
   file(id: number): FileEntry | undefined {
-    if (!this.#byId) {
-      this.#byId = new Map();
-      for (const file of this.#images.messages('FILES') ?? [])
-        if (!this.#byId.has(file.id)) this.#byId.set(file.id, file);
-    }
+    this.#byId ??= filesById(this.#images.messages('FILES') ?? []);
     return this.#byId.get(id);
   }
 

@@ -64,7 +64,12 @@ function makeSet(name: string, { vmas, runs = [], pages = [], files = [], parent
   writeImage(set, 'MM', PID, [{ message: mm }]);
   pagemap(set, 'PAGEMAP', PID, 1, runs);
   writeFileSync(path.join(set, 'pages-1.img'), Buffer.concat(pages));
-  writeImage(set, 'FILES', undefined, files.map((message) => ({ message })));
+  writeImage(
+    set,
+    'FILES',
+    undefined,
+    files.map((message) => ({ message })),
+  );
   if (parent !== undefined) symlinkSync(path.join('..', parent), path.join(set, 'parent'));
   return set;
 }

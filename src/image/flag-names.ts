@@ -1,4 +1,4 @@
-import type { FlagMap } from '../image/display.js';
+import type { FlagMap } from './display.js';
 
 /** The names of the bits of a number; what is left without one as hex. */
 export function namesOf(value: number, map: FlagMap): string[] {
