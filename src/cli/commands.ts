@@ -7,6 +7,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   encode: async () => (await import('./encode.js')).encode,
   info: async () => (await import('./info.js')).info,
   inspect: async () => (await import('./inspect.js')).inspect,
+  list: async () => (await import('./list.js')).list,
+  diff: async () => (await import('./diff.js')).diff,
   x: async () => (await import('./x.js')).x,
   set: async () => (await import('./set.js')).set,
   edit: async () => (await import('./edit.js')).edit,
