@@ -16,6 +16,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   rebase: async () => (await import('./rebase.js')).rebaseCommand,
   pack: async () => (await import('./pack.js')).packCommand,
   unpack: async () => (await import('./pack.js')).unpackCommand,
+  verify: async () => (await import('./verify.js')).verify,
   completion: async () => (await import('./completion.js')).completion,
 };
 

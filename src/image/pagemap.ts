@@ -36,19 +36,24 @@ export const nrPages = ({ nr_pages, compat_nr_pages }: PagemapEntry): bigint => 
 export const pageFlags = ({ flags, in_parent }: PagemapEntry): number =>
   in_parent ? (flags ?? 0) | PE.PARENT : (flags ?? PE.PRESENT);
 
+/** Why an entry is no run of pages behind the one that ends at `previousEnd`; undefined when it is one. */
+export function runFault(entry: PagemapEntry, previousEnd: number): string | undefined {
+  const pages = nrPages(entry);
+  if (entry.vaddr % BigInt(PAGE_SIZE)) return `vaddr 0x${entry.vaddr.toString(16)} is not page aligned`;
+  if (pages < 1n || pages > 1n << 35n) return `nr_pages is ${pages}`;
+  return Number(entry.vaddr) < previousEnd ? 'overlaps the one before, or is out of order' : undefined;
+}
+
 /** Reads entries behind the head. @throws CritError BAD_IMAGE on runs that are not in order or no pages */
 export function* readRuns(file: string, entries: Iterable<PagemapEntry>): Generator<PageRun> {
   let previous = 0;
   let i = 0;
-  const bad = (text: string) => new CritError(`${file}: entries[${i}]: ${text}`, { code: 'BAD_IMAGE' });
   for (const entry of entries) {
     i++;
-    const pages = nrPages(entry);
-    if (entry.vaddr % BigInt(PAGE_SIZE)) throw bad(`vaddr 0x${entry.vaddr.toString(16)} is not page aligned`);
-    if (pages < 1n || pages > 1n << 35n) throw bad(`nr_pages is ${pages}`);
+    const fault = runFault(entry, previous);
+    if (fault !== undefined) throw new CritError(`${file}: entries[${i}]: ${fault}`, { code: 'BAD_IMAGE' });
     const start = Number(entry.vaddr);
-    if (start < previous) throw bad('overlaps the one before, or is out of order');
-    previous = start + Number(pages) * PAGE_SIZE;
+    previous = start + Number(nrPages(entry)) * PAGE_SIZE;
     yield { start, end: previous, flags: pageFlags(entry) };
   }
 }

@@ -2,6 +2,7 @@ import { imageFileName } from './catalogue.js';
 import { CritError } from './errors.js';
 import type { Messages } from './generated/messages.js';
 import type { ImagePid } from './pid.js';
+import { treeFaults } from './tree-faults.js';
 
 /** A process to restore, as the images tell. */
 export interface TreeTask {
@@ -54,55 +55,18 @@ export interface BirthPlan {
 
 /** Reads the tree out of pstree.img. @throws CritError on a tree that cannot be */
 export function readTree(entries: readonly Messages['pstree_entry'][], zombies: ReadonlySet<ImagePid>): TreeTask[] {
-  const seen = new Set<number>();
-  const bad = (text: string) => new CritError(`${imageFileName('PSTREE')}: ${text}`, { code: 'BAD_IMAGE' });
-  const tasks = entries.map((entry, i) => {
-    const pid = entry.pid;
-    const pgid = entry.pgid;
-    const sid = entry.sid;
-    if (pid < 1) throw bad(`entries[${i}].pid: ${pid} is no process id`);
-    if (seen.has(pid)) throw bad(`entries[${i}].pid: ${pid} is there twice`);
-    seen.add(pid);
-    const tids = zombies.has(pid) ? [pid] : (entry.threads ?? []);
-    if (!tids.includes(pid)) throw bad(`entries[${i}].threads: the leader ${pid} is missing`);
-    if (tids.indexOf(pid) !== tids.lastIndexOf(pid)) throw bad(`entries[${i}].threads: ${pid} is there twice`);
-    const task: TreeTask = {
-      pid,
-      ppid: entry.ppid,
-      pgid,
-      sid,
-      tids: [pid, ...tids.filter((tid) => tid !== pid)],
-      zombie: zombies.has(pid),
-    };
-    for (const tid of task.tids.slice(1)) {
-      if (seen.has(tid)) throw bad(`entries[${i}].threads: ${tid} is there twice`);
-      seen.add(tid);
-    }
-    return task;
-  });
-  const roots = tasks.filter((task) => task.ppid === 0);
-  if (tasks.length === 0) throw bad('there is no task');
-  if (roots.length !== 1) throw bad(`${roots.length} tasks have no parent, one must`);
-  checkDescent(tasks, bad);
-  return tasks;
-}
-
-/** Everybody must descend from the root. */
-function checkDescent(tasks: readonly TreeTask[], bad: (text: string) => CritError): void {
-  const byPid = new Map(tasks.map((task) => [task.pid, task]));
-  const rooted = new Set<TreeTask>();
-  for (const task of tasks) {
-    const line = new Set<TreeTask>();
-    for (let at = task; !rooted.has(at);) {
-      if (line.has(at)) throw bad(`task ${at.pid} is its own ${at.ppid === at.pid ? 'parent' : 'ancestor'}`);
-      line.add(at);
-      if (at.ppid === 0) break;
-      const parent = byPid.get(at.ppid);
-      if (!parent) throw bad(`task ${at.pid}: its parent ${at.ppid} is missing`);
-      at = parent;
-    }
-    for (const one of line) rooted.add(one);
-  }
+  for (const { where, text } of treeFaults(entries, zombies))
+    throw new CritError(`${imageFileName('PSTREE')}: ${where === '' ? '' : `${where}: `}${text}`, {
+      code: 'BAD_IMAGE',
+    });
+  return entries.map(({ pid, ppid, pgid, sid, threads }) => ({
+    pid,
+    ppid,
+    pgid,
+    sid,
+    tids: [pid, ...(zombies.has(pid) ? [] : (threads ?? []).filter((tid) => tid !== pid))],
+    zombie: zombies.has(pid),
+  }));
 }
 
 /**

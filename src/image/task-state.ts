@@ -8,3 +8,10 @@ export const taskStateName = (state: number): string | undefined => NAMES.get(st
 
 /** Whether a task had ended and waited for its parent: CRIU and crit write DEAD for a zombie. */
 export const hasEnded = (state: number | undefined): boolean => state === TASK.ZOMBIE || state === TASK.DEAD;
+
+/** Why a state is none that a task can be restored in; undefined when it is one. */
+export function stateFault(state: number | undefined): string | undefined {
+  if (state === undefined) return 'missing';
+  if (hasEnded(state) || state === TASK.ALIVE || state === TASK.STOPPED) return undefined;
+  return `${state} is no state that a dump leaves a task in`;
+}

@@ -3,6 +3,7 @@ import { imageFileName } from '../image/catalogue.js';
 import type { Messages } from '../image/generated/messages.js';
 import { CritError } from '../image/errors.js';
 import type { ImagePid } from '../image/pid.js';
+import { isMapping, vmaFault } from '../image/vma-fault.js';
 import { VMA } from '../image/vma-status.js';
 
 /** A mapping to restore, with addresses as numbers (user addresses have 47 bits). */
@@ -16,19 +17,13 @@ export interface Vma {
 
 /** Checks and orders a task's mappings. Anything that could hit another address than meant is refused. */
 export function readVmas(pid: ImagePid, entries: readonly Messages['vma_entry'][]): Vma[] {
-  const bad = (i: number, text: string) =>
-    new CritError(`${imageFileName('MM', pid)}: entries[0].vmas[${i}]: ${text}`, { code: 'BAD_IMAGE' });
   const vmas: Vma[] = [];
   entries.forEach((entry, i) => {
-    if (entry.status === VMA.GUARD) return;
-    if (entry.status & VMA.VSYSCALL && !(entry.status & VMA.REGULAR)) return; // the kernel's own, at the top
-    if (entry.start % 4096n || entry.end % 4096n) throw bad(i, 'not page aligned');
-    if (entry.start >= entry.end) throw bad(i, `ends (0x${entry.end.toString(16)}) before it starts`);
-    if (entry.end > BigInt(TASK_SIZE)) throw bad(i, `0x${entry.end.toString(16)} is beyond user space`);
-    const vma = { start: Number(entry.start), end: Number(entry.end), entry, fd: -1 };
-    const last = vmas.at(-1);
-    if (last && vma.start < last.end) throw bad(i, 'overlaps the one before, or is out of order');
-    vmas.push(vma);
+    if (!isMapping(entry)) return;
+    const fault = vmaFault(entry, BigInt(vmas.at(-1)?.end ?? 0), BigInt(TASK_SIZE));
+    if (fault !== undefined)
+      throw new CritError(`${imageFileName('MM', pid)}: entries[0].vmas[${i}]: ${fault}`, { code: 'BAD_IMAGE' });
+    vmas.push({ start: Number(entry.start), end: Number(entry.end), entry, fd: -1 });
   });
   return vmas;
 }

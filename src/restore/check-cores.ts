@@ -1,19 +1,13 @@
 import { imageFileName } from '../image/catalogue.js';
+import { commFault, groupsFault, nameFault } from '../image/core-faults.js';
 import { CritError } from '../image/errors.js';
 import { hasEnded } from '../image/task-state.js';
-import { bytesOfString } from '../image/utf8.js';
 import { hasCapability } from '../kernel/uapi/capability.js';
 import { readLimits } from '../kernel/proc/limits.js';
 import { RLIM_INFINITY, RLIM_NLIMITS, rlimitName } from '../kernel/uapi/resource.js';
 import { readStatus } from '../kernel/proc/status.js';
-import { checkName } from './check-name.js';
 import type { RestoreTask } from './context.js';
 import type { Refuse } from './refuse.js';
-
-/** linux/sched.h: TASK_COMM_LEN, less its NUL. */
-const COMM_BYTES = 15;
-/** linux/limits.h */
-const NGROUPS_MAX = 65536;
 
 const show = (value: bigint) => (value === RLIM_INFINITY ? 'unlimited' : String(value));
 
@@ -28,16 +22,9 @@ export function checkCores(tasks: readonly RestoreTask[], refuse: Refuse): void 
       const bad = (what: string) => {
         refuse(new CritError(`${file}: ${what}`, { code: 'BAD_IMAGE' }));
       };
-      checkName(core, bad);
-      const [field, comm] = core.thread_core?.comm
-        ? ['thread_core.comm', core.thread_core.comm]
-        : ['tc.comm', core.tc?.comm];
-      const bytes = comm === undefined ? 0 : (bytesOfString(comm) ?? Buffer.from(comm)).length;
-      if (bytes > COMM_BYTES)
-        bad(`${field}: ${JSON.stringify(comm!.slice(0, 40))} has ${bytes} bytes, ${COMM_BYTES} are the most`);
-      const groups = core.thread_core?.creds?.groups?.length ?? 0;
-      if (groups > NGROUPS_MAX)
-        bad(`thread_core.creds.groups: ${groups} supplementary groups, ${NGROUPS_MAX} are the most`);
+      const groups = groupsFault(core);
+      const faults = [nameFault(core), commFault(core), groups && `thread_core.creds.groups: ${groups}`];
+      for (const fault of faults) if (fault !== undefined) bad(fault);
       checkLimits(core.tc?.rlimits?.rlimits ?? [], ours, bad);
     });
   }

@@ -5,6 +5,7 @@ import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { NAMESPACES } from '../image/namespaces.js';
+import { versionFault } from '../image/image-version.js';
 import { splitPagemap } from '../image/pagemap.js';
 import type { ImagePid } from '../image/pid.js';
 import { VMA } from '../image/vma-status.js';
@@ -31,7 +32,7 @@ import { SharedMemory } from './shared-memory.js';
 import { TreePages } from './tree-pages.js';
 import { checkWhole, SameSet } from './whole-set.js';
 import { planBirths, readTree, type BirthPlan, type TreeTask } from '../image/process-tree.js';
-import { hasEnded, TASK } from '../image/task-state.js';
+import { hasEnded, stateFault } from '../image/task-state.js';
 
 /** The images of one task. */
 export class Task implements RestoreTask {
@@ -111,12 +112,10 @@ export class Plan {
       if (!core) throw new CritError(`${imageFileName('CORE', pid)}: the image has no entry`, { code: 'BAD_IMAGE' });
       cores.push(core);
       const state = core.tc?.task_state;
+      const fault = stateFault(state);
+      if (fault !== undefined)
+        throw new CritError(`${imageFileName('CORE', pid)}: tc.task_state: ${fault}`, { code: 'BAD_IMAGE' });
       if (hasEnded(state)) zombies.add(pid);
-      else if (state !== TASK.ALIVE && state !== TASK.STOPPED)
-        throw new CritError(
-          `${imageFileName('CORE', pid)}: tc.task_state: ${state === undefined ? 'missing' : `${state} is no state that a dump leaves a task in`}`,
-          { code: 'BAD_IMAGE' },
-        );
     }
     const tree = readTree(entries, zombies);
     this.tasks = tree.map((t, i) => new Task(images, t, entries[i]!, cores[i]!));
@@ -217,15 +216,10 @@ const throwIt: Refuse = (obstacle) => {
   throw obstacle;
 };
 
-/** CRTOOLS_IMAGES_V1 and V1_1: what CRIU 4.2 reads, too. */
-const VERSIONS = [1, 2];
-
 function checkVersion({ img_version: version }: Messages['inventory_entry']): void {
-  if (VERSIONS.includes(version)) return;
-  throw new CritError(
-    `${imageFileName('INVENTORY')}: img_version: ${version} is no version that crit knows (${VERSIONS.join(' and ')} are)`,
-    { code: 'BAD_IMAGE' },
-  );
+  const fault = versionFault(version);
+  if (fault === undefined) return;
+  throw new CritError(`${imageFileName('INVENTORY')}: img_version: ${fault}`, { code: 'BAD_IMAGE' });
 }
 
 /** Prints what a restore would do (--dry-run): the plan is checked, nothing is started. */

@@ -2,11 +2,9 @@ import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { ImageDir } from '../encode/image-dir.js';
 import { typeOfFileName } from '../image/catalogue.js';
+import { cutOff } from '../image/cut-off.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
-
-/** What Linux brings to the disk at a time: a file that a power cut has cut off ends at a multiple of it. */
-const BLOCK_BYTES = 4096;
 
 /**
  * Finds out that an image of the set was lost or cut off since the dump, as far as its own structure does not tell: the
@@ -25,9 +23,8 @@ export function checkWhole(images: ImageDir, inventory: Messages['inventory_entr
       });
     const found = statSync(path.join(dir, name), { throwIfNoEntry: false });
     if (!found) throw torn(dir, name, 'is missing');
-    if (type === 'PAGES' || size === undefined) continue;
-    if (BigInt(found.size) < size && found.size % BLOCK_BYTES === 0)
-      throw torn(dir, name, found.size === 0 ? 'is empty' : `is cut off after ${found.size} of ${size} bytes`);
+    const cut = type === 'PAGES' ? undefined : cutOff(found.size, size);
+    if (cut !== undefined) throw torn(dir, name, cut);
   }
 }
 

@@ -1,7 +1,8 @@
 import type { ImageDir } from '../../encode/image-dir.js';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
-import { fileField, fileTypeName, isFileOf, type FileField, type FileOf } from '../../image/file-kinds.js';
+import { descriptorFault, fileFault, typeName, type EntryFault } from '../../image/file-faults.js';
+import { isFileOf, type FileField, type FileOf } from '../../image/file-kinds.js';
 import { RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
 import type { Log } from '../../image/log.js';
 import type { ImagePid } from '../../image/pid.js';
@@ -36,6 +37,8 @@ export interface Queued {
 const OLD_GHOST = 1 << 31;
 
 const bad = (file: string, what: string) => new CritError(`${file}: ${what}`, { code: 'BAD_IMAGE' });
+const badEntry = (file: string, i: number, { field, text }: EntryFault) =>
+  bad(file, `entries[${i}]${field === undefined ? '' : `.${field}`}: ${text}`);
 
 /** The images about descriptors and files, read and checked against each other; nothing is started or opened. */
 export class FileImages {
@@ -67,10 +70,8 @@ export class FileImages {
   #readFiles(): void {
     const name = imageFileName('FILES');
     this.dir.read('FILES').entries.forEach(({ message: entry }, i) => {
-      const field = fileField(entry.type);
-      if (field && entry[field] === undefined)
-        throw bad(name, `entries[${i}]: its type is ${typeName(entry.type)}, but there is no ${field}`);
-      if (this.byId.has(entry.id)) throw bad(name, `entries[${i}].id: ${entry.id} is there twice`);
+      const fault = fileFault(entry, this.byId);
+      if (fault) throw badEntry(name, i, fault);
       this.byId.set(entry.id, entry);
     });
   }
@@ -92,12 +93,8 @@ export class FileImages {
       this.absent.push({ id, pid: task.pid });
     }
     const entries = (image ?? []).map((entry, i) => {
-      if (entry.fd > 0x3fffffff) throw bad(name, `entries[${i}].fd: ${entry.fd} is no descriptor number`);
-      if (byFd.has(entry.fd)) throw bad(name, `entries[${i}].fd: ${entry.fd} is there twice`);
-      const file = this.byId.get(entry.id);
-      if (!file) throw bad(name, `entries[${i}].id: there is no file ${entry.id} in ${imageFileName('FILES')}`);
-      if (file.type !== entry.type)
-        throw bad(name, `entries[${i}].type: ${typeName(entry.type)}, file ${entry.id} is a ${typeName(file.type)}`);
+      const fault = descriptorFault(entry, byFd, this.byId.get(entry.id));
+      if (fault) throw badEntry(name, i, fault);
       byFd.set(entry.fd, entry);
       this.used.add(entry.id);
       return entry;
@@ -218,9 +215,4 @@ export class FileImages {
     }
     return undefined;
   }
-}
-
-/** The name of a value of fd_types. */
-export function typeName(type: number): string {
-  return fileTypeName(type) ?? `type ${type}`;
 }

@@ -1,0 +1,130 @@
+import { imageFileName } from '../../image/catalogue.js';
+import type {
+  CoreEntry,
+  FdinfoEntry,
+  FsEntry,
+  MmEntry,
+  PstreeEntry,
+  TaskKobjIdsEntry,
+  VmaEntry,
+} from '../../image/generated/messages.js';
+import { hasEnded } from '../../image/task-state.js';
+import { VMA } from '../../image/vma-status.js';
+import type { SetImages } from './set-images.js';
+import { readPagemap, type Runs } from './runs.js';
+
+/** A thread and its core image. */
+export interface CheckedThread {
+  readonly tid: number;
+  readonly image: string;
+  readonly core: CoreEntry;
+}
+
+const FILE_BACKED = VMA.FILE_PRIVATE | VMA.FILE_SHARED | VMA.MEMFD;
+
+/** One task of a set. What is large is read when it is asked for, and dropped by release(). */
+export class CheckedTask {
+  readonly pid: number;
+  readonly entry: PstreeEntry;
+  /** Index in pstree.img. */
+  readonly index: number;
+  /** Whether it is a zombie; undefined when its core cannot be read. */
+  ended: boolean | undefined;
+  readonly ids: TaskKobjIdsEntry | undefined;
+  /** Its number of descriptors' table; undefined for a zombie. */
+  readonly tableId: number | undefined;
+  readonly #set: SetImages;
+  #threads: CheckedThread[] | undefined;
+  #mm: MmEntry | undefined;
+  #vmas: readonly VmaEntry[] | undefined;
+  #pagemap: Runs | undefined;
+  #loaded = false;
+
+  constructor(set: SetImages, entry: PstreeEntry, index: number) {
+    this.#set = set;
+    this.entry = entry;
+    this.index = index;
+    this.pid = entry.pid;
+    const leader = set.needOnce('CORE', this.pid, `task ${this.pid} of ${imageFileName('PSTREE')} has one`);
+    this.ended = leader && hasEnded(leader.tc?.task_state);
+    this.#threads = undefined;
+    if (this.ended !== false) return;
+    this.#threads = [{ tid: this.pid, image: imageFileName('CORE', this.pid), core: leader! }];
+    this.ids =
+      leader?.ids ??
+      set.needOnce('IDS', this.pid, `task ${this.pid} is alive: its namespaces and tables are told there`);
+    this.tableId = this.ids?.files_id ?? this.pid;
+  }
+
+  /** Of a task that is alive; those whose cores cannot be read are left out. */
+  get threads(): readonly CheckedThread[] {
+    this.#load();
+    return this.#threads ?? [];
+  }
+
+  get core(): CoreEntry | undefined {
+    return this.threads.find(({ tid }) => tid === this.pid)?.core;
+  }
+
+  get mm(): MmEntry | undefined {
+    this.#load();
+    return this.#mm;
+  }
+
+  /** Where its mappings are told, and which; undefined when that cannot be read. */
+  get vmas(): readonly VmaEntry[] | undefined {
+    this.#load();
+    return this.#vmas;
+  }
+
+  get vmaImage(): string {
+    return this.#mm?.vmas?.length ? imageFileName('MM', this.pid) : imageFileName('VMAS', this.pid);
+  }
+
+  get pagemap(): Runs | undefined {
+    this.#load();
+    return this.#pagemap;
+  }
+
+  get fs(): FsEntry | undefined {
+    if (this.ended !== false) return undefined;
+    return this.#set.need('FS', this.pid, `task ${this.pid} is alive: its directories are told there`)?.[0];
+  }
+
+  /** Its descriptors; undefined when they cannot be read, or there are none. */
+  get descriptors(): readonly FdinfoEntry[] | undefined {
+    return this.tableId === undefined ? undefined : this.#set.keep('FDINFO', this.tableId);
+  }
+
+  #load(): void {
+    if (this.#loaded || this.ended !== false) return;
+    this.#loaded = true;
+    const set = this.#set;
+    const { pid } = this;
+    const why = (what: string) => `task ${pid} is alive: ${what}`;
+    const threads = (this.#threads ??= []);
+    for (const tid of new Set([pid, ...(this.entry.threads ?? [])])) {
+      if (threads.some((thread) => thread.tid === tid) && threads.length === 1) continue;
+      const core = set.needOnce('CORE', tid, `thread ${tid} of task ${pid} has one`);
+      if (core) threads.push({ tid, image: imageFileName('CORE', tid), core });
+    }
+    this.#mm = set.needOnce('MM', pid, why('its address space is told there'));
+    this.#vmas = this.#mm && (this.#mm.vmas?.length ? this.#mm.vmas : set.read('VMAS', pid));
+    if (this.#mm && !this.#vmas) set.mustHave('VMAS', pid, why('its mappings are told there'));
+    set.mustHave('PAGEMAP', pid, why('its pages are told there'));
+    this.#pagemap = readPagemap(set, 'PAGEMAP', pid);
+    if (this.#mm) set.used.add(this.#mm.exe_file_id);
+    for (const { status, shmid } of this.#vmas ?? [])
+      if (status & (FILE_BACKED | VMA.SOCKET)) set.used.add(Number(shmid));
+      else if (status & VMA.ANON_SHARED && !(status & VMA.SYSVIPC) && !set.shmids.has(shmid))
+        set.shmids.set(shmid, `task ${pid} maps it`);
+  }
+
+  /** Forgets what is large. */
+  release(): void {
+    this.#threads = undefined;
+    this.#mm = undefined;
+    this.#vmas = undefined;
+    this.#pagemap = undefined;
+  }
+}

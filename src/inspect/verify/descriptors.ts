@@ -1,0 +1,154 @@
+import { imageFileName } from '../../image/catalogue.js';
+import { descriptorFault, fileFault, typeName } from '../../image/file-faults.js';
+import { fileMessage } from '../../image/file-kinds.js';
+import { FdTypes, type FdinfoEntry } from '../../image/generated/messages.js';
+import type { CheckedSet } from './checked-set.js';
+import { DUMP_AGAIN, type Report, type Rule } from './finding.js';
+
+/** Descriptor tables by their ids, each with a task that has it. */
+export function* tablesOf(
+  set: CheckedSet,
+): Generator<{ id: number; pid: number; image: string; entries: readonly FdinfoEntry[] }> {
+  const seen = new Set<number>();
+  for (const { tableId: id, pid, descriptors } of set.tasks) {
+    if (id === undefined || seen.has(id)) continue;
+    seen.add(id);
+    if (descriptors) yield { id, pid, image: imageFileName('FDINFO', id), entries: descriptors };
+  }
+}
+
+/** Types of which descriptors have no entry in files.img. */
+const WITHOUT_FILE: readonly number[] = [FdTypes.CTL_TTY, FdTypes.AUTOFS_PIPE];
+
+/** Reports what is wrong with an id that must be that of a file, and notes that the file is used. */
+export function checkFileId(
+  set: CheckedSet,
+  report: Report,
+  place: { image: string; entry?: number; field: string },
+  id: number,
+  type?: number,
+): void {
+  set.used.add(id);
+  const file = set.fileOf(id, type);
+  if (set.byId && !file) report(place, `there is no file ${id} in ${imageFileName('FILES')}`);
+  else if (file && type !== undefined && file.type !== type)
+    report(place, `file ${id} is a ${typeName(file.type)}, not a ${typeName(type)}`);
+}
+
+/** Descriptors and the open files that they refer to. */
+export const descriptorRules: readonly Rule[] = [
+  {
+    code: 'V_FD',
+    severity: 'error',
+    checks: 'each descriptor has a number of its own and a file of its type in files.img',
+    todo: DUMP_AGAIN,
+    walk: (set, report) => {
+      for (const { image, entries } of tablesOf(set)) {
+        const byFd = new Set<number>();
+        for (const [entry, fdinfo] of entries.entries()) {
+          set.used.add(fdinfo.id);
+          const file = set.fileOf(fdinfo.id, fdinfo.type);
+          const fault =
+            set.byId && !WITHOUT_FILE.includes(fdinfo.type) ? descriptorFault(fdinfo, byFd, file) : undefined;
+          if (fault) report({ image, entry, field: fault.field }, `descriptor ${fdinfo.fd}: ${fault.text}`);
+          byFd.add(fdinfo.fd);
+        }
+      }
+    },
+  },
+  {
+    code: 'V_FD_COUNT',
+    severity: 'error',
+    checks: 'a descriptor table has as many descriptors as ids-PID.img says (sets of crit)',
+    todo: DUMP_AGAIN,
+    walk: (set, report) => {
+      for (const { ids, pid, descriptors, tableId } of set.tasks) {
+        const count = ids?.descriptors;
+        if (count === undefined || tableId === undefined) continue;
+        if (count > 0) set.mustHave('FDINFO', tableId, `task ${pid} had ${count} descriptors`);
+        if (!set.lost('FDINFO', tableId) && (descriptors?.length ?? 0) !== count)
+          report(
+            { image: imageFileName('FDINFO', tableId) },
+            `has ${descriptors?.length ?? 0} descriptors, ${imageFileName('IDS', pid)} says ${count}`,
+          );
+      }
+    },
+  },
+  {
+    code: 'V_FILE',
+    severity: 'error',
+    checks: 'each open file has an id of its own among those of its type, and the message of its type with that id',
+    todo: DUMP_AGAIN,
+    walk: (set, report) => {
+      const known = new Set<string>();
+      for (const { file, image, entry } of set.allFiles) {
+        const key = `${file.type} ${file.id}`;
+        const fault = fileFault(file, { has: () => known.has(key) });
+        known.add(key);
+        if (fault) report({ image, entry, field: fault.field }, fault.text);
+        const message = fileMessage(file);
+        if (message && message.id !== file.id)
+          report({ image, entry, field: 'id' }, `the entry has id ${file.id}, its message ${message.id}`);
+      }
+    },
+  },
+  {
+    code: 'V_FILE_PATH',
+    severity: 'error',
+    checks: 'a regular file has an absolute path',
+    todo: 'correct the path',
+    walk: (set, report) => {
+      for (const { message, image, entry } of set.of('reg'))
+        if (
+          !message.ext &&
+          (!message.name.startsWith('/') || message.name.includes('\0') || message.name.length > 4096)
+        )
+          report(
+            { image, entry, field: 'reg.name' },
+            `${JSON.stringify(message.name.slice(0, 80))} is no absolute path`,
+          );
+    },
+  },
+  {
+    code: 'V_FS',
+    severity: 'error',
+    checks: 'the working directory and the root of a task are files of files.img',
+    todo: DUMP_AGAIN,
+    task: (task, report, set) => {
+      const { fs } = task;
+      if (!fs) return;
+      const image = imageFileName('FS', task.pid);
+      checkFileId(set, report, { image, entry: 0, field: 'cwd_id' }, fs.cwd_id, FdTypes.REG);
+      checkFileId(set, report, { image, entry: 0, field: 'root_id' }, fs.root_id, FdTypes.REG);
+    },
+  },
+  {
+    code: 'V_REMAP',
+    severity: 'error',
+    checks: 'a file whose name is gone is a regular one, and what stands for it is there',
+    todo: DUMP_AGAIN,
+    walk: checkRemaps,
+  },
+];
+
+/** remap_type of remap_file_path_entry; older images have the bit. */
+const REMAP = { LINKED: 0, GHOST: 1 } as const;
+const OLD_GHOST = 0x80000000;
+
+function checkRemaps(set: CheckedSet, report: Report): void {
+  const image = imageFileName('REMAP_FPATH');
+  const ghosts = new Set<number>();
+  for (const [entry, { orig_id, remap_id, remap_type }] of (set.keep('REMAP_FPATH') ?? []).entries()) {
+    const isGhost = remap_type === REMAP.GHOST || (remap_type === undefined && remap_id >= OLD_GHOST);
+    const target = remap_type === undefined ? remap_id % OLD_GHOST : remap_id;
+    checkFileId(set, report, { image, entry, field: 'orig_id' }, orig_id, FdTypes.REG);
+    if (isGhost) {
+      ghosts.add(target);
+      set.mustHave('GHOST_FILE', target, `file ${orig_id} was deleted: its content is told there`);
+    } else if (remap_type !== 2) checkFileId(set, report, { image, entry, field: 'remap_id' }, target, FdTypes.REG);
+  }
+  if (set.lost('REMAP_FPATH')) return;
+  for (const { file, type, id } of set.files)
+    if (type === 'GHOST_FILE' && !ghosts.has(Number(id)))
+      report({ image: file }, `no entry of ${image} refers to it: a deleted file will not be found`);
+}
