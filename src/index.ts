@@ -59,6 +59,7 @@ export { AddressSpace, openAddressSpace, type AddressSpaceOptions } from './insp
 export type { Absence, Mapping, MemoryPiece, MemoryRun, MemorySource } from './inspect/address-space/memory-run.js';
 export type { TaskVma } from './inspect/memory.js';
 export { verify, type Verification, type VerifyOptions } from './inspect/verify/verify.js';
+export { explain, type Explanation, type LogLine } from './inspect/explain/explain.js';
 export type { Finding, Severity } from './inspect/verify/finding.js';
 export type { RestoreOption } from './inspect/verify/restore-options.js';
 export type { ImageStore, StoredFile } from './image/image-store.js';

@@ -17,6 +17,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   pack: async () => (await import('./pack.js')).packCommand,
   unpack: async () => (await import('./pack.js')).unpackCommand,
   verify: async () => (await import('./verify.js')).verify,
+  explain: async () => (await import('./explain.js')).explain,
   completion: async () => (await import('./completion.js')).completion,
 };
 

@@ -1,6 +1,6 @@
 import { imageFileName } from '../../image/catalogue.js';
 import { descriptorFault, fileFault, typeName } from '../../image/file-faults.js';
-import { fileMessage } from '../../image/file-kinds.js';
+import { fileField, fileMessage } from '../../image/file-kinds.js';
 import { FdTypes, type FdinfoEntry } from '../../image/generated/messages.js';
 import type { CheckedSet } from './checked-set.js';
 import { DUMP_AGAIN, type Report, type Rule } from './finding.js';
@@ -33,6 +33,15 @@ export function checkFileId(
   if (set.byId && !file) report(place, `there is no file ${id} in ${imageFileName('FILES')}`);
   else if (file && type !== undefined && file.type !== type)
     report(place, `file ${id} is a ${typeName(file.type)}, not a ${typeName(type)}`);
+}
+
+/** Tables of tasks that are alive and have no image, or an empty one. Sets of crit tell whether that is right (V_FD_COUNT). */
+function absentTables(set: CheckedSet): { image: string; pid: number }[] {
+  const tables = new Map<number, { image: string; pid: number }>();
+  for (const { tableId, ids, pid, descriptors } of set.tasks)
+    if (tableId !== undefined && ids && ids.descriptors === undefined && !descriptors?.length)
+      if (!set.lost('FDINFO', tableId)) tables.set(tableId, { image: imageFileName('FDINFO', tableId), pid });
+  return [...tables.values()];
 }
 
 /** Descriptors and the open files that they refer to. */
@@ -86,6 +95,7 @@ export const descriptorRules: readonly Rule[] = [
         const fault = fileFault(file, { has: () => known.has(key) });
         known.add(key);
         if (fault) report({ image, entry, field: fault.field }, fault.text);
+        if (!fileField(file.type)) report({ image, entry, field: 'type' }, `${file.type} is no type of a file`);
         const message = fileMessage(file);
         if (message && message.id !== file.id)
           report({ image, entry, field: 'id' }, `the entry has id ${file.id}, its message ${message.id}`);
@@ -128,6 +138,50 @@ export const descriptorRules: readonly Rule[] = [
     checks: 'a file whose name is gone is a regular one, and what stands for it is there',
     todo: DUMP_AGAIN,
     walk: checkRemaps,
+  },
+];
+
+/** These look at what is left over when all others have told what they use. */
+export const tableRules: readonly Rule[] = [
+  {
+    code: 'V_FD_TABLE',
+    severity: 'error',
+    checks: 'no open file is left over where a task that is alive has no image of its descriptors',
+    todo: 'bring the image from where the set was dumped; without it, dump again',
+    walk: (set, report) => {
+      const [table] = absentTables(set);
+      if (!table) return;
+      // a unix socket that nobody has accepted yet is in no table
+      const stray = set.allFiles.find(({ file }) => !set.used.has(file.id) && !file.usk);
+      if (stray)
+        report(
+          { image: table.image },
+          `is not there, and file ${stray.file.id} (${typeName(stray.file.type)}) is in no table: task ${table.pid} may have had it`,
+        );
+    },
+  },
+  {
+    code: 'V_FILE_UNUSED',
+    severity: 'warning',
+    checks: 'each open file is one that a descriptor, a mapping, a directory or a message refers to',
+    todo: 'compare with another copy of the set: a descriptor may be lost',
+    walk: (set, report) => {
+      if (absentTables(set).length > 0 || [...set.damages.keys(), ...set.missing.keys()].length > 0) return;
+      for (const { file, image, entry } of set.allFiles)
+        if (!set.used.has(file.id) && !file.usk)
+          report({ image, entry, field: 'id' }, `nothing refers to file ${file.id} (${typeName(file.type)})`);
+    },
+  },
+  {
+    code: 'V_FD_NONE',
+    severity: 'warning',
+    checks:
+      'a task that is alive has descriptors: CRIU writes no image where there are none, and does not say that there were none',
+    todo: 'nothing, if the process had closed all of them',
+    walk: (set, report) => {
+      for (const { image, pid } of absentTables(set))
+        report({ image }, `task ${pid} has no descriptors, or the image was lost`);
+    },
   },
 ];
 

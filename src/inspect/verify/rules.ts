@@ -1,5 +1,5 @@
 import { coreRules } from './cores.js';
-import { descriptorRules } from './descriptors.js';
+import { descriptorRules, tableRules } from './descriptors.js';
 import type { Rule } from './finding.js';
 import { imageRules } from './images.js';
 import { memoryRules } from './memory.js';
@@ -23,6 +23,7 @@ export const CONTENT_RULES: readonly Rule[] = [
   ...pipeRules,
   ...socketRules,
   ...terminalRules,
+  ...tableRules,
 ];
 
 /** In the order of docs/verify.md and of findings. */

@@ -51,5 +51,6 @@ export function readPagemap(
     if (index === 0) runs = new Runs(image, message as PagemapHead);
     else runs?.add(message as PagemapEntry, index);
   });
+  if (whole && !runs) set.noEntry(image);
   return whole ? runs : undefined;
 }

@@ -109,9 +109,13 @@ export class SetImages {
     messages: readonly EntryMessage<T>[] | undefined,
   ): readonly EntryMessage<T>[] | undefined {
     if (messages?.length !== 0) return messages;
-    const image = imageFileName(type, id);
-    if (!this.damages.has(image)) this.#damaged(image, new ImageError('has no entry', { file: image }));
+    this.noEntry(imageFileName(type, id));
     return undefined;
+  }
+
+  /** Notes that an image lacks the entry that it must have. */
+  noEntry(image: string): void {
+    if (!this.damages.has(image)) this.#damaged(image, new ImageError('has no entry', { file: image }));
   }
 
   mustHave(type: ImageType, id: ImageId | undefined, why: string): void {
