@@ -76,7 +76,7 @@ export class CheckedSet extends SetImages {
       (kind ? (this.keep(kind) as readonly FileMessage[] | undefined) : undefined)?.forEach((message, entry) =>
         old.push({ file: { type, id: message.id, [field]: message }, image: imageFileName(kind!), entry }),
       );
-    if (old.length === 0 && this.tasks.some((task) => task.ended === false))
+    if (old.length === 0 && this.tasks.length > 0)
       this.mustHave('FILES', undefined, 'descriptors, directories and programs are told there');
     return old;
   }

@@ -30,36 +30,40 @@ export class CheckedTask {
   readonly index: number;
   /** Whether it is a zombie; undefined when its core cannot be read. */
   ended: boolean | undefined;
-  readonly ids: TaskKobjIdsEntry | undefined;
+  ids: TaskKobjIdsEntry | undefined;
   /** Its number of descriptors' table; undefined for a zombie. */
-  readonly tableId: number | undefined;
+  tableId: number | undefined;
   readonly #set: SetImages;
-  #threads: CheckedThread[] | undefined;
+  #threads: CheckedThread[] = [];
   #mm: MmEntry | undefined;
   #vmas: readonly VmaEntry[] | undefined;
   #pagemap: Runs | undefined;
-  #loaded = false;
 
   constructor(set: SetImages, entry: PstreeEntry, index: number) {
     this.#set = set;
     this.entry = entry;
     this.index = index;
     this.pid = entry.pid;
+  }
+
+  /** Reads its images: before its rules are followed, once. */
+  load(): void {
+    const set = this.#set;
     const leader = set.needOnce('CORE', this.pid, `task ${this.pid} of ${imageFileName('PSTREE')} has one`);
     this.ended = leader && hasEnded(leader.tc?.task_state);
-    this.#threads = undefined;
     if (this.ended !== false) return;
-    this.#threads = [{ tid: this.pid, image: imageFileName('CORE', this.pid), core: leader! }];
+    this.#threads.push({ tid: this.pid, image: imageFileName('CORE', this.pid), core: leader! });
     this.ids =
       leader?.ids ??
       set.needOnce('IDS', this.pid, `task ${this.pid} is alive: its namespaces and tables are told there`);
     this.tableId = this.ids?.files_id ?? this.pid;
+    this.#loadThreads();
+    this.#loadMemory();
   }
 
   /** Of a task that is alive; those whose cores cannot be read are left out. */
   get threads(): readonly CheckedThread[] {
-    this.#load();
-    return this.#threads ?? [];
+    return this.#threads;
   }
 
   get core(): CoreEntry | undefined {
@@ -67,13 +71,11 @@ export class CheckedTask {
   }
 
   get mm(): MmEntry | undefined {
-    this.#load();
     return this.#mm;
   }
 
   /** Where its mappings are told, and which; undefined when that cannot be read. */
   get vmas(): readonly VmaEntry[] | undefined {
-    this.#load();
     return this.#vmas;
   }
 
@@ -82,7 +84,6 @@ export class CheckedTask {
   }
 
   get pagemap(): Runs | undefined {
-    this.#load();
     return this.#pagemap;
   }
 
@@ -96,18 +97,18 @@ export class CheckedTask {
     return this.tableId === undefined ? undefined : this.#set.keep('FDINFO', this.tableId);
   }
 
-  #load(): void {
-    if (this.#loaded || this.ended !== false) return;
-    this.#loaded = true;
+  #loadThreads(): void {
+    for (const tid of new Set(this.entry.threads)) {
+      if (tid === this.pid) continue;
+      const core = this.#set.needOnce('CORE', tid, `thread ${tid} of task ${this.pid} has one`);
+      if (core) this.#threads.push({ tid, image: imageFileName('CORE', tid), core });
+    }
+  }
+
+  #loadMemory(): void {
     const set = this.#set;
     const { pid } = this;
     const why = (what: string) => `task ${pid} is alive: ${what}`;
-    const threads = (this.#threads ??= []);
-    for (const tid of new Set([pid, ...(this.entry.threads ?? [])])) {
-      if (threads.some((thread) => thread.tid === tid) && threads.length === 1) continue;
-      const core = set.needOnce('CORE', tid, `thread ${tid} of task ${pid} has one`);
-      if (core) threads.push({ tid, image: imageFileName('CORE', tid), core });
-    }
     this.#mm = set.needOnce('MM', pid, why('its address space is told there'));
     this.#vmas = this.#mm && (this.#mm.vmas?.length ? this.#mm.vmas : set.read('VMAS', pid));
     if (this.#mm && !this.#vmas) set.mustHave('VMAS', pid, why('its mappings are told there'));
@@ -122,7 +123,7 @@ export class CheckedTask {
 
   /** Forgets what is large. */
   release(): void {
-    this.#threads = undefined;
+    this.#threads = [];
     this.#mm = undefined;
     this.#vmas = undefined;
     this.#pagemap = undefined;

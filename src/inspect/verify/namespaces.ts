@@ -71,7 +71,7 @@ export const namespaceRules: readonly Rule[] = [
       for (const field of ['isk', 'usk', 'psk', 'nlsk', 'tunf'] as const)
         for (const { message, image, entry } of set.of(field))
           if (message.ns_id !== undefined && message.ns_id !== 0 && !net.has(message.ns_id))
-            if (!set.images.has('NETNS', message.ns_id))
+            if (!set.sizes.has(imageFileName('NETNS', message.ns_id)))
               report({ image, entry, field: `${field}.ns_id` }, `no task is in network namespace ${message.ns_id}`);
     },
   },
@@ -138,7 +138,7 @@ export const namespaceRules: readonly Rule[] = [
       for (const ns of ownNamespaces(set).get('mnt') ?? [])
         for (const { fstype, root_dev, root, ext_key, ext_mount, mountpoint, mnt_id } of set.keep('MNTS', ns) ?? [])
           if (fstype === Fstype.TMPFS && root === '/' && ext_key === undefined && !ext_mount)
-            if (!set.images.has('TMPFS_IMG', mnt_id))
+            if (!set.sizes.has(imageFileName('TMPFS_IMG', mnt_id)))
               set.mustHave('TMPFS_DEV', root_dev, `a tmpfs is on ${mountpoint}`);
     },
   },

@@ -49,7 +49,7 @@ export class SetImages {
     look: (message: EntryMessage<T>, index: number) => void,
   ): boolean {
     const image = imageFileName(type, id);
-    if (!this.images.has(type, id)) return false;
+    if (!this.sizes.has(image)) return false;
     this.#read.add(image);
     if (this.damages.has(image)) return false;
     try {
@@ -120,7 +120,7 @@ export class SetImages {
 
   mustHave(type: ImageType, id: ImageId | undefined, why: string): void {
     const image = imageFileName(type, id);
-    if (!this.images.has(type, id) && !this.missing.has(image)) this.missing.set(image, why);
+    if (!this.sizes.has(image) && !this.missing.has(image)) this.missing.set(image, why);
   }
 
   /** Whether nothing can be said of what an image lacks. */

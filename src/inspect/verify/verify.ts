@@ -60,6 +60,7 @@ export function verify(checkpoint: Checkpoint, { host = false }: VerifyOptions =
     };
   const rules = [...CONTENT_RULES, ...(host ? hostRules : [])].map((rule) => ({ rule, report: reportOf(rule) }));
   for (const task of set.tasks) {
+    task.load();
     for (const { rule, report } of rules) rule.task?.(task, report, set);
     task.release();
   }
