@@ -6,7 +6,7 @@ export interface Reason {
 }
 
 const SAME_FILE =
-  'put back the file of the time of the dump; if the change is meant: --file-validation filesize compares sizes alone (crit also has none)';
+  'put back the file of the time of the dump; if the tree can live with the change, crit restores it with --file-validation none';
 const FREE_PID = 'end the process that has it, or restore in a pid namespace of its own (unshare -pf --mount-proc)';
 const CRIU_ONLY = 'restore or dump it with CRIU, or without what is named (docs/limits.md)';
 
@@ -29,12 +29,12 @@ export const REASONS: readonly Reason[] = [
   {
     pattern: /[Ff]ile (?<path>\/.*?) has bad build-ID/,
     cause: 'the program or library is another build than the one that was running: its code in memory would not fit',
-    todo: 'install the version of that time again, or restore where it is installed',
+    todo: 'install the version of that time again, or restore where it is installed (--file-validation filesize compares sizes alone)',
   },
   {
     pattern: /file (?<path>\/.*?)(?:, which leads to .*?,)? has another build-id/,
     cause: 'the program or library is another build than the one that was running: its code in memory would not fit',
-    todo: 'install the version of that time again, or restore where it is installed',
+    todo: 'install the version of that time again, or restore where it is installed (--file-validation filesize compares sizes alone)',
   },
   {
     pattern:

@@ -56,8 +56,9 @@ export const imageRules: readonly Rule[] = [
         const found = set.sizes.get(name);
         if (type === undefined)
           report({ image: INVENTORY, entry: 0, field }, `${JSON.stringify(name)} is no name of an image`);
-        else if (found === undefined) report({ image: name }, `is missing: ${INVENTORY} names it`);
-        else {
+        else if (found === undefined) {
+          if (!set.missing.has(name)) report({ image: name }, `is missing: ${INVENTORY} names it`);
+        } else {
           const cut = type === 'PAGES' ? undefined : cutOff(found, size);
           if (cut !== undefined) report({ image: name }, cut);
         }
