@@ -140,7 +140,7 @@ test('the first line that decides is taken, not one that follows from it', () =>
     ),
   );
   assert.equal(found.line?.number, 3);
-  assert.equal(found.line?.pid, 12);
+  assert.equal(found.line.pid, 12);
   assert.equal(found.nrErrors, 3);
 });
 
