@@ -54,6 +54,7 @@ export { SET_ASIDE } from './inspect/diff/set-aside.js';
 export type { MemoryChange, OnPage, PageRange } from './inspect/diff/compare-memory.js';
 export type { Change } from './inspect/diff/tree.js';
 export { findCheckpoints, type FoundCheckpoint } from './inspect/find-checkpoints.js';
+export { sharingGraph, type GraphEdge, type GraphNode, type SharingGraph } from './inspect/sharing-graph.js';
 export { openCheckpoint, type Checkpoint } from './inspect/checkpoint.js';
 export { AddressSpace, openAddressSpace, type AddressSpaceOptions } from './inspect/address-space/address-space.js';
 export type { Absence, Mapping, MemoryPiece, MemoryRun, MemorySource } from './inspect/address-space/memory-run.js';

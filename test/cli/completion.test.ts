@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { OPTIONS } from '../../src/cli/criu/option-table.js';
 import { fixture, projectPath } from '../project-path.js';
+import { COMMAND_NAMES } from '../../src/cli/commands.js';
 import { crit } from './run-crit.js';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'crit-completion-'));
