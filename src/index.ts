@@ -58,6 +58,18 @@ export { sharingGraph, type GraphEdge, type GraphNode, type SharingGraph } from 
 export { openCheckpoint, type Checkpoint } from './inspect/checkpoint.js';
 export { AddressSpace, openAddressSpace, type AddressSpaceOptions } from './inspect/address-space/address-space.js';
 export type { Absence, Mapping, MemoryPiece, MemoryRun, MemorySource } from './inspect/address-space/memory-run.js';
+export {
+  memoryStrings,
+  searchMemory,
+  type MemoryMatch,
+  type SearchOptions,
+  type StringEncoding,
+} from './inspect/address-space/search.js';
+export { findPlace, type MemoryPlace } from './inspect/address-space/place.js';
+export { argumentsOf, environmentOf, type MemoryRange } from './inspect/address-space/environment.js';
+export { coreFile, type CoreFile, type CoreFileOptions } from './inspect/core-file/core-file.js';
+export { backtraces, type StackFrame, type ThreadBacktrace } from './inspect/core-file/backtrace.js';
+export type { BackingFile } from './inspect/address-space/backing-file.js';
 export type { TaskVma } from './inspect/memory.js';
 export { verify, type Verification, type VerifyOptions } from './inspect/verify/verify.js';
 export { explain, type Explanation, type LogLine } from './inspect/explain/explain.js';

@@ -19,6 +19,9 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   unpack: async () => (await import('./pack.js')).unpackCommand,
   verify: async () => (await import('./verify.js')).verify,
   explain: async () => (await import('./explain.js')).explain,
+  mem: async () => (await import('./mem.js')).mem,
+  core: async () => (await import('./core.js')).core,
+  bt: async () => (await import('./bt.js')).bt,
   completion: async () => (await import('./completion.js')).completion,
 };
 

@@ -1,10 +1,12 @@
 import { benchCodec } from './codec.js';
 import { benchEngine } from './engine.js';
+import { benchMemory } from './memory.js';
 
 /** Every benchmark: prints a table of its own. */
 const BENCHMARKS: Readonly<Record<string, (print: (line: string) => void) => Promise<void>>> = {
   codec: benchCodec,
   engine: benchEngine,
+  memory: benchMemory,
 };
 
 const wanted = process.argv.slice(2);

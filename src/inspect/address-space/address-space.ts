@@ -64,11 +64,11 @@ export class AddressSpace implements Disposable {
       root: root ?? undefined,
       sharedPages: (shmid) => this.#sharedPages(shmid),
     };
-    this.mappings = this.#sound(vmas);
+    this.mappings = this.#sound(vmas, mm);
   }
 
   /** Mappings in order; what cannot be one is left out. */
-  #sound(vmas: readonly VmaEntry[]): Mapping[] {
+  #sound(vmas: readonly VmaEntry[], mm: MmEntry): Mapping[] {
     const out: Mapping[] = [];
     for (const vma of vmas) {
       const at = `mm-${this.pid}.img: the mapping at 0x${vma.start.toString(16)}`;
@@ -77,7 +77,7 @@ export class AddressSpace implements Disposable {
       else if (vma.start < (out.at(-1)?.end ?? 0n)) this.#warn(`${at} overlaps the one before, or is out of order`);
       else {
         const described = describeVma(vma, this.#context.names);
-        const mapping = { ...described, name: mappingName(described, vma, this.#context) };
+        const mapping = { ...described, name: mappingName(described, vma, mm, this.#context) };
         this.#entries.set(mapping, vma);
         out.push(mapping);
       }
@@ -217,9 +217,21 @@ export class AddressSpace implements Disposable {
    * The bytes of [start, end) in pieces, in the order of addresses; by default all that is mapped. Bytes of runs that follow
    * each other come together. Each file is read from front to back, which is what a packed archive can do.
    * @param options.sizeBytes how long a piece is at most, 1 MiB if not told
+   * @param options.overlap so many bytes of a piece come again before the next one's, if that follows it; none if not told
    */
-  pieces(start?: bigint, end?: bigint, { sizeBytes = 1 << 20 } = {}): Generator<MemoryPiece> {
-    return streamPieces(this.#backedRuns(start, end), sizeBytes);
+  pieces(start?: bigint, end?: bigint, { sizeBytes = 1 << 20, overlap = 0 } = {}): Generator<MemoryPiece> {
+    return streamPieces(this.#backedRuns(start, end), sizeBytes, overlap);
+  }
+
+  /** The file of this machine that is mapped, if it is still the same. */
+  fileOf(mapping: Mapping): BackingFile | undefined {
+    const base = mapping.kind === 'file' ? this.#base(mapping) : undefined;
+    return base?.kind === 'file' ? base.file : undefined;
+  }
+
+  /** The path of the program that the task runs. */
+  get programPath(): string {
+    return this.#context.names.path(this.mm.exe_file_id);
   }
 
   /**

@@ -9,22 +9,23 @@ const MAX_OPEN = 32;
 /** A file that bytes of memory are in: opened when they are wanted, read from front to back as far as it goes. */
 export class BackingFile {
   readonly name: string;
-  readonly #files: OpenFiles;
+  readonly #use: (file: BackingFile) => void;
   readonly #open: () => StoredFile;
   #file: StoredFile | undefined;
   #sizeBytes: number | undefined;
   /** Why it cannot be read. */
   failure: string | undefined;
 
-  constructor(name: string, files: OpenFiles, open: () => StoredFile) {
+  /** @param use is called before it is read */
+  constructor(name: string, open: () => StoredFile, use: (file: BackingFile) => void) {
     this.name = name;
-    this.#files = files;
+    this.#use = use;
     this.#open = open;
   }
 
   #opened(): StoredFile | undefined {
     if (this.failure !== undefined) return undefined;
-    this.#files.use(this);
+    this.#use(this);
     try {
       this.#file ??= this.#open();
     } catch (error) {
@@ -74,7 +75,7 @@ export class OpenFiles implements Disposable {
   /** @param open is called when its bytes are wanted */
   file(name: string, open: () => StoredFile): BackingFile {
     let file = this.#all.get(name);
-    if (!file) this.#all.set(name, (file = new BackingFile(name, this, open)));
+    if (!file) this.#all.set(name, (file = new BackingFile(name, open, (used) => this.#used(used))));
     return file;
   }
 
@@ -83,7 +84,7 @@ export class OpenFiles implements Disposable {
     return this.file(name, () => new DirectoryStore(path.dirname(name)).open(path.basename(name)));
   }
 
-  use(file: BackingFile): void {
+  #used(file: BackingFile): void {
     this.#open.delete(file);
     this.#open.add(file);
     if (this.#open.size <= MAX_OPEN) return;

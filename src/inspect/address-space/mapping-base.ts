@@ -1,6 +1,6 @@
 import type { ImageDir } from '../../encode/image-dir.js';
 import { imageFileName } from '../../image/catalogue.js';
-import type { MemfdInodeEntry, VmaEntry } from '../../image/generated/messages.js';
+import type { MemfdInodeEntry, MmEntry, VmaEntry } from '../../image/generated/messages.js';
 import { VMA } from '../../image/vma-status.js';
 import type { FileNames } from '../file-names.js';
 import type { TaskVma } from '../memory.js';
@@ -80,11 +80,19 @@ export const hasOwnPages = ({ status }: VmaEntry): boolean =>
   (status & (VMA.FILE_SHARED | VMA.ANON_SHARED | VMA.SYSVIPC | VMA.SOCKET)) === 0;
 
 /** As /proc/PID/maps names a mapping; '' when it has no name. */
-export function mappingName({ kind, path, status }: TaskVma, entry: VmaEntry, { memfds, names }: BaseContext): string {
-  if (status & VMA.HEAP) return '[heap]';
+export function mappingName(
+  { kind, path, status, start, end }: TaskVma,
+  entry: VmaEntry,
+  mm: MmEntry,
+  { memfds, names }: BaseContext,
+): string {
   if (status & VMA.VVAR) return '[vvar]';
   const memfd = kind === 'file' ? names.file(Number(entry.shmid))?.memfd : undefined;
-  if (memfd) return `/memfd:${memfds.of(memfd.inode_id)?.name ?? ''} (deleted)`;
+  if (memfd) {
+    // shared anonymous memory is a memfd to CRIU
+    const name = memfds.of(memfd.inode_id)?.name ?? '';
+    return name === '/dev/zero' ? '/dev/zero (deleted)' : `/memfd:${name} (deleted)`;
+  }
   switch (kind) {
     case 'stack':
     case 'vsyscall':
@@ -96,7 +104,11 @@ export function mappingName({ kind, path, status }: TaskVma, entry: VmaEntry, { 
       return '/dev/zero (deleted)';
     case 'sysvipc':
       return `/SYSV${entry.shmid}`;
+    case 'packet':
+      return 'socket:';
     default:
-      return '';
+      // images seldom have a status for these two: the kernel's own rule (fs/proc/task_mmu.c)
+      if (start <= mm.mm_start_stack && mm.mm_start_stack < end) return '[stack]';
+      return status & VMA.HEAP || (start < mm.mm_brk && end > mm.mm_start_brk) ? '[heap]' : '';
   }
 }
