@@ -28,7 +28,7 @@ interface Paint {
   readonly before: (text: string) => string;
   readonly after: (text: string) => string;
 }
-const colour = (code: number) => (text: string) => `\x1b[${code}m${text}\x1b[0m`;
+const colour = (sgr: number) => (text: string) => `\x1b[${sgr}m${text}\x1b[0m`;
 const plain = (text: string) => text;
 const COLOURS: Paint = { title: colour(1), before: colour(31), after: colour(32) };
 const PLAIN: Paint = { title: plain, before: plain, after: plain };

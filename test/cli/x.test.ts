@@ -74,6 +74,7 @@ describe('crit x of what is no image directory', () => {
   };
   it('a directory without pstree.img', () =>
     assert.match(line('x', projectPath('docs'), 'ps'), /pstree\.img: is not there/));
-  it('no directory', () => assert.match(line('x', '/nonexistent', 'ps'), /\/nonexistent: there is no such directory/));
-  it('a file', () => assert.match(line('x', projectPath('LICENSE'), 'ps'), /LICENSE: is not a directory/));
+  it('no directory', () =>
+    assert.match(line('x', '/nonexistent', 'ps'), /\/nonexistent: there is no such file or directory/));
+  it('a file', () => assert.match(line('x', projectPath('LICENSE'), 'ps'), /LICENSE: is no tar archive/));
 });
