@@ -46,10 +46,13 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   'full-counters': { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
   itimers: { moves: IS_SIGNALLED },
   'link-remap': { skip: 'a dump gives its files one link more' },
+  loop: { moves: SLEEPS_OFTEN },
   'mem-policies': { moves: SLEEPS_OFTEN },
   'posix-timers': { moves: IS_SIGNALLED },
   // a thread spins
   rseq: { moves: /\/register\/(?!\w*s(?:_base)?$)\w+$/ },
+  'rseq-libc': { moves: SLEEPS_OFTEN },
+  signals: { moves: SLEEPS_OFTEN },
   // a stop that was waited for is told again; the stopped sleep writes how much of it is left
   stopped: { moves: /\/(?:stat\/exit_code|page .*)$/ },
   timerfd: { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
