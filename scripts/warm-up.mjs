@@ -13,6 +13,8 @@ const RUNS = [
   ['info', 'fixtures/sets/tree/mm-812.img'],
   ['show', 'fixtures/sets/tree/files.img'],
   ['x', 'fixtures/sets/tree', 'ps'],
+  ['inspect', 'fixtures/sets/tree'],
+  ['verify', 'fixtures/sets/tree'],
 ];
 
 /** @param {string} root the package's directory */
@@ -21,7 +23,9 @@ export async function warmUp(root) {
   for (const name of readdirSync(dist)) if (name.endsWith('.cache')) rmSync(path.join(dist, name));
   for (const args of RUNS) {
     const { status, stderr } = run(root, args);
-    if (status !== 0) throw new Error(`bin/crit ${args.join(' ')} ended with ${status}: ${stderr}`);
+    // the set has no pages: verify says so
+    if (status !== 0 && args[0] !== 'verify')
+      throw new Error(`bin/crit ${args.join(' ')} ended with ${status}: ${stderr}`);
   }
   await warmEngines(root);
 }
