@@ -240,7 +240,9 @@ export class AddressSpace implements Disposable {
    */
   read(address: bigint, length: number): { bytes: Buffer; stopped?: { at: bigint; reason: string } } {
     const parts: Buffer[] = [];
-    for (const piece of this.pieces(address, address + BigInt(length))) {
+    // a short read is not to cost a long buffer
+    const sizeBytes = Math.min(1 << 20, Math.ceil((length + 1) / PAGE_SIZE) * PAGE_SIZE);
+    for (const piece of this.pieces(address, address + BigInt(length), { sizeBytes })) {
       if (piece.kind === 'none')
         return { bytes: Buffer.concat(parts), stopped: { at: piece.start, reason: piece.reason } };
       parts.push(piece.kind === 'zero' ? Buffer.alloc(Number(piece.end - piece.start)) : Buffer.from(piece.bytes));
