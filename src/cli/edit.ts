@@ -6,10 +6,9 @@ import { printImage } from '../decode/print-image.js';
 import { encodeJson } from '../encode/encode-json.js';
 import { ByteSource, openByteSource } from '../image/byte-source.js';
 import { CritError, ImageError } from '../image/errors.js';
-import type { ImageDir } from '../encode/image-dir.js';
+import type { Checkpoint } from '../inspect/checkpoint.js';
 import { EditedSet } from '../edit/edited-set.js';
 import { replaceSet, writeSet } from '../edit/write-set.js';
-import { typeOfFileName } from '../image/catalogue.js';
 import { value, type Command } from './command.js';
 import { openSource } from './open-image-dir.js';
 import { oneLine } from './safe-text.js';
@@ -59,17 +58,21 @@ function bytesOf(file: string): Uint8Array {
   return Buffer.concat(parts);
 }
 
-const isImage = ({ store }: ImageDir, name: string): boolean => {
-  const found = typeOfFileName(name);
-  if (!found || /^pages-|^pagemap-/.test(name)) return false;
-  try {
-    using source = new ByteSource({ stored: store.open(name) });
-    textOf(source, name);
-    return true;
-  } catch {
-    return false; // raw, damaged, or too large
+/** The texts of a set's images but those of pages, and of what is raw, damaged or too large for an editor. */
+function textsOf({ images }: Checkpoint): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const { file, type } of images.list()) {
+    if (type === 'PAGES' || type === 'PAGEMAP' || type === 'SHMEM_PAGEMAP') continue;
+    try {
+      using source = new ByteSource({ stored: images.store.open(file) });
+      texts.set(file, textOf(source, file));
+    } catch (error) {
+      if (!(error instanceof CritError)) throw error;
+      warn(`crit: warning: not shown: ${oneLine(error.message)}`);
+    }
   }
-};
+  return texts;
+}
 
 /**
  * Has texts edited until they stand for images. What the user wrote is never lost: when it stands for none, it is shown
@@ -112,14 +115,7 @@ function edited(texts: ReadonlyMap<string, string>): Map<string, Uint8Array> {
 
 function editDirectory(from: string, out: string | undefined): void {
   const checkpoint = openSource(from);
-  const names = checkpoint.images
-    .list()
-    .map(({ file }) => file)
-    .filter((name) => isImage(checkpoint.images, name));
-  const texts = new Map(
-    names.map((name) => [name, textOf(new ByteSource({ stored: checkpoint.images.store.open(name) }), name)]),
-  );
-  const changed = edited(texts);
+  const changed = edited(textsOf(checkpoint));
   if (changed.size === 0) {
     print('nothing is changed\n');
     return;

@@ -1,6 +1,6 @@
 import { CritError } from '../image/errors.js';
 import type { JsonValue } from '../encode/json-reader.js';
-import { RLIMITS } from '../kernel/uapi/resource.js';
+import { rlimitNumber } from '../kernel/uapi/resource.js';
 
 /** A step: the key of an object, or the index of a list. */
 type Step = string | number;
@@ -33,7 +33,7 @@ const isObject = (value: JsonValue | undefined): value is Record<string, JsonVal
 
 /** The index that a name stands for, in a list whose places have names. */
 function named(list: readonly JsonValue[], name: string): number {
-  const index = (RLIMITS as Record<string, number | undefined>)[`RLIMIT_${name.replace(/^RLIMIT_/, '')}`];
+  const index = rlimitNumber(name);
   return index !== undefined && index < list.length ? index : -1;
 }
 

@@ -3,11 +3,10 @@ import { constants } from 'node:zlib';
 import { Gzip, ZstdCompress } from 'minizlib';
 import { Header } from 'tar';
 import { CritError } from '../image/errors.js';
-import { readAt, type StoredFile } from '../image/image-store.js';
+import { piecesOf, readAt } from '../image/image-store.js';
 import type { Checkpoint } from '../inspect/checkpoint.js';
 import { EditedSet, type MakeBytes } from './edited-set.js';
 
-const PIECE = 1 << 20;
 const BLOCK = 512;
 /** The first member of a packed set: names, sizes and hashes of the others. */
 export const INDEX = 'crit-index.json';
@@ -34,16 +33,6 @@ export function packedAs(file: string): PackedAs {
   throw new CritError(`${file}: this Node (${process.version}) has no zstd, which comes with 22.15: name a .tar.gz`, {
     code: 'MISSING_FEATURE',
   });
-}
-
-function* piecesOf(file: StoredFile): Generator<Uint8Array> {
-  const piece = new Uint8Array(PIECE);
-  for (let at = 0; at < file.sizeBytes;) {
-    const got = file.read(piece, 0, PIECE, at);
-    if (got === 0) return;
-    yield piece.subarray(0, got);
-    at += got;
-  }
 }
 
 /** A compressor, or nothing of the kind: what it makes goes to `write`. */

@@ -17,13 +17,10 @@ import {
 import path from 'node:path';
 import { describeType, imageFileName, typeOfFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
-import type { StoredFile } from '../image/image-store.js';
+import { piecesOf } from '../image/image-store.js';
 import { whyFailed } from '../image/system-words.js';
+import { PARENT } from '../inspect/checkpoint.js';
 import type { EditedSet } from './edited-set.js';
-
-const PIECE = 1 << 20;
-/** The link of an increment to the set before it. */
-const PARENT = 'parent';
 
 function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
@@ -41,18 +38,6 @@ function writeFile(file: string, make: (write: (bytes: Uint8Array) => void) => v
   }
 }
 
-function copyStored(from: StoredFile, to: string): void {
-  const piece = new Uint8Array(PIECE);
-  writeFile(to, (write) => {
-    for (let at = 0; ;) {
-      const got = from.read(piece, 0, PIECE, at);
-      if (got === 0) return;
-      write(piece.subarray(0, got));
-      at += got;
-    }
-  });
-}
-
 /** A file that is as it was: the same file where that can be, else a copy. */
 function carry(set: EditedSet, name: string, to: string): void {
   const from = set.images.store.pathOf(name);
@@ -68,7 +53,9 @@ function carry(set: EditedSet, name: string, to: string): void {
     }
   }
   using file = set.open(name);
-  copyStored(file, to);
+  writeFile(to, (write) => {
+    for (const piece of piecesOf(file)) write(piece);
+  });
 }
 
 /** The inventory of crit's own sets names the images, so that a torn set is recognised: it names the new ones. */

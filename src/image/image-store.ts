@@ -21,6 +21,19 @@ export interface ImageStore {
   has(name: string): boolean;
 }
 
+const PIECE_BYTES = 1 << 20;
+
+/** All bytes of a file, from front to back. A piece is good until the next one is asked for. */
+export function* piecesOf(file: StoredFile): Generator<Uint8Array> {
+  const piece = new Uint8Array(Math.min(PIECE_BYTES, file.sizeBytes));
+  for (let at = 0; at < file.sizeBytes;) {
+    const got = file.read(piece, 0, piece.length, at);
+    if (got === 0) return;
+    yield piece.subarray(0, got);
+    at += got;
+  }
+}
+
 /** Reads bytes at a place. @returns fewer than `length` only at the end of the file */
 export function readAt(file: StoredFile, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(Math.max(0, Math.min(length, file.sizeBytes - position)));

@@ -11,7 +11,7 @@ const FIRST_IMAGES = ['inventory.img', 'pstree.img'];
 /** Where podman, CRI-O and Kubernetes put the images, beside what they know of the container. */
 const IMAGES_BELOW = 'checkpoint';
 /** The link that an incremental set has to the set before it (CRIU's name). */
-const PARENT = 'parent';
+export const PARENT = 'parent';
 /** A longer chain goes in a circle. */
 const MAX_PARENTS = 10_000;
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -8,77 +8,20 @@ import { CritError } from '../../src/image/errors.js';
 import { VMA } from '../../src/image/vma-status.js';
 import { openAddressSpace } from '../../src/inspect/address-space/address-space.js';
 import { openCheckpoint } from '../../src/inspect/checkpoint.js';
+import { makeSet, owner, page, pagemap, PID, vma } from './one-task-set.js';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'crit-memory-'));
 after(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const PID = 7;
-const page = (text: string): Buffer => Buffer.alloc(4096, text);
 const zeros = Buffer.alloc(4096);
-const owner = { uid: 0, euid: 0, signum: 0, pid_type: 0, pid: 0 };
-
-type Run = [vaddr: number, pages: number, flags: number];
-interface SetOptions {
-  readonly vmas?: object[];
-  readonly runs?: Run[];
-  readonly pages?: Buffer[];
-  readonly files?: object[];
-  readonly parent?: string;
-}
-
-const vma = (
-  start: number,
-  end: number,
-  status: number = VMA.REGULAR | VMA.ANON_PRIVATE,
-  more: object = {},
-): object => ({
-  start: BigInt(start),
-  end: BigInt(end),
-  pgoff: 0n,
-  shmid: 0n,
-  prot: 3,
-  flags: 0x22,
-  status,
-  fd: -1n,
-  ...more,
-});
-
-const pagemap = (set: string, type: 'PAGEMAP' | 'SHMEM_PAGEMAP', id: number, pagesId: number, runs: Run[]): void => {
-  const entries = runs.map(([vaddr, pages, flags]) => ({
-    message: { vaddr: BigInt(vaddr), compat_nr_pages: pages % 2 ** 32, nr_pages: BigInt(pages), flags },
-  }));
-  writeImage(set, type, id, [{ message: { pages_id: pagesId } }, ...entries]);
-};
-
-/** Writes a set of one task; its pages are in pages-1.img. @returns its directory */
-function makeSet(name: string, { vmas, runs = [], pages = [], files = [], parent }: SetOptions): string {
-  const set = path.join(dir, name);
-  mkdirSync(set);
-  writeImage(set, 'PSTREE', undefined, [{ message: { pid: PID, ppid: 0, pgid: PID, sid: PID, threads: [PID] } }]);
-  const mm: Record<string, unknown> = { exe_file_id: 1, vmas: vmas ?? [vma(0x10000, 0x20000)] };
-  for (const field of ['start_code', 'end_code', 'start_data', 'end_data', 'start_stack', 'start_brk', 'brk'])
-    mm[`mm_${field}`] = 0n;
-  for (const field of ['arg_start', 'arg_end', 'env_start', 'env_end']) mm[`mm_${field}`] = 0n;
-  writeImage(set, 'MM', PID, [{ message: mm }]);
-  pagemap(set, 'PAGEMAP', PID, 1, runs);
-  writeFileSync(path.join(set, 'pages-1.img'), Buffer.concat(pages));
-  writeImage(
-    set,
-    'FILES',
-    undefined,
-    files.map((message) => ({ message })),
-  );
-  if (parent !== undefined) symlinkSync(path.join('..', parent), path.join(set, 'parent'));
-  return set;
-}
 
 const spaceOf = (set: string, root?: string | null) =>
   openAddressSpace(openCheckpoint(set), PID, root === undefined ? {} : { root });
 
 test('pages come from the image, holes of anonymous memory are zeros', () => {
-  const set = makeSet('plain', { runs: [[0x10000, 1, 4], [0x12000, 1, 4]], pages: [page('a'), page('b')] }); // prettier-ignore
+  const set = makeSet(dir, 'plain', { runs: [[0x10000, 1, 4], [0x12000, 1, 4]], pages: [page('a'), page('b')] }); // prettier-ignore
   using space = spaceOf(set);
   const { bytes, stopped } = space.read(0x10ffen, 0x1004);
   assert.equal(stopped, undefined);
@@ -96,9 +39,9 @@ test('pages come from the image, holes of anonymous memory are zeros', () => {
 });
 
 test('pages of a parent, and of its parent, are found where they are', () => {
-  makeSet('p0', { runs: [[0x10000, 4, 4]], pages: [page('0'), page('1'), page('2'), page('3')] });
-  makeSet('p1', { runs: [[0x10000, 1, 1], [0x11000, 1, 4], [0x12000, 2, 1]], pages: [page('x')], parent: 'p0' }); // prettier-ignore
-  const set = makeSet('p2', { runs: [[0x10000, 3, 1], [0x13000, 1, 4]], pages: [page('y')], parent: 'p1' }); // prettier-ignore
+  makeSet(dir, 'p0', { runs: [[0x10000, 4, 4]], pages: [page('0'), page('1'), page('2'), page('3')] });
+  makeSet(dir, 'p1', { runs: [[0x10000, 1, 1], [0x11000, 1, 4], [0x12000, 2, 1]], pages: [page('x')], parent: 'p0' }); // prettier-ignore
+  const set = makeSet(dir, 'p2', { runs: [[0x10000, 3, 1], [0x13000, 1, 4]], pages: [page('y')], parent: 'p1' }); // prettier-ignore
   using space = spaceOf(set);
   assert.deepEqual(space.read(0x10000n, 0x4000).bytes, Buffer.concat([page('0'), page('x'), page('2'), page('y')]));
   assert.deepEqual(
@@ -113,8 +56,8 @@ test('pages of a parent, and of its parent, are found where they are', () => {
 });
 
 test('older images tell by in_parent and compat_nr_pages', () => {
-  makeSet('old0', { runs: [[0x10000, 2, 4]], pages: [page('o'), page('p')] });
-  const set = makeSet('old1', { parent: 'old0' });
+  makeSet(dir, 'old0', { runs: [[0x10000, 2, 4]], pages: [page('o'), page('p')] });
+  const set = makeSet(dir, 'old1', { parent: 'old0' });
   const older = { vaddr: 0x10000n, compat_nr_pages: 2, in_parent: true };
   writeImage(set, 'PAGEMAP', PID, [{ message: { pages_id: 1 } }, { message: older }]);
   using space = spaceOf(set);
@@ -122,7 +65,7 @@ test('older images tell by in_parent and compat_nr_pages', () => {
 });
 
 test('shared memory and memfds are read by their own pagemaps, private pages lie over them', () => {
-  const set = makeSet('shared', {
+  const set = makeSet(dir, 'shared', {
     vmas: [
       vma(0x10000, 0x13000, VMA.REGULAR | VMA.ANON_SHARED, { shmid: 5n, pgoff: 0x1000n, flags: 0x21 }),
       vma(0x20000, 0x22000, VMA.REGULAR | VMA.FILE_PRIVATE | VMA.MEMFD, { shmid: 9n, flags: 2 }),
@@ -149,7 +92,7 @@ test('a mapped file is read while it is the same, and not from elsewhere', () =>
   const root = path.join(dir, 'root');
   mkdirSync(root);
   writeFileSync(path.join(root, 'lib'), Buffer.concat([page('L'), Buffer.from('end')]));
-  const set = makeSet('file', {
+  const set = makeSet(dir, 'file', {
     vmas: [vma(0x10000, 0x13000, VMA.REGULAR | VMA.FILE_PRIVATE, { shmid: 4n, flags: 2 })],
     files: [{ type: 1, id: 4, reg: { id: 4, flags: 0, pos: 0n, fown: owner, name: '/lib', size: 4099n } }],
   });
@@ -172,7 +115,7 @@ test('a mapped file is read while it is the same, and not from elsewhere', () =>
 });
 
 test('what is damaged is told, and the rest is read', () => {
-  const set = makeSet('cut', { runs: [[0x10000, 3, 4]], pages: [page('a'), page('b').subarray(0, 100)] });
+  const set = makeSet(dir, 'cut', { runs: [[0x10000, 3, 4]], pages: [page('a'), page('b').subarray(0, 100)] });
   {
     using space = spaceOf(set);
     const { bytes, stopped } = space.read(0x10000n, 0x3000);
@@ -191,7 +134,7 @@ test('what is damaged is told, and the rest is read', () => {
     assert.match(space.read(0x10000n, 1).stopped?.reason ?? '', /pagemap-7\.img/);
   }
   const odd = [vma(0x1001, 0x3000), vma(0x9000, 0x8000), vma(0x10000, 0x12000), vma(0x11000, 0x13000)];
-  using space = spaceOf(makeSet('odd', { vmas: odd }));
+  using space = spaceOf(makeSet(dir, 'odd', { vmas: odd }));
   assert.equal(space.mappings.length, 1);
   assert.equal(space.warnings.length, 3);
 });
@@ -200,7 +143,7 @@ test('addresses and sizes beyond all bounds take no time', () => {
   const top = 0xffffffffffffe000n;
   const huge = vma(0x1000, 0x2000, VMA.REGULAR | VMA.ANON_PRIVATE, { start: 0x1000n, end: top });
   const shared = vma(0, 0, VMA.REGULAR | VMA.ANON_SHARED, { start: top, end: top + 0x1000n, shmid: 5n, pgoff: top });
-  const set = makeSet('huge', { vmas: [huge, shared], runs: [[0x1000, 2 ** 35, 4]], pages: [page('a')] });
+  const set = makeSet(dir, 'huge', { vmas: [huge, shared], runs: [[0x1000, 2 ** 35, 4]], pages: [page('a')] });
   pagemap(set, 'SHMEM_PAGEMAP', 5, 1, [[0, 1, 4]]);
   using space = spaceOf(set);
   assert.deepEqual(

@@ -1,13 +1,11 @@
 import { CoreEntryMarch } from '../../image/generated/messages.js';
 import type { CredsEntry, FownEntry } from '../../image/generated/messages.js';
-import { RLIMITS } from '../../kernel/uapi/resource.js';
+import { RLIM_INFINITY, rlimitName, rlimitNumber, RLIMITS } from '../../kernel/uapi/resource.js';
 import { signalBit, signalNumber } from '../../kernel/uapi/signal.js';
 import type { EditedSet } from '../edited-set.js';
 import { badChange, number, parts, processOf, small, sum, threadOf } from './spec.js';
 
-const UNLIMITED = 2n ** 64n - 1n;
-
-const limit = (text: string): bigint => (text === 'unlimited' ? UNLIMITED : number(text, 'limit'));
+const limit = (text: string): bigint => (text === 'unlimited' ? RLIM_INFINITY : number(text, 'limit'));
 
 /** `PID:NAME=SOFT[:HARD]` */
 export function changeLimit(set: EditedSet, text: string): string {
@@ -15,12 +13,12 @@ export function changeLimit(set: EditedSet, text: string): string {
   const [where, value] = parts(text, form);
   const [who = '', name = ''] = where.split(':');
   const pid = processOf(set, who);
-  const full = `RLIMIT_${name.toUpperCase().replace(/^RLIMIT_/, '')}`;
-  const index = (RLIMITS as Readonly<Record<string, number | undefined>>)[full];
+  const index = rlimitNumber(name.toUpperCase());
   if (index === undefined) {
     const names = Object.keys(RLIMITS).map((known) => known.slice(7));
     throw badChange(`${JSON.stringify(name)} is no limit: ${names.join(', ')}`);
   }
+  const full = rlimitName(index);
   const found = set.change('CORE', pid).entries[0]?.message.tc?.rlimits?.rlimits?.[index];
   if (!found) throw badChange(`the set has no ${full} of process ${pid}`);
   const [soft = '', hard] = value.split(':');

@@ -30,6 +30,12 @@ export const RLIMIT64_BYTES = 16;
 
 const NAMES = Object.keys(RLIMITS) as RlimitName[];
 
+/** 7 for "NOFILE" and "RLIMIT_NOFILE". */
+export function rlimitNumber(name: string): number | undefined {
+  const index = NAMES.indexOf(`RLIMIT_${name.replace(/^RLIMIT_/, '')}` as RlimitName);
+  return index < 0 ? undefined : index;
+}
+
 /** "RLIMIT_NOFILE" for 7. */
 export function rlimitName(resource: number): string {
   return NAMES[resource] ?? `rlimit ${resource}`;
