@@ -1,6 +1,7 @@
 import type { Log } from '../image/log.js';
 import type { Pid } from '../image/pid.js';
 import type { CgroupMode } from '../image/cgroup-mode.js';
+import type { Externals } from '../image/external.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { ImageType } from '../image/catalogue.js';
 import type { Borrowed } from '../task/borrow.js';
@@ -26,6 +27,8 @@ export interface DumpOptions {
   ghostLimitBytes: number;
   linkRemap: boolean;
   evasiveDevices: boolean;
+  /** --external */
+  externals: Externals;
   /** --manage-cgroups */
   cgroups: CgroupMode;
   /** Which facts a restore compares: with "buildid" build-ids are read as well. */

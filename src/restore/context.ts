@@ -1,5 +1,6 @@
 import type { Refuse } from './refuse.js';
 import type { CgroupMode } from '../image/cgroup-mode.js';
+import type { Externals, InheritedFds } from '../image/external.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import type { LookupRoot } from '../task/lookup-root.js';
@@ -28,6 +29,10 @@ export interface RestoreOptions {
   fileValidation: FileValidation;
   /** Permissions of reopened files are not compared. */
   skipRwxCheck: boolean;
+  /** --external */
+  externals: Externals;
+  /** --inherit-fd */
+  inheritFds: InheritedFds;
   /** Program and arguments that crit becomes once the tree runs (--exec-cmd). */
   execCmd: readonly string[] | undefined;
   action: (name: string) => void;

@@ -9,6 +9,7 @@ export const DUMP_DEFAULTS = {
   ghostLimitBytes: 1 << 20,
   linkRemap: false,
   evasiveDevices: false,
+  externals: new Map<string, string>(),
   cgroups: 'soft',
   fileValidation: 'buildid',
   timeoutSec: 10,
@@ -23,4 +24,6 @@ export const RESTORE_DEFAULTS = {
   cgroups: 'soft',
   fileValidation: 'buildid',
   skipRwxCheck: false,
+  externals: new Map<string, string>(),
+  inheritFds: new Map<string, number>(),
 } as const satisfies Partial<RestoreOptions>;

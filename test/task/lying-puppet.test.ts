@@ -67,6 +67,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             ghostLimitBytes: 1 << 20,
             linkRemap: false,
             evasiveDevices: false,
+      externals: new Map(),
             timeoutSec: 10,
             cgroups: 'ignore',
             sync: false,

@@ -18,6 +18,8 @@ export interface OptionValues {
   ghostLimitBytes: number;
   linkRemap: boolean;
   evasiveDevices: boolean;
+  externals: Map<string, string>;
+  inheritFds: Map<string, number>;
   cgroups: CgroupMode;
   fileValidation: 'filesize' | 'buildid' | 'none';
   skipRwxCheck: boolean;
@@ -51,6 +53,8 @@ export const defaultValues = (): OptionValues => ({
   ghostLimitBytes: DUMP_DEFAULTS.ghostLimitBytes,
   linkRemap: DUMP_DEFAULTS.linkRemap,
   evasiveDevices: DUMP_DEFAULTS.evasiveDevices,
+  externals: new Map(),
+  inheritFds: new Map(),
   cgroups: DUMP_DEFAULTS.cgroups,
   fileValidation: DUMP_DEFAULTS.fileValidation,
   skipRwxCheck: RESTORE_DEFAULTS.skipRwxCheck,

@@ -21,6 +21,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     ghostLimitBytes: settings.ghostLimitBytes,
     linkRemap: settings.linkRemap,
     evasiveDevices: settings.evasiveDevices,
+    externals: settings.externals,
     cgroups: settings.cgroups,
     fileValidation: settings.fileValidation,
     timeoutSec: settings.timeoutSec,

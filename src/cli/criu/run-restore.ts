@@ -22,13 +22,15 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     cgroups: settings.cgroups,
     fileValidation: settings.fileValidation,
     skipRwxCheck: settings.skipRwxCheck,
+    externals: settings.externals,
+    inheritFds: settings.inheritFds,
     execCmd: settings.execCmd,
   };
 }
 
 /** `crit restore`. @returns the exit status, of a restore in the foreground that of the root task; does not return when --exec-cmd succeeds */
 export async function runRestore(settings: Settings, warnings: readonly string[]): Promise<number> {
-  const imagesDir = prepareRestore(settings.imagesDir, settings.dryRun);
+  const imagesDir = prepareRestore(settings.imagesDir, settings.dryRun, [...settings.inheritFds.values()]);
   enterWorkDirectory(settings.workDir ?? imagesDir);
   const scripts = await loadScripts(settings.scripts);
   const options = restoreOptions(settings, imagesDir);

@@ -1,3 +1,4 @@
+import { readdirSync, readlinkSync } from 'node:fs';
 import type { CgroupMode } from '../../image/cgroup-mode.js';
 import { UsageError } from '../usage-error.js';
 
@@ -50,6 +51,60 @@ export function parseCgroupMode(text: string, as: string): CgroupMode {
   if (text === 'ignore') return 'ignore';
   if (['none', 'props', 'full', 'strict'].includes(text)) throw new UsageError(`${as}=${text} is not supported yet`);
   throw new UsageError(`option ${as}: "${text}" is no mode: soft, ignore`);
+}
+
+const EXTERNAL_TYPES = ['mnt', 'dev', 'file', 'tty', 'unix', 'net', 'pid', 'veth', 'macvlan'] as const;
+/** What crit can treat as external. */
+const EXTERNAL_NOW: readonly string[] = ['file'];
+
+/** The argument of --external: TYPE[ID], or TYPE[ID]:NAME. @throws UsageError */
+export function parseExternal(text: string, as: string): readonly [key: string, name: string] {
+  const match = /^([a-z]+)\[([^\]]*)\](?::(.*))?$/s.exec(text);
+  const type = EXTERNAL_TYPES.find((known) => known === match?.[1]);
+  if (!match || !type)
+    throw new UsageError(`option ${as}: "${text}" is not TYPE[ID]:NAME with a type of ${EXTERNAL_TYPES.join(', ')}`);
+  if (!EXTERNAL_NOW.includes(type)) throw new UsageError(`option ${as}: ${type} is not supported yet`);
+  return [`${type}[${match[2] ?? ''}]`, match[3] ?? ''];
+}
+
+/** The argument of --inherit-fd: fd[N]:KEY. @throws UsageError when it is not, or crit was not given the descriptor */
+export function parseInheritFd(text: string, as: string): readonly [key: string, fd: number] {
+  const match = /^fd\[(\d{1,9})\]:(.+)$/s.exec(text);
+  if (!match) throw new UsageError(`option ${as}: "${text}" is not fd[N]:NAME`);
+  const fd = Number(match[1]);
+  if (!isGiven(fd)) throw new UsageError(`option ${as}: descriptor ${fd} is not open: crit was not started with it`);
+  return [match[2]!, fd];
+}
+
+/** The argument of --close. @throws UsageError when crit was not given the descriptor */
+export function parseOwnFd(text: string, as: string): number {
+  const fd = parseCount(text, as);
+  if (!isGiven(fd)) throw new UsageError(`option ${as}: descriptor ${fd} is not open: crit was not started with it`);
+  return fd;
+}
+
+/** Whether a descriptor was there when Node began: it has its own event loop, and pipes of which it holds both ends. */
+function isGiven(fd: number): boolean {
+  const link = (n: number | string): string | undefined => {
+    try {
+      return readlinkSync(`/proc/self/fd/${n}`);
+    } catch {
+      return undefined;
+    }
+  };
+  const target = link(fd);
+  if (target === undefined || target.startsWith('anon_inode:')) return false;
+  if (fd <= 2 || !target.startsWith('pipe:')) return true;
+  return readdirSync('/proc/self/fd').filter((name) => link(name) === target).length === 1;
+}
+
+const PRE_DUMP_MODES = ['splice', 'read'] as const;
+
+/** The argument of --pre-dump-mode. @throws UsageError */
+export function parsePreDumpMode(text: string, as: string): (typeof PRE_DUMP_MODES)[number] {
+  const found = PRE_DUMP_MODES.find((name) => name === text);
+  if (!found) throw new UsageError(`option ${as}: "${text}" is no mode: ${PRE_DUMP_MODES.join(', ')} are`);
+  return found;
 }
 
 export function parseName(text: string, as: string): string {

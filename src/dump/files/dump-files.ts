@@ -1,5 +1,6 @@
 import type { ImageType } from '../../image/catalogue.js';
-import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
+import { externalFile } from '../../image/external.js';
+import { FdTypes, type FileEntry, type FownEntry, type RegFileEntry } from '../../image/generated/messages.js';
 import { O_ACCMODE, O_PATH, O_RDONLY } from '../../kernel/uapi/open-flags.js';
 import type { DumpContext, DumpTask } from '../context.js';
 import type { OutEntry } from '../image-sink.js';
@@ -15,7 +16,7 @@ import { Kinds } from './kinds.js';
 import { SharedMemoryObjects } from './memfd.js';
 import { Names } from './names.js';
 import type { OpenFile } from './open-file.js';
-import { hasFixedContent, regularFile } from './regular-entry.js';
+import { hasFixedContent, regularEntry } from './regular-entry.js';
 
 /**
  * The open files of the tree: descriptor tables, files.img, and what the kinds of files have images for. Everything is
@@ -80,20 +81,23 @@ export class DumpFiles implements Files, Resource {
     else this.#images.set(type, [entry]);
   }
 
-  nameOf(id: number, file: OpenFile): string {
-    return this.#names.nameOf(id, file);
+  regular(id: number, file: OpenFile, flags: number, pos: bigint, fown: FownEntry): RegFileEntry {
+    const { stat, mntId } = file;
+    const external = mntId === undefined ? '' : externalFile(mntId, stat.ino);
+    if (this.ctx.options.externals.has(external))
+      return { ...regularEntry({ id, name: external, stat, flags, pos, fown }), ext: true };
+    const name = this.#names.nameOf(id, file);
+    return regularEntry({ id, name, stat, flags, pos, fown, buildId: this.#buildIdOf(file, flags) });
   }
 
-  buildIdOf(file: OpenFile, flags: number): readonly number[] | undefined {
+  #buildIdOf(file: OpenFile, flags: number): readonly number[] | undefined {
     if (this.ctx.options.fileValidation !== 'buildid' || !hasFixedContent(file.stat, flags)) return undefined;
     return this.#buildIds.of(file);
   }
 
   addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number {
     const id = this.newId();
-    const name = this.nameOf(id, file);
-    const buildId = this.buildIdOf(file, flags);
-    this.add(regularFile({ id, name, stat: file.stat, flags, pos, fown, buildId }));
+    this.add({ type: FdTypes.REG, id, reg: this.regular(id, file, flags, pos, fown) });
     return id;
   }
 

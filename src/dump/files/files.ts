@@ -2,7 +2,7 @@ import type { DumpContext } from '../context.js';
 import type { Description } from './description.js';
 import type { OpenFile } from './open-file.js';
 import type { FileStat } from './file-stat.js';
-import type { FileEntry, FownEntry } from '../../image/generated/messages.js';
+import type { FileEntry, FownEntry, RegFileEntry } from '../../image/generated/messages.js';
 import type { OutEntry } from '../image-sink.js';
 import type { ImageType } from '../../image/catalogue.js';
 
@@ -15,10 +15,8 @@ export interface Files {
   add(entry: FileEntry): void;
   /** An entry of an image that is written at the end; images without entries are not written. */
   put(type: ImageType, entry: OutEntry): void;
-  /** The name under which a file is found at restore; notes what makes it findable (ghost files, links) under `id`. */
-  nameOf(id: number, file: OpenFile): string;
-  /** The build-id of a program or library, where a restore is to compare it. */
-  buildIdOf(file: OpenFile, flags: number): readonly number[] | undefined;
+  /** The reg_file_entry of a file; notes what makes it findable at restore (ghost files, links) under `id`. */
+  regular(id: number, file: OpenFile, flags: number, pos: bigint, fown: FownEntry): RegFileEntry;
   /** A reg_file_entry of its own for a file that another kind refers to. */
   addRegular(file: OpenFile, flags: number, pos: bigint, fown: FownEntry): number;
   /** The memfd inode of shared memory, its pages written at the end. */

@@ -4,7 +4,6 @@ import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../kernel/uapi/stat.js';
 import type { FileKind } from './kind.js';
 import type { OpenFile } from './open-file.js';
-import { regularEntry } from './regular-entry.js';
 
 const HANDLES = new Set<number>([S_IFIFO, S_IFSOCK]);
 
@@ -21,16 +20,6 @@ export const regular: FileKind = {
     const { link, stat, where } = file;
     const { flags, pos, mntId } = file.info;
     const open: OpenFile = { link, stat, where, mntId, open: () => files.take(file) };
-    return {
-      reg: regularEntry({
-        id: file.id,
-        name: files.nameOf(file.id, open),
-        stat,
-        flags,
-        pos,
-        fown: file.owner,
-        buildId: files.buildIdOf(open, flags),
-      }),
-    };
+    return { reg: files.regular(file.id, open, flags, pos, file.owner) };
   },
 };

@@ -191,7 +191,8 @@ export class FileImages {
           : `${where}: there is no file ${id} in ${imageFileName('FILES')}`,
         { code: 'BAD_IMAGE' },
       );
-    const { name } = entry.reg;
+    const { name, ext } = entry.reg;
+    if (ext) return entry.reg;
     if (!name.startsWith('/') || name.includes('\0') || name.length > 4096)
       throw bad(imageFileName('FILES'), `file ${id}: ${JSON.stringify(name)} is no absolute path`);
     return entry.reg;

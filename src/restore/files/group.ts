@@ -2,6 +2,7 @@ import type { FileField, FileOf } from '../../image/file-kinds.js';
 import type { RestoreContext } from '../context.js';
 import type { Acts, Part } from '../part.js';
 import type { FileImages } from './file-images.js';
+import type { InheritedFiles } from './inherited.js';
 import type { Names } from './names.js';
 
 /** What the kinds of files may ask of the restore. */
@@ -9,6 +10,8 @@ export interface Files {
   readonly ctx: RestoreContext;
   readonly images: FileImages;
   readonly names: Names;
+  /** What comes from crit's own descriptors. */
+  readonly inherited: InheritedFiles;
   /** The number at which a description waits in the root; it is reserved with the first call. */
   slot(id: number): number;
   /** A further number, for what only the restore needs. */

@@ -28,7 +28,14 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
 /** All files of a type that descriptors or messages refer to; undefined where such files cannot be restored. */
 export function groupOf(files: Files, type: number): FileGroup | undefined {
   const field = fileField(type);
-  return field && make(files, field, files.images.usedOf(field));
+  return (
+    field &&
+    make(
+      files,
+      field,
+      files.images.usedOf(field).filter((entry) => entry.reg?.ext || files.inherited.of(entry.id) === undefined),
+    )
+  );
 }
 
 function make<F extends FileField>(files: Files, field: F, entries: readonly FileOf<F>[]): FileGroup | undefined {

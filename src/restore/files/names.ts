@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { RegFileEntry } from '../../image/generated/messages.js';
@@ -10,10 +11,12 @@ import { Appearance, type Body, type Opener } from './appear.js';
 import { differences, type Purpose } from './check-file.js';
 import type { FileImages } from './file-images.js';
 import { Ghost } from './ghost.js';
+import type { InheritedFiles } from './inherited.js';
 import { LinkRemap } from './link-remap.js';
 import { lookUp, type Found } from './look-up.js';
 import { pathBytes } from '../../image/path-bytes.js';
 import { seenByCrit } from '../../image/pid.js';
+import type { LookupRoot } from '../../task/lookup-root.js';
 import { VerifiedOpens } from '../../task/verified-open.js';
 
 interface Wanted {
@@ -39,9 +42,15 @@ export class Names {
   /** Names that were looked up. */
   readonly #looked = new Map<string, Found | undefined>();
 
-  constructor(images: FileImages, ctx: RestoreContext) {
+  readonly #inherited: InheritedFiles;
+  readonly #reserve: () => number;
+
+  /** @param reserve gives a number in the root that nothing else uses */
+  constructor(images: FileImages, ctx: RestoreContext, inherited: InheritedFiles, reserve: () => number) {
     this.#images = images;
     this.#ctx = ctx;
+    this.#inherited = inherited;
+    this.#reserve = reserve;
   }
 
   /** Has a file opened when its name is there. A file that is missing, or not the one that was dumped, is refused. */
@@ -61,9 +70,21 @@ export class Names {
   #check(wanted: Wanted, entry: RegFileEntry, purpose: Purpose, where: string): void {
     const { refuse } = this.#ctx;
     const { id } = wanted;
+    const { fileValidation: validation, skipRwxCheck } = this.#ctx.options;
+    const inherited = this.#inherited.of(id);
+    if (inherited !== undefined) {
+      wanted.found = foundAt(this.#ctx.lookupRoot, inherited);
+      const { name, mode, size } = entry;
+      const told = { ...NOTHING_TOLD, name, ...(mode !== undefined && { mode }), ...(size !== undefined && { size }) };
+      for (const obstacle of differences(told, wanted.found, purpose, { validation, skipRwxCheck })) refuse(obstacle);
+      return;
+    }
     if (entry.ext) {
       refuse(
-        new CritError(`file ${id} (${entry.name}) is an external one: not supported yet`, { code: 'UNSUPPORTED' }),
+        new CritError(
+          `file ${id} is an external one: open what stands for it as a descriptor N of crit, and add --inherit-fd 'fd[N]:${entry.name}'`,
+          { code: 'EXTERNAL_FILE' },
+        ),
       );
       return;
     }
@@ -89,7 +110,6 @@ export class Names {
     }
     wanted.found = found;
     if (remap && !this.#links.has(name)) this.#links.set(name, new LinkRemap(name, found));
-    const { fileValidation: validation, skipRwxCheck } = this.#ctx.options;
     for (const obstacle of differences(entry, found, purpose, { validation, skipRwxCheck })) refuse(obstacle);
   }
 
@@ -123,8 +143,16 @@ export class Names {
     const opens = new VerifiedOpens(this.#ctx.lookupRoot);
     const late = new Set(this.late());
     for (const { id, name, openers, found } of this.#wanted.values()) {
-      if (late.has(id) || this.#images.remaps.has(id)) continue;
+      const inherited = this.#inherited.of(id);
+      if (inherited === undefined && (late.has(id) || this.#images.remaps.has(id))) continue;
       using _doing = b.doing(`opening ${name}`);
+      if (inherited !== undefined) {
+        const slot = this.#reserve();
+        this.#inherited.fetch(b, inherited, slot);
+        for (const opener of openers)
+          opener(b, (batch, flags) => batch.call('openat', AT_FDCWD, `/proc/self/fd/${slot}`, flags, 0));
+        continue;
+      }
       for (const opener of openers) opener(b, (batch, flags) => opens.open(batch, found!, flags));
     }
     b.run();
@@ -147,7 +175,7 @@ export class Names {
     const byBody = new Map<string, Wanted[]>();
     for (const wanted of this.#wanted.values()) {
       const remap = this.#images.remaps.get(wanted.id);
-      if (!remap) continue;
+      if (!remap || this.#inherited.of(wanted.id) !== undefined) continue;
       const key = `${remap.kind}:${remap.target}`;
       byBody.set(key, [...(byBody.get(key) ?? []), wanted]);
     }
@@ -192,7 +220,7 @@ export class Names {
   /** Files of processes in /proc, which are there when the processes are. */
   late(): number[] {
     return [...this.#wanted.values()]
-      .filter(({ id, name }) => !this.#images.remaps.has(id) && ofProcess(name))
+      .filter(({ id, name }) => !this.#images.remaps.has(id) && this.#inherited.of(id) === undefined && ofProcess(name))
       .map(({ id }) => id);
   }
 
@@ -252,6 +280,20 @@ class LinkBody implements Body {
     const from = `/proc/self/fd/${this.#source.value}`;
     return { made: b.call('linkat', AT_FDCWD, from, dir, base, AT_SYMLINK_FOLLOW), fd: undefined };
   }
+}
+
+/** What a user gives is compared with what matters to who has it open. */
+const NOTHING_TOLD = {
+  id: 0,
+  flags: 0,
+  pos: 0n,
+  fown: { uid: 0, euid: 0, signum: 0, pid_type: 0, pid: 0 },
+} satisfies Partial<RegFileEntry>;
+
+/** One of crit's own descriptors, as if it had been found by name. */
+function foundAt(root: LookupRoot, fd: number): Found {
+  const stat = fstatSync(fd, { bigint: true });
+  return { root, path: `descriptor ${fd} of crit`, dev: stat.dev, ino: stat.ino, stat, links: [] };
 }
 
 /** Is it below /proc/PID? */

@@ -29,6 +29,7 @@ import { typeName } from '../../image/file-faults.js';
 import { FileImages, type Table } from './file-images.js';
 import type { FileGroup, Files } from './group.js';
 import { groupOf } from './kinds.js';
+import { InheritedFiles } from './inherited.js';
 import { Memfds } from './memfd.js';
 import { Names } from './names.js';
 import { owners } from './owner.js';
@@ -47,6 +48,7 @@ export class RestoreFiles {
   readonly #slots: Slots;
   readonly #names: Names;
   readonly #memfds: Memfds;
+  readonly #inherited: InheritedFiles;
   readonly #groups: FileGroup[] = [];
   readonly #slotOf = new Map<number, number>();
   /** Files that are opened for mappings, programs and directories, by what they are opened for. */
@@ -62,11 +64,13 @@ export class RestoreFiles {
     this.#ctx = ctx;
     this.#images = new FileImages(images, ctx.tasks);
     this.#slots = new Slots(ownNumbers(this.#images), this.#numbers(), limit());
-    this.#names = new Names(this.#images, ctx);
+    this.#inherited = new InheritedFiles(ctx, this.#images);
+    this.#names = new Names(this.#images, ctx, this.#inherited, () => this.#slots.reserve());
     const files: Files = {
       ctx,
       images: this.#images,
       names: this.#names,
+      inherited: this.#inherited,
       slot: (id) => this.#slot(id),
       reserve: () => this.#slots.reserve(),
       pathOf: (slot) => `/proc/${seenByCrit(ctx.root.pid)}/fd/${slot}`,
@@ -77,14 +81,16 @@ export class RestoreFiles {
       const entry = this.#images.firstUsed(type);
       if (!entry) continue;
       if (type === FdTypes.MEMFD) {
-        for (const { id } of this.#images.usedOf('memfd')) this.#memfds.addDescriptor(id);
+        for (const { id } of this.#images.usedOf('memfd'))
+          if (this.#inherited.of(id) === undefined) this.#memfds.addDescriptor(id);
         continue;
       }
       const group = groupOf(files, type);
       if (group) this.#groups.push(group);
       else ctx.refuse(this.#unsupported(entry));
     }
-    this.parts = [...this.#groups, this.#memfds.part(), owners(files), this.#names.part()];
+    const inherited = this.#inherited.part((id) => this.#slot(id));
+    this.parts = [inherited, ...this.#groups, this.#memfds.part(), owners(files), this.#names.part()];
     this.#checkQueues();
     for (const { cwd_id, root_id } of this.#images.fs.values()) for (const id of [cwd_id, root_id]) this.#directory(id);
   }
