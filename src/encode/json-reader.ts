@@ -105,7 +105,9 @@ export class JsonReader {
 
   /** Counts the lines of what leaves the window. */
   #leave(count: number): void {
-    for (let found = 0; (found = this.buf.indexOf(0x0a, found)) >= 0 && found < count;) {
+    // Buffer's indexOf is memchr(3), that of typed arrays is not.
+    const gone = Buffer.from(this.buf.buffer, 0, count);
+    for (let found = 0; (found = gone.indexOf(0x0a, found)) >= 0;) {
       this.#linesBefore++;
       this.#lineStart = this.#baseBytes + ++found;
     }
@@ -240,12 +242,18 @@ export class JsonReader {
   /**
    * Takes a string piece by piece.
    * @param bytes gets its bytes as they stand (UTF-8), valid until it returns @param unit gets UTF-16 units of escapes
+   * @param take may take what stands in the window at [start, end), before anything else looks at it; returns where it stopped
    */
-  pieces(bytes: (piece: Uint8Array) => void, unit: (unit: number) => void): void {
+  pieces(
+    bytes: (piece: Uint8Array) => void,
+    unit: (unit: number) => void,
+    take?: (buf: Uint8Array, start: number, end: number) => number,
+  ): void {
     this.expect(0x22);
     for (;;) {
-      let at = this.pos;
       const { buf, end } = this;
+      if (take) this.pos = take(buf, this.pos, end);
+      let at = this.pos;
       let byte = buf[at] as number;
       while (byte >= 0x20 && byte !== 0x22 && byte !== 0x5c) byte = buf[++at] as number;
       if (at > this.pos) bytes(buf.subarray(this.pos, at));
