@@ -1,12 +1,12 @@
-import { statSync } from 'node:fs';
-import path from 'node:path';
+import { ANY_CONTROLLER } from '../image/cgroup-mode.js';
 import type { Messages } from '../image/generated/messages.js';
-import { cgroupMount, parseCgroups, type CgroupMembership } from '../kernel/proc/cgroup.js';
-import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
+import { cgroupMounts, parseCgroups, readCgroups } from '../kernel/proc/cgroup.js';
+import { readMountInfo } from '../kernel/proc/mountinfo.js';
 import { O_CLOEXEC, AT_FDCWD } from '../kernel/uapi/open-flags.js';
 import { readProcText } from '../kernel/proc/proc-file.js';
 import { SysError } from '../native/sys.js';
 import { askAll } from '../task/own.js';
+import { CgroupDirs } from './cgroup-dirs.js';
 import type { DumpContext } from './context.js';
 import type { Resource, TreeView } from './resource.js';
 
@@ -28,7 +28,7 @@ export class Cgroups implements Resource {
 
   /** Reads what threads say, 3 system calls of crit's each. @throws ProcGone, SysError */
   check({ alive }: TreeView): void {
-    if (this.#ctx.options.cgroups === 'ignore' || this.#ctx.running) return;
+    if (this.#ctx.options.cgroups.mode === 'ignore' || this.#ctx.running) return;
     const threads = alive.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid })));
     this.#numbers.set(readProcText(process.pid, 'cgroup'), OWN_SET);
     let i = 0;
@@ -64,47 +64,45 @@ export class Cgroups implements Resource {
   /** There is no image when everybody is where crit is. */
   write(): void {
     const sets = [...this.#numbers].filter(([, id]) => id !== OWN_SET);
-    if (sets.length > 0) this.#ctx.write('CGROUP', undefined, [{ message: entryOf(sets) }]);
+    if (sets.length > 0) this.#ctx.write('CGROUP', undefined, [{ message: this.#entry(sets) }]);
+  }
+
+  /** @param sets what /proc says of those who are in one, with its number */
+  #entry(sets: readonly (readonly [text: string, id: number])[]): Messages['cgroup_entry'] {
+    const { cgroups } = this.#ctx.options;
+    const members = sets.map(([text, id]) => ({ id, ctls: parseCgroups(text) }));
+    const all = members.flatMap(({ ctls }) => ctls);
+    const own = new Map(readCgroups(process.pid).map(({ controllers, path }) => [controllers, path]));
+    const mountOf = cgroupMounts(readMountInfo(process.pid), cgroups.yard);
+    const dirs = new CgroupDirs(cgroups);
+    return {
+      sets: members.map(({ id, ctls }) => ({
+        id,
+        ctls: ctls.map(({ controllers, path }) => ({ name: controllers, path })),
+      })),
+      controllers: [...new Set(all.map(({ controllers }) => controllers))].map((name) => {
+        const cnames = name.split(',');
+        const mount = mountOf(name);
+        const root = cnames.map((one) => cgroups.roots.get(one)).find(Boolean) ?? cgroups.roots.get(ANY_CONTROLLER);
+        const paths = root === undefined ? all.filter((m) => m.controllers === name).map(({ path }) => path) : [root];
+        const entries = topmost(paths).map((dir) => {
+          const relative = dir.slice(1);
+          if (mount === undefined) return { dir_name: relative };
+          return dir === own.get(name) ? dirs.outside(mount, relative) : dirs.whole(mount, relative, cnames);
+        });
+        return { cnames, is_threaded: entries.some(isThreaded), dirs: entries };
+      }),
+    };
   }
 }
 
-/** @param sets what /proc says of those who are in one, with its number */
-function entryOf(sets: readonly (readonly [text: string, id: number])[]): Messages['cgroup_entry'] {
-  const members = sets.map(([text, id]) => ({ id, ctls: parseCgroups(text) }));
-  const names = new Set(members.flatMap(({ ctls }) => ctls.map(({ controllers }) => controllers)));
-  const mounts = readMountInfo(process.pid);
-  return {
-    sets: members.map(({ id, ctls }) => ({
-      id,
-      ctls: ctls.map(({ controllers, path }) => ({ name: controllers, path })),
-    })),
-    controllers: [...names].map((name) => ({
-      cnames: name.split(','),
-      is_threaded: false,
-      dirs: directories(
-        name,
-        members.flatMap(({ ctls }) => ctls),
-        mounts,
-      ),
-    })),
-  };
+/** Without those that are below another; the root of a hierarchy is nobody's own. */
+function topmost(paths: readonly string[]): string[] {
+  const own = [...new Set(paths)].filter((path) => path !== '/');
+  return own.filter((path) => !own.some((other) => path.startsWith(`${other}/`)));
 }
 
-/** The control groups of a hierarchy that tasks are in: CRIU makes those that it does not find. */
-function directories(
-  name: string,
-  members: readonly CgroupMembership[],
-  mounts: readonly MountInfo[],
-): Messages['cgroup_dir_entry'][] {
-  const paths = new Set(members.filter(({ controllers }) => controllers === name).map((member) => member.path));
-  const mount = cgroupMount(mounts, name);
-  return [...paths]
-    .filter((dir) => dir !== '/')
-    .map((dir) => {
-      const stat = mount && statSync(path.join(mount, dir), { throwIfNoEntry: false });
-      return {
-        dir_name: dir.slice(1),
-        ...(stat && { dir_perms: { mode: stat.mode, uid: stat.uid, gid: stat.gid } }),
-      };
-    });
+/** Whether threads may be in other groups than their process: always in version 1. */
+function isThreaded({ properties = [] }: Messages['cgroup_dir_entry']): boolean {
+  return properties.some(({ name, value }) => name === 'tasks' || (name === 'cgroup.type' && value === 'threaded'));
 }

@@ -1,6 +1,6 @@
 import type { Log } from '../image/log.js';
 import type { Pid } from '../image/pid.js';
-import type { CgroupMode } from '../image/cgroup-mode.js';
+import type { CgroupOptions } from '../image/cgroup-mode.js';
 import type { Externals } from '../image/external.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { ImageType } from '../image/catalogue.js';
@@ -29,8 +29,8 @@ export interface DumpOptions {
   evasiveDevices: boolean;
   /** --external */
   externals: Externals;
-  /** --manage-cgroups */
-  cgroups: CgroupMode;
+  /** --manage-cgroups, --cgroup-* */
+  cgroups: CgroupOptions;
   /** Which facts a restore compares: with "buildid" build-ids are read as well. */
   fileValidation: 'filesize' | 'buildid' | 'none';
   /** Seconds until a dump that did not freeze its tree gives up; 0 for never. */

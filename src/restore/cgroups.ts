@@ -2,21 +2,25 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
+import type { CgroupOptions } from '../image/cgroup-mode.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import type { Pid } from '../image/pid.js';
 import { whyFailed } from '../image/system-words.js';
-import { cgroupMount, readCgroups } from '../kernel/proc/cgroup.js';
-import { readMountInfo, type MountInfo } from '../kernel/proc/mountinfo.js';
+import { cgroupMounts, readCgroups } from '../kernel/proc/cgroup.js';
+import { readMountInfo } from '../kernel/proc/mountinfo.js';
 import type { ImageDir } from '../encode/image-dir.js';
+import { CgroupDirs } from './cgroup-dirs.js';
+import { withRoots } from './cgroup-roots.js';
 import type { RestoreTask } from './context.js';
 import type { Part } from './part.js';
+import type { Refuse } from './refuse.js';
 
 type Member = Messages['cg_member_entry'];
 
 /**
- * Puts tasks back into the control groups that they were in, where those are there (--manage-cgroups=soft); limits and other
- * properties are as they are now. A task that was where its dumper was stays where its restorer is.
+ * Puts tasks back into the control groups that they were in, which are made where they are gone (CgroupDirs). A task that
+ * was where its dumper was stays where its restorer is.
  */
 export class Cgroups {
   readonly #log: Log;
@@ -26,14 +30,24 @@ export class Cgroups {
   /** In different sets: then a child is not sure to be born where it belongs. */
   readonly #several: boolean;
   readonly #warned = new Set<string>();
-  #mounts: MountInfo[] | undefined;
+  readonly #mountOf: (controllers: string) => string | undefined;
+  readonly #dirs: readonly CgroupDirs[];
 
-  constructor(images: ImageDir, inventory: Messages['inventory_entry'], tasks: readonly RestoreTask[], log: Log) {
+  constructor(
+    images: ImageDir,
+    inventory: Messages['inventory_entry'],
+    tasks: readonly RestoreTask[],
+    options: CgroupOptions,
+    log: Log,
+    refuse: Refuse,
+  ) {
     this.#log = log;
+    this.#mountOf = cgroupMounts(readMountInfo(process.pid), options.yard);
     this.#tasks = tasks;
     this.#own = inventory.root_cg_set;
-    for (const { sets } of images.messages('CGROUP') ?? [])
-      for (const { id, ctls } of sets ?? []) this.#sets.set(id, ctls ?? []);
+    const entries = (images.messages('CGROUP') ?? []).map((entry) => withRoots(entry, options.roots));
+    for (const { sets } of entries) for (const { id, ctls } of sets ?? []) this.#sets.set(id, ctls ?? []);
+    this.#dirs = entries.map((entry) => new CgroupDirs(entry, options, this.#mountOf, log, refuse));
     const wanted = new Set<number>();
     for (const task of tasks)
       for (const [i, core] of task.cores.entries()) {
@@ -65,6 +79,9 @@ export class Cgroups {
     return {
       name: 'control groups',
       at: {
+        outside: () => {
+          for (const dirs of this.#dirs) dirs.make();
+        },
         root: ({ task }) => {
           this.#enter(task, true);
         },
@@ -74,6 +91,16 @@ export class Cgroups {
         born: () => {
           for (const task of this.#tasks) if (task.threads.length > 1) this.#enterThreads(task);
         },
+        whole: () => {
+          for (const dirs of this.#dirs) dirs.limit();
+        },
+        running: () => {
+          for (const dirs of this.#dirs) dirs.freeze();
+        },
+      },
+      planLines: () => this.#dirs.flatMap((dirs) => dirs.planLines()),
+      undo: () => {
+        for (const dirs of this.#dirs) dirs.undo();
       },
     };
   }
@@ -97,8 +124,7 @@ export class Cgroups {
     const now = new Map(readCgroups(pid, tid).map(({ controllers, path }) => [controllers, path]));
     for (const { name, path: wanted } of this.#sets.get(set)!) {
       if (now.get(name) === wanted) continue;
-      this.#mounts ??= readMountInfo(process.pid);
-      const mount = cgroupMount(this.#mounts, name);
+      const mount = this.#mountOf(name);
       const dir = mount === undefined ? undefined : path.join(mount, wanted);
       const who = tid === undefined ? `process ${pid}` : `thread ${tid} of process ${pid}`;
       const stays = (why: string) => {

@@ -1,5 +1,5 @@
 import type { Refuse } from './refuse.js';
-import type { CgroupMode } from '../image/cgroup-mode.js';
+import type { CgroupOptions } from '../image/cgroup-mode.js';
 import type { Externals, InheritedFds } from '../image/external.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
@@ -24,8 +24,8 @@ export interface RestoreOptions {
   leaveStopped: boolean;
   /** Where to write the root's pid, if anywhere. */
   pidfile: string | undefined;
-  /** --manage-cgroups */
-  cgroups: CgroupMode;
+  /** --manage-cgroups, --cgroup-* */
+  cgroups: CgroupOptions;
   fileValidation: FileValidation;
   /** Permissions of reopened files are not compared. */
   skipRwxCheck: boolean;

@@ -135,7 +135,10 @@ export class Plan {
     this.clocks = new Clocks(images, this.#timeNamespace(inventory), log, refuse);
     this.ctx = { options, log, tasks: this.tasks, root: this.root, lookupRoot: ownRoot, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
-    this.cgroups = options.cgroups === 'ignore' ? undefined : new Cgroups(images, inventory, this.tasks, log);
+    this.cgroups = 
+      options.cgroups.mode === 'ignore'
+        ? undefined
+        : new Cgroups(images, inventory, this.tasks, options.cgroups, log, refuse);
     this.files = new RestoreFiles(this.ctx, images);
     const source = new LocalPages(images);
     this.pages = new TreePages(source, () => this.files.reserve());

@@ -1,3 +1,4 @@
+import { CGROUP_DEFAULTS } from '../image/cgroup-mode.js';
 import type { DumpOptions } from '../dump/context.js';
 import type { RestoreOptions } from '../restore/context.js';
 
@@ -10,7 +11,7 @@ export const DUMP_DEFAULTS = {
   linkRemap: false,
   evasiveDevices: false,
   externals: new Map<string, string>(),
-  cgroups: 'soft',
+  cgroups: CGROUP_DEFAULTS,
   fileValidation: 'buildid',
   timeoutSec: 10,
   sync: false,
@@ -21,7 +22,7 @@ export const RESTORE_DEFAULTS = {
   leaveStopped: false,
   shellJob: false,
   pidfile: undefined,
-  cgroups: 'soft',
+  cgroups: CGROUP_DEFAULTS,
   fileValidation: 'buildid',
   skipRwxCheck: false,
   externals: new Map<string, string>(),

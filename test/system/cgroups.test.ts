@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { cgroupMount, readCgroups } from '../../src/kernel/proc/cgroup.js';
 import { readMountInfo } from '../../src/kernel/proc/mountinfo.js';
@@ -56,7 +65,7 @@ for (const { name, mount } of hierarchies) {
     subject.passed();
   });
 
-  test(`a control group that is gone is told of (${what})`, async () => {
+  test(`a control group that is gone is made anew (${what})`, async () => {
     const group = new Group(mount, 'gone');
     await using subject = new Subject('/bin/sleep', ['1000']);
     await sleep(200);
@@ -65,11 +74,171 @@ for (const { name, mount } of hierarchies) {
     await group[Symbol.asyncDispose]();
     const { status, stderr } = crit('restore', '-d', '-D', subject.images);
     assert.equal(status, 0, stderr);
-    assert.match(stderr, new RegExp(`process ${subject.pid} stays in .*${group.path} .*does not exist any more`));
-    assert.equal(groupOf(subject.pid, name), groupOf(process.pid, name));
+    assert.equal(groupOf(subject.pid, name), group.path);
+    process.kill(subject.pid, 'SIGKILL');
+    await group[Symbol.asyncDispose]();
     subject.passed();
   });
 }
+
+const pids = hierarchies.find(({ name }) => name === 'pids');
+const limited = { skip: pids ? false : 'no control groups of version 1 with "pids"' };
+
+/** A process in a group with a limit, below which another group has its own limit, dumped. */
+async function dumpLimited(subject: Subject, group: Group): Promise<string> {
+  const below = path.join(group.dir, 'below');
+  mkdirSync(below, { mode: 0o750 });
+  chownSync(below, 65534, 65534);
+  writeFileSync(path.join(group.dir, 'pids.max'), '50');
+  writeFileSync(path.join(below, 'pids.max'), '20');
+  chownSync(path.join(below, 'cgroup.procs'), 65534, 65534);
+  await sleep(200);
+  group.put(subject.pid);
+  await subject.dump();
+  return below;
+}
+
+const limits = (group: Group, below: string) =>
+  [group.dir, below].map((dir) => readFileSync(path.join(dir, 'pids.max'), 'utf8').trim());
+
+async function ended(subject: Subject): Promise<void> {
+  process.kill(subject.pid, 'SIGKILL');
+  for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
+}
+
+/** What each mode makes of groups that are there with other limits, and of groups that are gone. */
+const MODES: readonly (readonly [mode: string, there: RegExp | string[], gone: RegExp | string[]])[] = [
+  ['none', ['7', '8'], /does not exist: make it, or use the mode soft/],
+  ['props', ['50', '20'], /does not exist: make it, or use the mode soft/],
+  ['soft', ['7', '8'], ['50', '20']],
+  ['full', ['50', '20'], ['50', '20']],
+  ['strict', /exists already: remove it, or use the mode soft/, ['50', '20']],
+];
+
+for (const [mode, there, gone] of MODES)
+  test(`--manage-cgroups=${mode}`, limited, async () => {
+    await using group = new Group(pids!.mount, mode);
+    await using subject = new Subject('/bin/sleep', ['1000']);
+    const below = await dumpLimited(subject, group);
+    const stat = statSync(below);
+    writeFileSync(path.join(group.dir, 'pids.max'), '7');
+    writeFileSync(path.join(below, 'pids.max'), '8');
+    for (const [expected, exist] of [
+      [there, true],
+      [gone, false],
+    ] as const) {
+      if (!exist) {
+        if (existsSync(below)) rmdirSync(below);
+        if (existsSync(group.dir)) rmdirSync(group.dir);
+      }
+      const { status, stderr } = crit('restore', '-d', '-D', subject.images, `--manage-cgroups=${mode}`);
+      if (expected instanceof RegExp) {
+        assert.equal(status, 1);
+        assert.match(stderr, expected);
+        assert.ok(!existsSync(`/proc/${subject.pid}/exe`));
+        assert.equal(existsSync(group.dir), exist);
+        continue;
+      }
+      assert.equal(status, 0, stderr);
+      assert.equal(groupOf(subject.pid, 'pids'), group.path);
+      assert.deepEqual(limits(group, below), expected);
+      const now = statSync(below);
+      if (!exist) assert.deepEqual([now.mode, now.uid, now.gid], [stat.mode, stat.uid, stat.gid]);
+      if (!exist) assert.equal(statSync(path.join(below, 'cgroup.procs')).uid, 65534);
+      await ended(subject);
+    }
+    if (existsSync(below)) rmdirSync(below);
+    subject.passed();
+  });
+
+test('a restore that fails leaves no control group, and limits as they were', limited, async () => {
+  await using group = new Group(pids!.mount, 'fails');
+  await using subject = new Subject('/bin/sleep', ['1000']);
+  const below = await dumpLimited(subject, group);
+  writeFileSync(path.join(group.dir, 'pids.max'), '7');
+  rmdirSync(below);
+  const { status, stderr } = crit(
+    'restore',
+    '-d',
+    '-D',
+    subject.images,
+    '--manage-cgroups=full',
+    '--action-script',
+    failingAt(subject, 'pre-resume'),
+  );
+  // a script at this moment is too late: the tree runs. At the one before, all is undone.
+  assert.equal(status, 0, stderr);
+  await ended(subject);
+  rmdirSync(below);
+  writeFileSync(path.join(group.dir, 'pids.max'), '7');
+  const failed = crit(
+    'restore',
+    '-d',
+    '-D',
+    subject.images,
+    '--manage-cgroups=full',
+    '--action-script',
+    failingAt(subject, 'post-restore'),
+  );
+  assert.equal(failed.status, 1, failed.stderr);
+  assert.ok(!existsSync(`/proc/${subject.pid}/exe`));
+  assert.ok(!existsSync(below));
+  assert.equal(readFileSync(path.join(group.dir, 'pids.max'), 'utf8').trim(), '7');
+  subject.passed();
+});
+
+function failingAt(subject: Subject, moment: string): string {
+  const script = path.join(subject.dir, `fail-${moment}`);
+  writeFileSync(script, `#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" != ${moment} ]\n`, { mode: 0o755 });
+  return script;
+}
+
+test('--cgroup-root restores into other groups, found in a --cgroup-yard', limited, async () => {
+  await using group = new Group(pids!.mount, 'root');
+  await using other = new Group(pids!.mount, 'elsewhere');
+  await using subject = new Subject('/bin/sleep', ['1000']);
+  const below = await dumpLimited(subject, group);
+  const { status, stderr } = crit(
+    'restore',
+    '-d',
+    '-D',
+    subject.images,
+    `--cgroup-root=pids:${other.path}/inner`,
+    `--cgroup-yard=${path.dirname(pids!.mount)}`,
+  );
+  assert.equal(status, 0, stderr);
+  assert.equal(groupOf(subject.pid, 'pids'), `${other.path}/inner`);
+  const inner = path.join(other.dir, 'inner');
+  assert.equal(readFileSync(path.join(inner, 'below/pids.max'), 'utf8').trim(), '20');
+  await ended(subject);
+  rmdirSync(path.join(inner, 'below'));
+  rmdirSync(inner);
+  rmdirSync(below);
+  subject.passed();
+});
+
+test('images cannot write other files than settings of groups', limited, async () => {
+  await using group = new Group(pids!.mount, 'hostile');
+  await using subject = new Subject('/bin/sleep', ['1000']);
+  const below = await dumpLimited(subject, group);
+  const image = path.join(subject.images, 'cgroup.img');
+  const sound = crit('decode', '-i', image).stdout;
+  for (const [from, to, message] of [
+    ['"pids.max"', '"release_agent"', /"release_agent" is no setting of a control group/],
+    ['"pids.max"', '"../../x"', /is no setting of a control group/],
+    ['"below"', '"../below"', /is no name of a control group/],
+  ] as const) {
+    const json = path.join(subject.dir, 'changed.json');
+    writeFileSync(json, sound.replace(from, to));
+    assert.equal(crit('encode', '-i', json, '-o', image).status, 0);
+    const { status, stderr } = crit('restore', '-d', '-D', subject.images, '--manage-cgroups=full');
+    assert.equal(status, 1);
+    assert.match(stderr, message);
+    assert.ok(!existsSync(`/proc/${subject.pid}/exe`));
+  }
+  rmdirSync(below);
+  subject.passed();
+});
 
 const [first] = hierarchies;
 test('--manage-cgroups=ignore leaves control groups alone', { skip: first ? false : 'no control groups' }, async () => {

@@ -1,3 +1,4 @@
+import { CGROUP_DEFAULTS } from '../../src/image/cgroup-mode.js';
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,9 +68,9 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             ghostLimitBytes: 1 << 20,
             linkRemap: false,
             evasiveDevices: false,
-      externals: new Map(),
+            externals: new Map(),
             timeoutSec: 10,
-            cgroups: 'ignore',
+            cgroups: { ...CGROUP_DEFAULTS, mode: 'ignore' },
             sync: false,
             fileValidation: 'buildid',
             action: () => undefined,

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { parseCgroupProps, parseCgroupRoot, readCgroupProps } from './cgroup-values.js';
 import { COMMANDS, type CriuCommand } from './command-table.js';
 import type { OptionValues } from './option-values.js';
 import {
@@ -237,17 +238,44 @@ export const OPTIONS: readonly CriuOption[] = [
   laterTakes('lsm-mount-context', 'the LSM context of restored mounts', { value: 'CONTEXT' }),
   mayTake(
     'manage-cgroups',
-    'soft (the default): back into control groups that are there; ignore: leave them alone',
-    reads('cgroups', parseCgroupMode),
-    {
-      value: 'MODE',
-    },
+    'soft (the default): groups that are gone are made; ignore, none, props, full, strict: see below',
+    (v, text = '', _, as) => (v.cgroups.mode = parseCgroupMode(text, as)),
+    { value: 'MODE' },
   ),
-  laterTakes('cgroup-root', 'where the control groups are', { value: '[CONTROLLER:]PATH' }),
-  laterTakes('cgroup-props', 'which properties of control groups are kept', { value: 'SPEC' }),
-  laterTakes('cgroup-props-file', 'the same, from a file', { value: 'FILE' }),
-  laterTakes('cgroup-dump-controller', 'dump this controller only', { value: 'NAME' }),
-  laterTakes('cgroup-yard', 'where control groups are mounted already', { value: 'PATH' }),
+  takes(
+    'cgroup-root',
+    'restore: where the control groups go; dump: where they begin',
+    (v, text = '', _, as) => v.cgroups.roots.set(...parseCgroupRoot(text, as)),
+    { value: '[CONTROLLER:]PATH' },
+  ),
+  takes(
+    'cgroup-props',
+    'which properties of control groups are kept',
+    (v, text = '', _, as) => {
+      for (const [name, files] of parseCgroupProps(text, `option ${as}`)) v.cgroups.props.set(name, files);
+    },
+    { value: 'SPEC' },
+  ),
+  takes(
+    'cgroup-props-file',
+    'the same, from a file',
+    (v, file = '', _, as) => {
+      for (const [name, files] of readCgroupProps(file, as)) v.cgroups.props.set(name, files);
+    },
+    { value: 'FILE' },
+  ),
+  takes(
+    'cgroup-dump-controller',
+    'keep the properties of this controller only; may be given several times',
+    (v, name = '', _, as) => v.cgroups.only.add(parseName(name, as)),
+    { value: 'NAME', of: ['dump'] },
+  ),
+  takes(
+    'cgroup-yard',
+    'a directory with all hierarchies of control groups, each under its name',
+    (v, name = '', _, as) => (v.cgroups.yard = parseName(name, as)),
+    { value: 'PATH' },
+  ),
   laterTakes('freeze-cgroup', 'freeze the tree by a control group', { value: 'PATH' }),
   laterFlag('weak-sysctls', 'leave out sysctls that this kernel does not have', no),
   laterFlag('force-irmap', 'find watched files by searching for their inodes', no),

@@ -1,4 +1,4 @@
-import type { CgroupMode } from '../../image/cgroup-mode.js';
+import { CGROUP_DEFAULTS, type CgroupMode } from '../../image/cgroup-mode.js';
 import { DUMP_DEFAULTS, RESTORE_DEFAULTS } from '../../run/options.js';
 
 /** What the options ask for. */
@@ -20,7 +20,13 @@ export interface OptionValues {
   evasiveDevices: boolean;
   externals: Map<string, string>;
   inheritFds: Map<string, number>;
-  cgroups: CgroupMode;
+  cgroups: {
+    mode: CgroupMode;
+    roots: Map<string, string>;
+    yard: string | undefined;
+    props: Map<string, { replace: boolean; files: readonly string[] }>;
+    only: Set<string>;
+  };
   fileValidation: 'filesize' | 'buildid' | 'none';
   skipRwxCheck: boolean;
   timeoutSec: number;
@@ -55,7 +61,7 @@ export const defaultValues = (): OptionValues => ({
   evasiveDevices: DUMP_DEFAULTS.evasiveDevices,
   externals: new Map(),
   inheritFds: new Map(),
-  cgroups: DUMP_DEFAULTS.cgroups,
+  cgroups: { ...CGROUP_DEFAULTS, roots: new Map(), props: new Map(), only: new Set() },
   fileValidation: DUMP_DEFAULTS.fileValidation,
   skipRwxCheck: RESTORE_DEFAULTS.skipRwxCheck,
   timeoutSec: DUMP_DEFAULTS.timeoutSec,

@@ -1,5 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
-import type { CgroupMode } from '../../image/cgroup-mode.js';
+import { CGROUP_MODES, type CgroupMode } from '../../image/cgroup-mode.js';
 import { UsageError } from '../usage-error.js';
 
 const bad = (text: string, as: string, why: string): UsageError =>
@@ -45,12 +45,11 @@ export function parseValidation(text: string, as: string): (typeof VALIDATIONS)[
   return found;
 }
 
-/** The argument of --manage-cgroups: CRIU's modes but for those that make control groups and set their properties. */
+/** The argument of --manage-cgroups. @throws UsageError */
 export function parseCgroupMode(text: string, as: string): CgroupMode {
-  if (text === '' || text === 'soft') return 'soft';
-  if (text === 'ignore') return 'ignore';
-  if (['none', 'props', 'full', 'strict'].includes(text)) throw new UsageError(`${as}=${text} is not supported yet`);
-  throw new UsageError(`option ${as}: "${text}" is no mode: soft, ignore`);
+  const found = text === '' ? 'soft' : CGROUP_MODES.find((mode) => mode === text);
+  if (!found) throw new UsageError(`option ${as}: "${text}" is no mode: ${CGROUP_MODES.join(', ')} are`);
+  return found;
 }
 
 const EXTERNAL_TYPES = ['mnt', 'dev', 'file', 'tty', 'unix', 'net', 'pid', 'veth', 'macvlan'] as const;

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Pid } from '../../image/pid.js';
 import type { MountInfo } from './mountinfo.js';
 import { ProcFileError, procPath, readProcText } from './proc-file.js';
@@ -39,4 +40,13 @@ export function cgroupMount(mounts: readonly MountInfo[], controllers: string): 
         ? fsType === 'cgroup2'
         : fsType === 'cgroup' && names.every((name) => superOptions.includes(name))),
   )?.mountPoint;
+}
+
+/** Where hierarchies are, by their controllers. @param yard a directory with all of them, instead of where they are mounted */
+export function cgroupMounts(
+  mounts: readonly MountInfo[],
+  yard: string | undefined,
+): (controllers: string) => string | undefined {
+  if (yard === undefined) return (controllers) => cgroupMount(mounts, controllers);
+  return (controllers) => path.join(yard, controllers === '' ? 'unified' : controllers.replace(/^name=/, ''));
 }

@@ -1,3 +1,4 @@
+import { CGROUP_DEFAULTS, type CgroupMode } from '../../image/cgroup-mode.js';
 import { encodeMessage } from '../../encode/encode-message.js';
 import type { Log } from '../../image/log.js';
 import type { Stats } from '../../image/stats.js';
@@ -23,9 +24,21 @@ interface Work {
 type Dump = Parameters<typeof import('../dump.js').performDump>[0]['options'];
 type Restore = Parameters<typeof import('../restore.js').performRestore>[0]['options'];
 
-const dumpOptions = ({ options }: Work): Dump => ({ ...DUMP_DEFAULTS, ...options }) as unknown as Dump;
-const restoreOptions = ({ options }: Work): Restore =>
-  ({ ...RESTORE_DEFAULTS, ...options, detached: true, sibling: false, execCmd: undefined }) as unknown as Restore;
+/** The library names the mode alone. */
+const cgroupsOf = ({ options }: Work) => ({
+  cgroups: { ...CGROUP_DEFAULTS, mode: (options as { cgroups?: CgroupMode }).cgroups ?? CGROUP_DEFAULTS.mode },
+});
+const dumpOptions = (work: Work): Dump =>
+  ({ ...DUMP_DEFAULTS, ...work.options, ...cgroupsOf(work) }) as unknown as Dump;
+const restoreOptions = (work: Work): Restore =>
+  ({
+    ...RESTORE_DEFAULTS,
+    ...work.options,
+    ...cgroupsOf(work),
+    detached: true,
+    sibling: false,
+    execCmd: undefined,
+  }) as unknown as Restore;
 
 /** The message of stats-dump or stats-restore, whose 64-bit numbers JSON does not hold. */
 const statsBytes = (message: ReturnType<Stats['dumpEntry']>): string =>

@@ -1,3 +1,4 @@
+import { CGROUP_MODES } from '../../image/cgroup-mode.js';
 import { CritError } from '../../image/errors.js';
 import type { CheckOptions, DumpOptions, RestoreOptions } from './options.js';
 
@@ -39,7 +40,7 @@ const ENGINE = {
   imagesDir: text,
   shellJob: flag,
   leaveStopped: flag,
-  cgroups: oneOf('soft', 'ignore'),
+  cgroups: oneOf(...CGROUP_MODES),
   fileValidation: oneOf('filesize', 'buildid', 'none'),
   actionScripts: {
     wanted: 'a list of programs',

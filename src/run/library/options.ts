@@ -28,7 +28,7 @@ export interface EngineOptions extends RunOptions {
   readonly shellJob?: boolean | undefined;
   /** In the end the processes are stopped, as by SIGSTOP. Default: false. */
   readonly leaveStopped?: boolean | undefined;
-  /** 'soft': back into control groups that are there. 'ignore': they are left alone. Default: 'soft'. */
+  /** What is done about control groups, as `--manage-cgroups` has it. Default: 'soft': those that are gone are made. */
   readonly cgroups?: CgroupMode | undefined;
   /** Default: 'buildid'. */
   readonly fileValidation?: FileValidation | undefined;

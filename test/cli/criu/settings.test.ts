@@ -1,3 +1,5 @@
+import { ANY_CONTROLLER } from '../../../src/image/cgroup-mode.js';
+import { defaultValues, type OptionValues } from '../../../src/cli/criu/option-values.js';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -30,8 +32,25 @@ const SETS: readonly (readonly [line: string, expected: Partial<Settings>])[] = 
   ['dump -t 7 --ghost-limit=2M', { ghostLimitBytes: 2 << 20 }],
   ['dump -t 7 --ghost-limit 8G', { ghostLimitBytes: 8 * 2 ** 30 }],
   ['dump -t 7 --timeout 0', { timeoutSec: 0 }],
-  ['dump -t 7 --manage-cgroups=ignore', { cgroups: 'ignore' }],
-  ['restore --manage-cgroups', { cgroups: 'soft' }],
+  ['dump -t 7 --manage-cgroups=ignore', { cgroups: cgroups({ mode: 'ignore' }) }],
+  ['restore --manage-cgroups', { cgroups: cgroups({ mode: 'soft' }) }],
+  ['restore --manage-cgroups=strict', { cgroups: cgroups({ mode: 'strict' }) }],
+  [
+    'restore --cgroup-root /a --cgroup-root pids:/b --cgroup-yard /y',
+    {
+      cgroups: cgroups({
+        roots: new Map([
+          [ANY_CONTROLLER, '/a'],
+          ['pids', '/b'],
+        ]),
+        yard: '/y',
+      }),
+    },
+  ],
+  [
+    'dump -t 7 --cgroup-dump-controller cpu --cgroup-dump-controller pids',
+    { cgroups: cgroups({ only: new Set(['cpu', 'pids']) }) },
+  ],
   [
     'dump -t 7 --link-remap --evasive-devices --display-stats',
     { linkRemap: true, evasiveDevices: true, displayStats: true },
@@ -50,8 +69,19 @@ const SETS: readonly (readonly [line: string, expected: Partial<Settings>])[] = 
   ['restore --no-tcp-close --no-tls', { command: 'restore' }],
 ];
 
+function cgroups(given: Partial<OptionValues['cgroups']>): OptionValues['cgroups'] {
+  return { ...defaultValues().cgroups, ...given };
+}
+
 const REFUSED: readonly (readonly [line: string, message: RegExp])[] = [
   ['dump', /dump needs -t PID/],
+  ['restore --manage-cgroups=hard', /"hard" is no mode: ignore, none, props, soft, full, strict are/],
+  ['restore --cgroup-root pids:b', /is not \[CONTROLLER:\]\/PATH/],
+  ['restore --cgroup-root /a/../b', /is not \[CONTROLLER:\]\/PATH/],
+  ['dump -t 7 --cgroup-props-file /nowhere/at/all', /no such file/],
+  ['dump -t 7 --external blob[1]', /is not TYPE\[ID\]:NAME with a type of/],
+  ['restore --inherit-fd 3:x', /is not fd\[N\]:NAME/],
+
   ['dump -t abc', /-t: "abc" is not a process id/],
   ['dump -t 0', /not a process id/],
   ['dump -t -5', /not a process id/],
