@@ -17,7 +17,7 @@ const below = {
   decode: ['image', 'kernel'],
   // A message that carries bytes of its own form is compared with what decoding makes of them.
   encode: ['image', 'kernel', 'decode'],
-  inspect: ['image', 'kernel', 'decode', 'encode'],
+  inspect: ['image', 'arch', 'kernel', 'decode', 'encode'],
   edit: ['image', 'kernel', 'decode', 'encode', 'inspect'],
   pages: [...base, 'decode', 'encode', 'task'],
   dump: engines,

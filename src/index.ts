@@ -68,7 +68,13 @@ export {
 export { findPlace, type MemoryPlace } from './inspect/address-space/place.js';
 export { argumentsOf, environmentOf, type MemoryRange } from './inspect/address-space/environment.js';
 export { coreFile, type CoreFile, type CoreFileOptions } from './inspect/core-file/core-file.js';
-export { backtraces, type StackFrame, type ThreadBacktrace } from './inspect/core-file/backtrace.js';
+export {
+  backtraces,
+  type BacktraceOptions,
+  type FoundBy,
+  type StackFrame,
+  type ThreadBacktrace,
+} from './inspect/unwind/backtrace.js';
 export type { BackingFile } from './inspect/address-space/backing-file.js';
 export type { TaskVma } from './inspect/memory.js';
 export { verify, type Verification, type VerifyOptions } from './inspect/verify/verify.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openAddressSpace, type AddressSpace } from '../inspect/address-space/address-space.js';
 import type { Checkpoint } from '../inspect/checkpoint.js';
-import { backtraces, type StackFrame } from '../inspect/core-file/backtrace.js';
+import { backtraces, type BacktraceOptions, type StackFrame } from '../inspect/unwind/backtrace.js';
 import { coreFile } from '../inspect/core-file/core-file.js';
 import { tasksOf } from '../inspect/tasks.js';
 import { CritError } from '../image/errors.js';
@@ -60,9 +60,27 @@ function byGdb(checkpoint: Checkpoint, space: AddressSpace, args: ParsedArgument
   }
 }
 
-function frameText({ address, symbol, offset, file }: StackFrame, i: number): string {
-  const what = symbol === undefined ? '??' : `${symbol}+0x${(offset ?? 0).toString(16)}`;
-  return `#${String(i).padEnd(3)} 0x${address.toString(16).padStart(16, '0')} ${what} (${file ?? 'nothing is mapped'})`;
+function frameText({ address, symbol, offset, file, isSignalFrame, by }: StackFrame, i: number): string {
+  const name = symbol === undefined ? '??' : `${symbol}+0x${(offset ?? 0).toString(16)}`;
+  const what = isSignalFrame ? '<signal handler called>' : name;
+  const where = `0x${address.toString(16).padStart(16, '0')} ${what} (${file ?? 'nothing is mapped'})`;
+  return `#${String(i).padEnd(3)} ${where} [${by}]`;
+}
+
+const WAYS: ReadonlyMap<string, BacktraceOptions['by'] | 'gdb'> = new Map([
+  ['gdb', 'gdb'],
+  ['eh_frame', 'eh_frame'],
+  ['frame-pointers', 'frame pointers'],
+]);
+
+/** How backtraces are made; undefined: by gdb where it is installed. */
+function wayOf(args: ParsedArguments): BacktraceOptions['by'] | 'gdb' {
+  const name = value(args, 'by');
+  const by = WAYS.get(name ?? '');
+  if (name !== undefined && !by) throw new UsageError(`bt: --by ${name}: it is one of ${[...WAYS.keys()].join(', ')}`);
+  if (by === 'gdb' && (flag(args, 'json') || flag(args, 'no-files')))
+    throw new UsageError('bt: --by gdb reads files and prints text: leave out --json and --no-files');
+  return by;
 }
 
 export const bt: Command = {
@@ -74,32 +92,35 @@ export const bt: Command = {
   ],
   options: [
     {
-      name: 'frame-pointers',
-      type: 'boolean',
-      describe: 'follow frame pointers, do not call gdb; this is done, too, where gdb is not installed',
+      name: 'by',
+      type: 'string',
+      value: 'WAY',
+      describe: 'gdb, eh_frame or frame-pointers; if none is named gdb where it is installed, else eh_frame',
     },
     { name: 'sysroot', type: 'string', value: 'DIR', describe: 'look up programs and libraries below this directory' },
     { name: 'no-files', type: 'boolean', describe: 'never read mapped files of this machine' },
-    { name: 'json', type: 'boolean', describe: 'print JSON; follows frame pointers' },
+    { name: 'json', type: 'boolean', describe: 'print JSON; never by gdb' },
   ],
   examples: [
     ['bt checkpoint/', 'where every thread of the checkpoint is'],
-    ['bt checkpoint/ 1234 --frame-pointers', 'the threads of one process, without gdb'],
+    ['bt checkpoint/ 1234 --by eh_frame', 'the threads of one process, without gdb'],
   ],
   run: (args) => {
     const { src = '', pid } = args.positionals;
     const checkpoint = openSource(src);
     const pids = pid === undefined ? tasksOf(checkpoint.images).map((task) => task.pid) : [pidOf(pid)];
     const isJson = flag(args, 'json');
-    const useGdb = !isJson && !flag(args, 'frame-pointers') && !flag(args, 'no-files') && hasGdb();
+    const way = wayOf(args);
+    const useGdb = way === 'gdb' || (way === undefined && !isJson && !flag(args, 'no-files') && hasGdb());
+    const by = way === 'gdb' ? undefined : way;
     const data: object[] = [];
     let shown = 0;
     for (const number of pids) {
       try {
         using space = openAddressSpace(checkpoint, number, { root: rootOf(args) });
         const text = useGdb ? byGdb(checkpoint, space, args) : undefined;
-        if (useGdb && text === undefined) tell(`gdb makes nothing of process ${number}: frame pointers are followed`);
-        const threads = text === undefined ? backtraces(checkpoint, space, tell) : [];
+        if (useGdb && text === undefined) tell(`gdb makes nothing of process ${number}: .eh_frame is followed`);
+        const threads = text === undefined ? backtraces(checkpoint, space, tell, by ? { by } : {}) : [];
         for (const warning of space.warnings) tell(warning);
         shown++;
         if (isJson) {
@@ -107,13 +128,14 @@ export const bt: Command = {
           continue;
         }
         print(
-          `process ${number}: ${safeText(space.programPath)} (by ${text === undefined ? 'frame pointers' : 'gdb'})\n\n`,
+          `process ${number}: ${safeText(space.programPath)} (by ${text === undefined ? (by ?? 'eh_frame') : 'gdb'})\n\n`,
         );
         if (text !== undefined) print(`${text.trim()}\n\n`);
-        for (const { tid, name, frames } of threads)
-          print(
-            `Thread ${tid} (${safeText(name)}):\n${frames.map((frame, i) => safeText(frameText(frame, i))).join('\n')}\n\n`,
-          );
+        for (const { tid, name, frames, stopped } of threads) {
+          const end = stopped === undefined ? [] : [`     (${stopped})`];
+          const lines = [...frames.map(frameText), ...end].map(safeText);
+          print(`Thread ${tid} (${safeText(name)}):\n${lines.join('\n')}\n\n`);
+        }
       } catch (error) {
         // of many processes one may be a zombie, or damaged
         if (pid !== undefined || !(error instanceof CritError) || error instanceof UsageError) throw error;

@@ -85,16 +85,34 @@ test('gdb opens a core file: threads, stacks, variables, registers', gdb, () => 
   assert.match(answer, /AT_EXECFN .*marks/);
 });
 
-test('crit bt shows where threads are, by gdb or by frame pointers', () => {
-  const { stdout, status } = crit(['bt', set, '--frame-pointers']);
+test('crit bt shows where threads are, in the way that is asked for', () => {
+  const bt = (...args: string[]) => crit(['bt', set, ...args]);
+  const { stdout, status } = bt('--by', 'frame-pointers');
   assert.equal(status, 0);
   const text = stdout.toString();
-  assert.match(text, /by frame pointers/);
-  assert.equal(text.match(/ middle\+0x/g)?.length, 3, text);
+  assert.match(text, /\(by frame pointers\)/);
+  assert.equal(text.match(/ middle\+0x.*\[frame pointer\]/g)?.length, 3, text);
   assert.equal(text.match(/ outermost\+0x/g)?.length, 2);
   assert.match(text, / main\+0x/);
-  const other = crit(['bt', set, pid]).stdout.toString();
-  assert.match(other, hasGdb ? /\(by gdb\)[^]* in innermost \(/ : /by frame pointers/);
+  const rules = bt(pid, '--by', 'eh_frame').stdout.toString();
+  assert.match(rules, /\(by eh_frame\)/);
+  assert.equal(rules.match(/ innermost\+0x.*\[eh_frame\]\n#2 .* middle\+0x/g)?.length, 3, rules);
+  assert.match(bt(pid).stdout.toString(), hasGdb ? /\(by gdb\)[^]* in innermost \(/ : /\(by eh_frame\)/);
+  for (const [args, why] of [
+    [['--by', 'guess'], /one of gdb, eh_frame, frame-pointers/],
+    [['--by', 'gdb', '--json'], /leave out --json/],
+  ] as const) {
+    const wrong = bt(...args);
+    assert.equal(wrong.status, 1);
+    assert.match(wrong.stderr, why);
+  }
+});
+
+test('without the files only what is in the images is told, and nothing is guessed', () => {
+  const { stdout, stderr, status } = crit(['bt', set, '--no-files']);
+  assert.equal(status, 0);
+  assert.doesNotMatch(stdout.toString(), /eh_frame\]/);
+  assert.match(stderr, /libc\.so\.6 tells nothing of its functions: it is in the file/);
 });
 
 test('what is not there is told in one line', () => {

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import type { MmEntry, VmaEntry } from '../../image/generated/messages.js';
 import { PAGE_SIZE } from '../../image/vma-status.js';
@@ -227,6 +228,12 @@ export class AddressSpace implements Disposable {
   fileOf(mapping: Mapping): BackingFile | undefined {
     const base = mapping.kind === 'file' ? this.#base(mapping) : undefined;
     return base?.kind === 'file' ? base.file : undefined;
+  }
+
+  /** Another file of this machine, below the same root; undefined when files are not looked up. */
+  localFile(name: string): BackingFile | undefined {
+    const { root } = this.#context;
+    return root === undefined ? undefined : this.#files.local(path.join(root, name));
   }
 
   /** The path of the program that the task runs. */

@@ -116,6 +116,3 @@ export function threadNotes(core: CoreEntry, status: ThreadStatus): { status: Bu
     floats: [note(NT_PRFPREG, legacy(fpregs, FX.sizeBytes)), ...(wide ? [note(NT_X86_XSTATE, wide, 'LINUX')] : [])],
   };
 }
-
-/** What a backtrace begins with. */
-export const frameOf = (core: CoreEntry): { ip: bigint; sp: bigint; bp: bigint } | undefined => infoOf(core)?.gpregs;
