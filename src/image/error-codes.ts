@@ -61,6 +61,7 @@ export const ERROR_CODES = [
   'SOCKET_DATA',
   'TASK_DIED',
   'TASK_FAULT',
+  'TERMINAL_IN_USE',
   'TIMEOUT',
   'TIMER_ID',
   'TORN_SET',

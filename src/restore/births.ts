@@ -97,6 +97,12 @@ export interface BirthHooks {
   subreaper(birth: Birth): boolean;
 }
 
+/** What is done while processes come into being. */
+interface Raising {
+  readonly born: (birth: Birth, puppet: Puppet) => void;
+  readonly leads: (birth: Birth, puppet: Puppet) => void;
+}
+
 /** A child that is being forked. */
 interface Clone {
   birth: Birth;
@@ -128,29 +134,32 @@ export class Family {
 
   /**
    * Lets a task that exists fork its children, recursively; sessions are begun in between.
-   * @param born is called as soon as a task is there, before it forks
+   * @param at `born` is called as soon as a task is there, before it forks; `leads` when one has begun a session
    */
-  raise(birth: Birth, puppet: Puppet, born: (birth: Birth, puppet: Puppet) => void): void {
+  raise(birth: Birth, puppet: Puppet, at: Raising): void {
     this.puppets.set(birth, puppet);
     if (this.#hooks.subreaper(birth)) puppet.batch().call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (!birth.helper) born(birth, puppet);
-    this.#bear(birth.before, born);
-    if (birth.setsid) puppet.batch().call('setsid');
+    if (!birth.helper) at.born(birth, puppet);
+    this.#bear(birth.before, at);
+    if (birth.setsid) {
+      puppet.batch().call('setsid');
+      at.leads(birth, puppet);
+    }
     puppet.batch().submit();
-    this.#bear(birth.after, born);
+    this.#bear(birth.after, at);
     if (birth.adopted) this.#end(puppet, this.puppets.get(birth.forker!)!);
     else if (birth.helper) this.#helpers.push({ puppet, parent: birth.forker! });
   }
 
   /** Forks children, some at a time: while the next ones are being forked, those that are there are raised. */
-  #bear(children: readonly Birth[], born: (birth: Birth, puppet: Puppet) => void): void {
+  #bear(children: readonly Birth[], at: Raising): void {
     let forking: Clone[] = [];
     try {
-      for (let at = 0; at < children.length || forking.length > 0; at += AT_A_TIME) {
+      for (let next = 0; next < children.length || forking.length > 0; next += AT_A_TIME) {
         const there = this.#adopt(forking.splice(0));
-        forking = children.slice(at, at + AT_A_TIME).map((birth) => this.#clone(birth));
+        forking = children.slice(next, next + AT_A_TIME).map((birth) => this.#clone(birth));
         for (const { forker } of forking) forker.batch().submit();
-        for (const [birth, puppet] of there) this.raise(birth, puppet, born);
+        for (const [birth, puppet] of there) this.raise(birth, puppet, at);
       }
     } catch (error) {
       // They must be known, or nobody would end them.

@@ -1,11 +1,10 @@
 import type { ImageDir } from '../encode/image-dir.js';
 import { seenByCrit, type Pid } from '../image/pid.js';
-import type { TermiosEntry, TtyInfoEntry } from '../image/generated/messages.js';
+import type { TtyInfoEntry } from '../image/generated/messages.js';
+import { outerTerminals } from '../image/terminals.js';
 import {
-  NR_CC,
   TCGETS,
   TCSETS,
-  TERMIOS,
   TERMIOS_BYTES,
   TIOCGPGRP,
   TIOCGWINSZ,
@@ -15,6 +14,7 @@ import {
 } from '../kernel/uapi/ioctl.js';
 import { SIG_BLOCK, SIG_SETMASK, signalBit, SIGSET_BYTES, SIGTTOU } from '../kernel/uapi/signal.js';
 import { sysRaw } from '../native/sys.js';
+import { termiosBytes, winsizeBytes } from './termios-bytes.js';
 
 /** What a terminal has of whoever is in its foreground. */
 interface State {
@@ -50,7 +50,7 @@ export class JobTerminal {
 
   /** @returns undefined where the images have no terminal, or crit is on none */
   static of(images: ImageDir): JobTerminal | undefined {
-    const info = images.messages('TTY_INFO')?.find(({ termios }) => termios);
+    const [info] = outerTerminals(images.messages('TTY_INFO') ?? []);
     const fd = ownTerminal();
     if (!info?.termios || fd === undefined) return undefined;
     const entries = images.read('PSTREE').entries.map(({ message }) => message);
@@ -110,26 +110,11 @@ export class JobTerminal {
 }
 
 function stateOf(info: TtyInfoEntry, groups: readonly Pid[]): State {
-  const { winsize: size } = info;
   const pgrp = seenByCrit(info.pgrp);
-  const words = size ? [size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel] : [0, 0, 0, 0];
   return {
     termios: termiosBytes(info.termios!),
-    size: new Uint8Array(Uint16Array.from(words).buffer),
+    size: info.winsize ? winsizeBytes(info.winsize) : new Uint8Array(WINSIZE_BYTES),
     // an interactive shell has put one of its own jobs there
     group: groups.includes(pgrp) ? pgrp : groups[0]!,
   };
-}
-
-/** The control characters lie four in a number, as CRIU stores them. */
-function termiosBytes(entry: TermiosEntry): Uint8Array {
-  const view = new DataView(new ArrayBuffer(TERMIOS_BYTES));
-  view.setUint32(TERMIOS.iflag, entry.c_iflag, true);
-  view.setUint32(TERMIOS.oflag, entry.c_oflag, true);
-  view.setUint32(TERMIOS.cflag, entry.c_cflag, true);
-  view.setUint32(TERMIOS.lflag, entry.c_lflag, true);
-  view.setUint8(TERMIOS.line, entry.c_line);
-  const characters = new Uint8Array(Uint32Array.from(entry.c_cc ?? []).buffer).subarray(0, NR_CC);
-  new Uint8Array(view.buffer).set(characters, TERMIOS.cc);
-  return new Uint8Array(view.buffer);
 }

@@ -18,6 +18,7 @@ export interface Where {
   readonly table: OnTask & { readonly table: Table };
   /** A thread other than the leader; the batch is the thread's. @see RestoreTask.threads */
   readonly thread: OnTask & { readonly index: number };
+  readonly session: OnTask;
   readonly birth: OnTask & {
     /** Whose memory the process has; undefined for the root, which has none. */
     readonly from: RestoreTask | undefined;

@@ -111,16 +111,25 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
 function perform(round: readonly Stage[], plan: Plan, tree: Tree): void {
   for (const stage of round) {
     if (stage.by === 'crit') act(plan.parts, stage, undefined);
-    if (stage.by === 'birth')
-      tree.raise((where) => {
-        act(plan.parts, stage, where);
-      });
+    if (stage.by === 'birth') raise(round, plan, tree);
   }
   for (const task of tree.present) {
     for (const stage of round) performIn(task, stage, plan);
     for (const thread of task.threads) thread.batch().submit();
   }
   tree.wait();
+}
+
+/** The stages at which processes come into being. */
+function raise(round: readonly Stage[], { parts }: Plan, tree: Tree): void {
+  tree.raise({
+    born: (where) => {
+      for (const stage of round) if (stage.by === 'birth') act(parts, stage, where);
+    },
+    leads: (where) => {
+      for (const stage of round) if (stage.by === 'session') act(parts, stage, where);
+    },
+  });
 }
 
 function performIn(task: Task, stage: Stage, { parts, root, files }: Plan): void {

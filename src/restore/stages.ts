@@ -6,6 +6,7 @@
  * - crit: crit itself, once;
  * - root: the root process, in its batch;
  * - birth: each process that has memory, parents first, before it forks its children;
+ * - session: each process that leads a session, when it has begun it and before it forks those who are born in it;
  * - task: each process;
  * - table: the first process of each descriptor table;
  * - thread: each thread but the leaders.
@@ -27,6 +28,7 @@ export const STAGES = [
   { name: 'fill', round: 4, by: 'crit', before: 'every open file is in the root, and shared memory exists' },
   { name: 'filled', round: 5, by: 'root', before: 'queues, pipes and shared memory hold what they held' },
   { name: 'birth', round: 6, by: 'birth', before: 'the process has what its forker had, and no children' },
+  { name: 'session', round: 6, by: 'session', before: 'the process has begun its session, and is alone in it' },
   { name: 'born', round: 7, by: 'root', before: 'all processes and threads are there, in their sessions and groups' },
   { name: 'table', round: 8, by: 'task', before: 'nothing will be made by another process of the tree any more' },
   { name: 'numbers', round: 9, by: 'table', before: 'descriptors have their numbers; those of crit are open too' },

@@ -78,19 +78,25 @@ export class Tree {
 
   /**
    * Has all processes born, then brings them into their groups, has zombies end and threads begin.
-   * @param born is called for each process that has memory, parents first, before it forks
+   * @param at is called for each process that has memory, parents first: `born` before it forks, `leads` when it has begun
+   * a session, before it forks those who are born in it
    */
-  raise(born: (where: Where['birth']) => void): void {
+  raise(at: { born: (where: Where['birth']) => void; leads: (where: Where['session']) => void }): void {
     const { births, tasks, ctx } = this.#plan;
     let count = 0;
     const filled = fillCounter(tasks, this.#stats);
-    this.#family.raise(births.root, this.#root!, (birth, puppet) => {
+    const born = (birth: Birth, puppet: Puppet) => {
       this.#stats.progress('processes restored', count++, births.order.length);
       const task = this.#taskOf(birth)!;
       if (birth !== births.root) this.#adopt(task, puppet);
       if (!task.memory) return;
-      born({ task, b: puppet.batch(), from: this.#forkerOf(birth), assist: () => this.#assist(puppet), filled });
-    });
+      at.born({ task, b: puppet.batch(), from: this.#forkerOf(birth), assist: () => this.#assist(puppet), filled });
+    };
+    const leads = (birth: Birth, puppet: Puppet) => {
+      const task = this.#taskOf(birth);
+      if (task?.memory) at.leads({ task, b: puppet.batch() });
+    };
+    this.#family.raise(births.root, this.#root!, { born, leads });
     this.#family.setGroups(births.order, births.groupHelpers, jobGroup(births, this.#root!, ctx.log));
     this.#family.endHelpers();
     for (const task of tasks) if (task.tree.zombie) endZombie(task);

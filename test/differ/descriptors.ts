@@ -13,8 +13,8 @@ import { remaining, type Facts } from './facts.js';
 import { contents } from './mappings.js';
 import { readLinkOf, readText } from './proc.js';
 
-/** Link targets without a name that lasts. */
-const NAMELESS = /^(?:pipe|socket|anon_inode):|^\/memfd:| \(deleted\)$|^\/proc\/\d+(?:\/|$)/;
+/** Link targets without a name that lasts; a terminal is made anew. */
+const NAMELESS = /^(?:pipe|socket|anon_inode):|^\/memfd:| \(deleted\)$|^\/proc\/\d+(?:\/|$)|^\/dev\/pts\/\d+$/;
 const SPLICE_F_NONBLOCK = 2;
 const PEEKED_BYTES = 1 << 16;
 const PIPE_BYTES = 1 << 20;

@@ -15,6 +15,7 @@ test('the order of a restore', () => {
       'fill crit',
       'filled root',
       'birth birth',
+      'session session',
       'born root',
       'table task',
       'numbers table',
@@ -33,9 +34,15 @@ test('the order of a restore', () => {
 test('rounds are the stages in their order, those done together side by side', () => {
   assert.deepEqual(ROUNDS.flat(), [...STAGES]);
   assert.ok(ROUNDS.some((round) => round.length > 1));
-  // what all do once cannot share a batch
+  // births and sessions take turns; what all do once cannot share a batch
+  const births = ROUNDS.find((round) => round.some(({ by }) => by === 'birth'));
+  assert.deepEqual(
+    births?.map(({ name }) => name),
+    ['birth', 'session'],
+  );
   for (const round of ROUNDS)
-    if (round.length > 1) for (const { name, by } of round) assert.ok(by !== 'crit' && by !== 'birth', name);
+    if (round.length > 1 && round !== births)
+      for (const { name, by } of round) assert.ok(by !== 'crit' && by !== 'birth', name);
 });
 
 test('parts act in their order, only at their stages', () => {

@@ -1,3 +1,4 @@
+import { isPtyMaster } from '../../image/terminals.js';
 import { TtyType, type FileEntry, type TtyInfoEntry } from '../../image/generated/messages.js';
 import type { TolerantImages } from '../tolerant-images.js';
 
@@ -19,10 +20,6 @@ export interface TerminalInfo {
 }
 
 const KINDS = new Map<number, string>(Object.entries(TtyType).map(([name, type]) => [type, name.toLowerCase()]));
-/** Unix98: the device numbers of masters, of which all have /dev/ptmx (linux/major.h). */
-const MASTER_MAJORS = { first: 128, last: 135 };
-/** /dev/ptmx itself: 5:2. */
-const PTMX_RDEV = 0x502;
 
 /** asm-generic/termbits.h: what people ask about first. */
 const LOCAL_MODES = [
@@ -31,11 +28,8 @@ const LOCAL_MODES = [
   ['echo', 0o10],
 ] as const;
 
-function nameOf({ pty, rdev }: TtyInfoEntry): string | undefined {
-  if (!pty) return undefined;
-  const major = (rdev >> 8) & 0xfff;
-  const isMaster = rdev === PTMX_RDEV || (major >= MASTER_MAJORS.first && major <= MASTER_MAJORS.last);
-  return `${isMaster ? 'master of ' : ''}/dev/pts/${pty.index}`;
+function nameOf(info: TtyInfoEntry): string | undefined {
+  return info.pty && `${isPtyMaster(info) ? 'master of ' : ''}/dev/pts/${info.pty.index}`;
 }
 
 function terminal(info: TtyInfoEntry, unreadBytes: number): TerminalInfo {

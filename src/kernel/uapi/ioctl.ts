@@ -33,10 +33,18 @@ export const TIOCGPTLCK = 0x80045439;
 export const TIOCGEXCL = 0x80045440;
 export const TIOCGPTPEER = 0x5441;
 export const TIOCGLCKTRMIOS = 0x5456;
+export const TIOCSLCKTRMIOS = 0x5457;
+export const TIOCGDEV = 0x80045432;
+export const TCGETS2 = 0x802c542a;
+export const TCSETS2 = 0x402c542b;
 
-/** asm-generic/termbits.h, struct termios of the kernel: four u32 of flags, the line discipline, control characters. */
-export const TERMIOS = { iflag: 0, oflag: 4, cflag: 8, lflag: 12, line: 16, cc: 17 } as const;
+/**
+ * asm-generic/termbits.h, struct termios of the kernel: four u32 of flags, the line discipline, control characters; in
+ * struct termios2 two u32 of speeds follow.
+ */
+export const TERMIOS = { iflag: 0, oflag: 4, cflag: 8, lflag: 12, line: 16, cc: 17, ispeed: 36, ospeed: 40 } as const;
 export const TERMIOS_BYTES = 36;
+export const TERMIOS2_BYTES = 44;
 export const NR_CC = 19;
 
 /** struct winsize: four u16. */

@@ -167,7 +167,9 @@ export const SIOCGPGRP = 0x8904;
 // poll.h: what poll(2) asks for and tells.
 export const POLLIN = 1;
 export const POLLPRI = 2;
+export const POLLOUT = 4;
 export const POLLERR = 8;
+export const POLLHUP = 0x10;
 
 /** linux/socket.h, struct ucred: what SO_PEERCRED answers. */
 export const UCRED = { pid: 0, uid: 4, gid: 8 } as const;

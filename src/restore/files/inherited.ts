@@ -50,9 +50,7 @@ export class InheritedFiles {
   /** Adds the operations that give the root one of crit's descriptors. */
   fetch(b: Batch, fd: number, slot: number): void {
     using _doing = b.doing(`taking descriptor ${fd} of crit`);
-    const crit = b.call('pidfd_open', process.pid, 0);
-    place(b, b.call('pidfd_getfd', crit, fd, 0), slot);
-    b.call('close', crit);
+    fetchFromCrit(b, fd, slot);
   }
 
   part(slotOf: (id: number) => number): Part {
@@ -77,4 +75,11 @@ export class InheritedFiles {
         ),
     };
   }
+}
+
+/** Adds the operations that give the root one of crit's descriptors. 5 operations. */
+export function fetchFromCrit(b: Batch, fd: number, slot: number): void {
+  const crit = b.call('pidfd_open', process.pid, 0);
+  place(b, b.call('pidfd_getfd', crit, fd, 0), slot);
+  b.call('close', crit);
 }

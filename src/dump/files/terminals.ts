@@ -1,0 +1,197 @@
+import type { TtyFileEntry, TtyInfoEntry } from '../../image/generated/messages.js';
+import { TTYAUX, TTYAUX_MAJOR, PTS_MAJORS, ttyInfoId } from '../../image/terminals.js';
+import { TtyType } from '../../image/generated/messages.js';
+import { readStat } from '../../kernel/proc/stat-file.js';
+import { FIONREAD, TIOCGDEV, TIOCGPGRP, TIOCGPTN, TIOCGSID } from '../../kernel/uapi/ioctl.js';
+import { POLLHUP } from '../../kernel/uapi/socket.js';
+import { devMajor, devMinor } from '../../kernel/uapi/stat.js';
+import { pollFd } from '../../native/poll.js';
+import { attempt } from '../resource.js';
+import type { Description } from './description.js';
+import { statPath } from './file-stat.js';
+import type { Files } from './files.js';
+import { regularFile } from './regular-entry.js';
+import { askInt, isHungUp, lineOf } from './tty-line.js';
+import { unsupported } from './unsupported.js';
+
+/** Which terminal a file is an end of. */
+interface End {
+  readonly id: number;
+  readonly type: TtyType;
+  /** N of /dev/pts/N, of both ends. */
+  readonly index?: number;
+  readonly isMaster?: boolean;
+  /** Device number of the terminal that a process can have as its controlling one, as /proc/PID/stat tells it. */
+  readonly dev: number;
+}
+
+/** The terminals of a dump. Those whose master is in the tree are carried, one other may be the shell's. */
+export class Terminals {
+  readonly #files: Files;
+  readonly #told = new Set<number>();
+  /** Of those that are alive, by the terminal that can control processes. */
+  readonly #ends: { readonly file: Description; readonly end: End; readonly sid: number }[] = [];
+  /** What the ids of /dev/tty stand for. */
+  readonly #current: number[] = [];
+
+  constructor(files: Files) {
+    this.#files = files;
+    files.whenKnown(() => {
+      this.#check();
+    });
+  }
+
+  /** @throws CritError UNSUPPORTED */
+  entry(file: Description): TtyFileEntry {
+    const { rdev } = file.stat;
+    const index = ptsIndex(rdev);
+    const isHung = this.#files.use(file, isHungUp);
+    if (isHung && index !== undefined) return this.#hungUp(file, index);
+    if (isHung) throw unsupported(file, 'a terminal that has hung up, opened by another name than /dev/pts/N,');
+    const end = this.#endOf(file, index);
+    const { sid, pgrp } = this.#control(file, end);
+    this.#ends.push({ file, end, sid });
+    if (!this.#told.has(end.id)) {
+      this.#told.add(end.id);
+      this.#files.put('TTY_INFO', { message: { ...this.#describe(file, end), sid, pgrp } });
+    }
+    const { link, stat, where, info, owner } = file;
+    const regf = this.#files.addRegular(
+      { link, stat, where, open: () => this.#files.take(file) },
+      info.flags,
+      0n,
+      owner,
+    );
+    return { id: file.id, tty_info_id: end.id, flags: info.flags, fown: owner, regf_id: regf };
+  }
+
+  #endOf(file: Description, index: number | undefined): End {
+    const { rdev } = file.stat;
+    const dev = Number(rdev & 0xffffffffn);
+    if (index !== undefined) {
+      if (statPath('/dev/pts')?.dev !== file.stat.dev)
+        throw unsupported(file, 'a terminal of another devpts than /dev/pts');
+      return { id: ttyInfoId.slave(index), type: TtyType.PTY, index, dev };
+    }
+    const major = devMajor(rdev);
+    const minor = devMinor(rdev);
+    const ask = (request: number) => this.#files.use(file, (fd) => askInt(fd, request));
+    if (major === TTYAUX_MAJOR && minor === TTYAUX.ptmx) {
+      const n = ask(TIOCGPTN)!;
+      return { id: ttyInfoId.master(n), type: TtyType.PTY, index: n, isMaster: true, dev: ask(TIOCGDEV)! };
+    }
+    if (major === TTYAUX_MAJOR && minor === TTYAUX.tty) {
+      const real = ask(TIOCGDEV)!;
+      if (!this.#current.includes(real)) this.#current.push(real);
+      return { id: ttyInfoId.current(this.#current.indexOf(real)), type: TtyType.CTTY, dev: real };
+    }
+    if (major === TTYAUX_MAJOR) return { id: ttyInfoId.console, type: TtyType.CONSOLE, dev };
+    if (minor < 64) return { id: ttyInfoId.virtual, type: TtyType.VT, dev };
+    return { id: ttyInfoId.serial, type: TtyType.SERIAL, dev };
+  }
+
+  /** The session that a terminal controls, and its foreground group; zeros for none. Only a master tells it anybody. */
+  #control(file: Description, { isMaster, dev }: End): { sid: number; pgrp: number } {
+    if (isMaster)
+      return this.#files.use(file, (fd) => ({ sid: askInt(fd, TIOCGSID) ?? 0, pgrp: askInt(fd, TIOCGPGRP) ?? 0 }));
+    const member = this.#files.ctx.tasks.find(({ frozen }) => frozen.stat.ttyNr === dev);
+    if (!member) return { sid: 0, pgrp: 0 };
+    const { session, tpgid } = readStat(member.pid);
+    return { sid: session, pgrp: Math.max(tpgid, 0) };
+  }
+
+  #describe(file: Description, { id, type, index, isMaster }: End): TtyInfoEntry {
+    const { rdev, dev, uid, gid } = file.stat;
+    return {
+      id,
+      type,
+      sid: 0,
+      pgrp: 0,
+      rdev: Number(rdev & 0xffffffffn),
+      dev: Number(dev & 0xffffffffn),
+      uid,
+      gid,
+      ...this.#files.use(file, (fd) => lineOf(file, fd, isMaster === true)),
+      ...(index === undefined ? {} : { pty: { index } }),
+      ...(isMaster ? this.#slaveOf(file, index!) : {}),
+    };
+  }
+
+  /** What a master's slave is like: nobody may have it open. */
+  #slaveOf(file: Description, index: number): Partial<TtyInfoEntry> {
+    const closed = this.#files.use(file, (fd) => (pollFd(fd, 0, 0) & POLLHUP) !== 0);
+    const node = statPath(`/dev/pts/${index}`);
+    return {
+      ...(closed ? { slaves_closed: true } : {}),
+      ...(node ? { slave_uid: node.uid, slave_gid: node.gid, slave_mode: node.mode & 0o7777 } : {}),
+    };
+  }
+
+  /** A terminal without settings is one that has hung up, to CRIU too; a live one may have its index by now. */
+  #hungUp({ id: own, stat, info, owner }: Description, index: number): TtyFileEntry {
+    const files = this.#files;
+    const id = ttyInfoId.hungUp(index);
+    const { rdev, dev, uid, gid } = stat;
+    if (!this.#told.has(id))
+      files.put('TTY_INFO', {
+        message: {
+          id,
+          type: TtyType.PTY,
+          locked: false,
+          exclusive: false,
+          packet_mode: false,
+          sid: 0,
+          pgrp: 0,
+          rdev: Number(rdev & 0xffffffffn),
+          pty: { index },
+          dev: Number(dev & 0xffffffffn),
+          uid,
+          gid,
+        },
+      });
+    this.#told.add(id);
+    const regf = files.newId();
+    // CRIU wants a path; its file is gone
+    const name = `/dev/pts/${index}`;
+    files.add(regularFile({ id: regf, name, stat, flags: info.flags, pos: 0n, fown: owner }));
+    return { id: own, tty_info_id: id, flags: info.flags, fown: owner, regf_id: regf };
+  }
+
+  /** Every terminal is one of the tree, with its session, or the shell's. */
+  #check(): void {
+    const { ctx } = this.#files;
+    const inTree = new Set(this.#ends.filter(({ end }) => end.isMaster).map(({ end }) => end.dev));
+    const pids = new Set(ctx.tasks.map(({ pid }) => pid));
+    let shells: number | undefined;
+    for (const { file, end, sid } of this.#ends)
+      attempt(ctx.refuse, () => {
+        if (inTree.has(end.dev)) {
+          if (sid && !ctx.running && !pids.has(sid))
+            throw unsupported(file, `a terminal that controls session ${sid}, whose leader is outside of the tree,`);
+          if (this.#files.use(file, (fd) => askInt(fd, FIONREAD)))
+            throw unsupported(file, 'a terminal with data that nobody has read');
+          return;
+        }
+        if (!ctx.options.shellJob)
+          throw unsupported(
+            file,
+            end.index === undefined ? 'a terminal' : 'a terminal whose master is outside of the tree',
+            "needs --shell-job, and to be the shell's own",
+          );
+        shells ??= end.dev;
+        if (shells !== end.dev)
+          throw unsupported(
+            file,
+            'a second terminal whose master is outside of the tree',
+            "is not supported: one can be the shell's",
+          );
+      });
+  }
+}
+
+/** N of a slave, /dev/pts/N. */
+function ptsIndex(rdev: bigint): number | undefined {
+  const major = devMajor(rdev);
+  if (major < PTS_MAJORS.first || major > PTS_MAJORS.last) return undefined;
+  return (major - PTS_MAJORS.first) * 256 + devMinor(rdev);
+}
