@@ -31,6 +31,8 @@ export interface DumpOptions {
   externals: Externals;
   /** --manage-cgroups, --cgroup-* */
   cgroups: CgroupOptions;
+  /** Locks and leases on files are dumped; without, they are refused. */
+  fileLocks: boolean;
   /** Which facts a restore compares: with "buildid" build-ids are read as well. */
   fileValidation: 'filesize' | 'buildid' | 'none';
   /** Seconds until a dump that did not freeze its tree gives up; 0 for never. */

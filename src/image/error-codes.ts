@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   'KCMP',
   'KERNEL_THREAD',
   'LINK_REMAP',
+  'LOCKED',
   'MISSING_FEATURE',
   'MISSING_FILE',
   'MISSING_IMAGE',

@@ -33,6 +33,8 @@ export interface RestoreOptions {
   externals: Externals;
   /** --inherit-fd */
   inheritFds: InheritedFds;
+  /** Locks and leases on files are taken again. */
+  fileLocks: boolean;
   /** Program and arguments that crit becomes once the tree runs (--exec-cmd). */
   execCmd: readonly string[] | undefined;
   action: (name: string) => void;

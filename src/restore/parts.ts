@@ -28,6 +28,7 @@ export const partsOf = (plan: Restored): readonly Part[] => [
   ...(plan.cgroups ? [plan.cgroups.part()] : []),
   plan.clocks.part(),
   freshRoot,
+  plan.files.locks,
   plan.files.tables(),
   memory(plan.pages),
   ...plan.files.parts,

@@ -12,6 +12,7 @@ export const DUMP_DEFAULTS = {
   evasiveDevices: false,
   externals: new Map<string, string>(),
   cgroups: CGROUP_DEFAULTS,
+  fileLocks: false,
   fileValidation: 'buildid',
   timeoutSec: 10,
   sync: false,
@@ -27,4 +28,5 @@ export const RESTORE_DEFAULTS = {
   skipRwxCheck: false,
   externals: new Map<string, string>(),
   inheritFds: new Map<string, number>(),
+  fileLocks: true,
 } as const satisfies Partial<RestoreOptions>;

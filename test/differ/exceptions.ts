@@ -63,6 +63,14 @@ export const AFTER_RESTORE: readonly Exception[] = [
     where: ofDescriptor('fdinfo/ino'),
     reason: 'an inode number of an object without a name; which are the same is compared',
   },
+  {
+    where: ofDescriptor('fdinfo/lock'),
+    when: ({ before, after }) => {
+      const [was, is] = [before, after].map((lock) => lock?.replace(/:\d+ (?=\d+ (?:EOF|\d+)$)/, ': '));
+      return was === is;
+    },
+    reason: 'the inode number of a locked file: deleted files and pipes are made anew',
+  },
   { where: ofDescriptor('SOL_SOCKET 57'), reason: 'SO_COOKIE: a number that no two sockets have' },
   {
     where: ofDescriptor('statx of the nameless/[bcm]time'),

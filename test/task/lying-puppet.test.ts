@@ -69,6 +69,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             linkRemap: false,
             evasiveDevices: false,
             externals: new Map(),
+            fileLocks: false,
             timeoutSec: 10,
             cgroups: { ...CGROUP_DEFAULTS, mode: 'ignore' },
             sync: false,

@@ -172,6 +172,12 @@ export const OPTIONS: readonly CriuOption[] = [
     of: ['dump'],
   }),
   flag(
+    'file-locks',
+    'dump: locks and leases on files too; restore: --no-file-locks leaves them out',
+    (v, _argument, on) => (v.fileLocks = on),
+    { short: 'l', negatable: true },
+  ),
+  flag(
     'evasive-devices',
     'any path to a device will do when the one it was opened by is gone',
     turns('evasiveDevices'),
@@ -206,7 +212,6 @@ export const OPTIONS: readonly CriuOption[] = [
 
   laterFlag('daemon', 'page-server, lazy-pages, service: run in the background', no),
   flag('log-pid', 'restore: nothing more: crit is one process and has one log', () => undefined, no),
-  laterFlag('file-locks', 'file locks', { short: 'l', negatable: true }),
   laterFlag('tcp-established', 'established TCP connections', no),
   laterFlag('skip-in-flight', 'leave out TCP connections that are not established yet', no),
   laterFlag('tcp-close', 'TCP connections are closed when restored', no),

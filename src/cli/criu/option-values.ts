@@ -27,6 +27,8 @@ export interface OptionValues {
     props: Map<string, { replace: boolean; files: readonly string[] }>;
     only: Set<string>;
   };
+  /** Undefined: a dump refuses locks, a restore takes those of the images. */
+  fileLocks: boolean | undefined;
   fileValidation: 'filesize' | 'buildid' | 'none';
   skipRwxCheck: boolean;
   timeoutSec: number;
@@ -62,6 +64,7 @@ export const defaultValues = (): OptionValues => ({
   externals: new Map(),
   inheritFds: new Map(),
   cgroups: { ...CGROUP_DEFAULTS, roots: new Map(), props: new Map(), only: new Set() },
+  fileLocks: undefined,
   fileValidation: DUMP_DEFAULTS.fileValidation,
   skipRwxCheck: RESTORE_DEFAULTS.skipRwxCheck,
   timeoutSec: DUMP_DEFAULTS.timeoutSec,

@@ -3,6 +3,7 @@ import { performDump, planDump } from '../../run/dump.js';
 import { loadScripts } from '../../run/action-scripts.js';
 import { enterWorkDirectory, imagesDirectory } from '../../run/directories.js';
 import { checkPrivileges } from '../../run/privileges.js';
+import { DUMP_DEFAULTS } from '../../run/options.js';
 import { UsageError } from '../usage-error.js';
 import { displayStats } from './display-stats.js';
 import { showObstacles } from './obstacles.js';
@@ -22,6 +23,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     linkRemap: settings.linkRemap,
     evasiveDevices: settings.evasiveDevices,
     externals: settings.externals,
+    fileLocks: settings.fileLocks ?? DUMP_DEFAULTS.fileLocks,
     cgroups: settings.cgroups,
     fileValidation: settings.fileValidation,
     timeoutSec: settings.timeoutSec,

@@ -2,6 +2,7 @@ import { loadScripts } from '../../run/action-scripts.js';
 import { enterWorkDirectory } from '../../run/directories.js';
 import { errorText } from '../../run/error-text.js';
 import { becomeCommand } from '../../run/exec-command.js';
+import { RESTORE_DEFAULTS } from '../../run/options.js';
 import { performRestore, planRestore, prepareRestore, restoreChecks, type RestoreRequest } from '../../run/restore.js';
 import { warn } from '../stdout.js';
 import { displayStats } from './display-stats.js';
@@ -24,6 +25,7 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     skipRwxCheck: settings.skipRwxCheck,
     externals: settings.externals,
     inheritFds: settings.inheritFds,
+    fileLocks: settings.fileLocks ?? RESTORE_DEFAULTS.fileLocks,
     execCmd: settings.execCmd,
   };
 }

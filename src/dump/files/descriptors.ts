@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
 import type { FdinfoEntry } from '../../image/generated/messages.js';
 import { fdLocks } from '../../kernel/proc/fdinfo.js';
+import type { FileLock } from '../../kernel/proc/locks.js';
 import { readFds } from '../../kernel/proc/fd-links.js';
 import { KCMP_FILE, KCMP_FILES } from '../../kernel/uapi/kcmp.js';
 import { FD_CLOEXEC } from '../../kernel/uapi/open-flags.js';
@@ -11,7 +12,7 @@ import { attempt } from '../resource.js';
 import type { Description } from './description.js';
 import { DescriptorReader, type LookedAt } from './descriptor-reader.js';
 import type { FdRanks } from './fd-ranks.js';
-import { readLink } from './file-stat.js';
+import type { LockSeen } from './file-locks.js';
 import { KernelOrder, sameObject } from './kernel-order.js';
 import { unsupported } from './unsupported.js';
 
@@ -25,6 +26,9 @@ interface Table {
   readonly byFd: Map<number, Description>;
   readonly entries: FdinfoEntry[];
 }
+
+/** Is told of the locks that a descriptor shows, if there are any. @throws CritError UNSUPPORTED */
+export type Locked = (seen: LockSeen, locks: readonly FileLock[]) => void;
 
 /** Is told of each description that was not known. @returns its type (FdTypes) @throws CritError UNSUPPORTED */
 export type Describe = (file: Description) => number;
@@ -40,6 +44,7 @@ export class Descriptors implements Disposable {
   readonly #fdRanks: FdRanks;
   readonly #newId: () => number;
   readonly #describe: Describe;
+  readonly #locked: Locked;
   readonly #readers = new Map<number, DescriptorReader>();
   readonly #all: Description[] = [];
   readonly #types = new Map<Description, number>();
@@ -50,11 +55,12 @@ export class Descriptors implements Disposable {
   readonly #tableOrder = new KernelOrder<Table>(sameObject(KCMP_FILES));
 
   /** @param ranks what is known of the order of descriptors */
-  constructor(ctx: DumpContext, ranks: FdRanks, newId: () => number, describe: Describe) {
+  constructor(ctx: DumpContext, ranks: FdRanks, newId: () => number, describe: Describe, locked: Locked) {
     this.#ctx = ctx;
     this.#fdRanks = ranks;
     this.#newId = newId;
     this.#describe = describe;
+    this.#locked = locked;
   }
 
   /** All descriptions of the tree, by id. */
@@ -65,6 +71,16 @@ export class Descriptors implements Disposable {
   /** The tables, each once. */
   get tables(): ReadonlySet<Pick<Table, 'id' | 'entries'>> {
     return new Set(this.#tables.values());
+  }
+
+  /** The processes that have been looked at. */
+  get pids(): ReadonlySet<number> {
+    return new Set(this.#tables.keys());
+  }
+
+  /** The processes that have a table. */
+  sharersOf(id: number): number[] {
+    return [...this.#tables].flatMap(([pid, table]) => (table.id === id ? [pid] : []));
   }
 
   /** The table that a process has. */
@@ -114,8 +130,6 @@ export class Descriptors implements Disposable {
   #add(task: DumpTask, table: Table, parent: Table | undefined, { fd, info, inherited, target }: LookedAt): void {
     const { pid } = task;
     const where = `process ${pid}, descriptor ${fd}`;
-    if (info.lines.length > 0 && fdLocks(info).length > 0)
-      throw unsupported({ where, link: readLink(`/proc/${pid}/fd/${fd}`) }, 'a lock on a file');
     const file = inherited
       ? parent!.byFd.get(fd)
       : this.#identify({ task, fd, inFlight: false, at: { pid, fd }, where, info, ...target() });
@@ -127,6 +141,7 @@ export class Descriptors implements Disposable {
       type: this.#types.get(file)!,
       fd,
     });
+    if (info.lines.length > 0) this.#locked({ task, fd, table: table.id, file }, fdLocks(info));
   }
 
   /** The description behind a descriptor: one that is known, or a new one. */
@@ -161,7 +176,6 @@ export class Descriptors implements Disposable {
     const { info, target } = looked!;
     const where = `${socket.where}, in flight in its queue`;
     const { link, ...rest } = target();
-    if (fdLocks(info).length > 0) throw unsupported({ where, link }, 'a lock on a file');
     // restore fills queues before there are processes
     if (OF_PROCESS.test(link)) throw unsupported({ where, link }, 'a file of a process in /proc');
     const file = this.#identify({
@@ -174,6 +188,7 @@ export class Descriptors implements Disposable {
       link,
       ...rest,
     });
+    if (file.inFlight && fdLocks(info).length > 0) throw unsupported(file, 'a lock on a file');
     if (file.at.fd !== own || !file.inFlight) {
       this.#caught.pop();
       closeSync(own);

@@ -10,6 +10,7 @@ import type { BuildIds } from './build-ids.js';
 import type { Description } from './description.js';
 import { Descriptors } from './descriptors.js';
 import type { FdRanks } from './fd-ranks.js';
+import { FileLocks } from './file-locks.js';
 import type { FileStat } from './file-stat.js';
 import type { Files } from './files.js';
 import { Kinds } from './kinds.js';
@@ -33,6 +34,7 @@ export class DumpFiles implements Files, Resource {
   readonly #memory = new SharedMemoryObjects();
   readonly #kinds = new Kinds(this);
   readonly #descriptors: Descriptors;
+  readonly #locks: FileLocks;
   readonly #whenListed: (() => void)[] = [];
   readonly #whenKnown: (() => void)[] = [];
   readonly #finally: (() => void)[] = [];
@@ -55,7 +57,11 @@ export class DumpFiles implements Files, Resource {
       fdRanks,
       () => this.newId(),
       (file) => this.#describe(file),
+      (seen, locks) => {
+        this.#locks.note(seen, locks);
+      },
     );
+    this.#locks = new FileLocks(ctx, this.#descriptors);
   }
 
   #describe(file: Description): number {
@@ -145,6 +151,7 @@ export class DumpFiles implements Files, Resource {
   known(): void {
     for (let action; (action = this.#whenListed.shift());) action();
     for (const action of this.#whenKnown.splice(0)) attempt(this.ctx.refuse, action);
+    for (const message of this.#locks.entries()) this.put('FILE_LOCKS', { message });
   }
 
   /** What a process's ids.img and core say of its table. */

@@ -1,5 +1,6 @@
 import { imageFileName } from '../../image/catalogue.js';
 import type { FdinfoEntry } from '../../image/generated/messages.js';
+import { lockFault } from '../../image/lock-kinds.js';
 import { checkFileId, tablesOf } from './descriptors.js';
 import { DUMP_AGAIN, type Rule } from './finding.js';
 
@@ -61,7 +62,10 @@ export const watchRules: readonly Rule[] = [
     walk: (set, report) => {
       const image = imageFileName('FILE_LOCKS');
       const byPid = new Map(set.tasks.map((task) => [task.pid, task]));
-      for (const [entry, { pid, fd }] of (set.keep('FILE_LOCKS') ?? []).entries()) {
+      for (const [entry, lock] of (set.keep('FILE_LOCKS') ?? []).entries()) {
+        const { pid, fd } = lock;
+        const fault = lockFault(lock);
+        if (fault !== undefined) report({ image, entry }, fault);
         const task = byPid.get(pid);
         if (!task) report({ image, entry, field: 'pid' }, `there is no task ${pid} in ${imageFileName('PSTREE')}`);
         else if (task.descriptors && !task.descriptors.some((one) => one.fd === fd))

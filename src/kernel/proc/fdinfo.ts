@@ -1,5 +1,6 @@
 import type { Pid } from '../../image/pid.js';
 import { O_CLOEXEC } from '../uapi/open-flags.js';
+import { parseLock, type FileLock } from './locks.js';
 import { procPath, ProcFileError, readProcText } from './proc-file.js';
 
 /** /proc/PID/fdinfo/FD (proc_pid_fdinfo(5)): what every descriptor has, and the lines its kind adds. */
@@ -183,43 +184,9 @@ export function inotifyWatches(info: FdInfo): InotifyWatch[] {
   });
 }
 
-/** A lock on the description or of the process, as /proc/locks shows it too (proc_locks(5)). */
-export interface FdLock {
-  kind: 'POSIX' | 'FLOCK' | 'OFDLCK' | 'LEASE' | 'DELEG' | 'ACCESS' | (string & {});
-  /** ADVISORY, MANDATORY, ACTIVE, BREAKING, ... */
-  type: string;
-  access: 'READ' | 'WRITE' | 'RW' | 'NONE' | (string & {});
-  /** Owner; -1 for OFD locks. */
-  pid: Pid;
-  devMajor: number;
-  devMinor: number;
-  inode: bigint;
-  start: bigint;
-  /** Last byte, or undefined for the end of the file. */
-  end: bigint | undefined;
-}
-
-const LOCK = /^\d+: (\S+) +(\S+) +(\S+) +(-?\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) (\d+) (EOF|\d+)/;
-
-/** Locks taken through a description. */
-export function fdLocks(info: FdInfo): FdLock[] {
-  return info.lines.flatMap(([key, value]) => {
-    const m = key === 'lock' ? LOCK.exec(value) : null;
-    if (!m) return [];
-    return [
-      {
-        kind: m[1]!,
-        type: m[2]!,
-        access: m[3]!,
-        pid: Number(m[4]),
-        devMajor: Number.parseInt(m[5]!, 16),
-        devMinor: Number.parseInt(m[6]!, 16),
-        inode: BigInt(m[7]!),
-        start: BigInt(m[8]!),
-        end: m[9] === 'EOF' ? undefined : BigInt(m[9]!),
-      },
-    ];
-  });
+/** Locks taken through a description, and leases on its file. */
+export function fdLocks(info: FdInfo): FileLock[] {
+  return info.lines.flatMap(([key, value]) => (key === 'lock' ? (parseLock(value) ?? []) : []));
 }
 
 /** How many descriptors lie queued in a unix socket (Linux 5.9). @returns undefined when it is no unix socket */

@@ -64,7 +64,7 @@ export const F_OWNER_TID = 0;
 export const F_OWNER_PID = 1;
 export const F_OWNER_PGRP = 2;
 
-// struct flock: l_type.
+// struct flock: l_type (flock.ts has the others).
 export const F_RDLCK = 0;
 export const F_WRLCK = 1;
 export const F_UNLCK = 2;

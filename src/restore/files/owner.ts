@@ -12,7 +12,7 @@ import type { Files } from './group.js';
 const KEEP = -1;
 
 /** The part of an entry that all kinds have. */
-function common(entry: FileEntry, files: Files): { fown: FownEntry; flags: number } | undefined {
+export function ownerAndFlags(entry: FileEntry, files: Files): { fown: FownEntry; flags: number } | undefined {
   if (entry.fifo) return files.images.byId.get(entry.fifo.regf_id ?? entry.id)?.reg;
   const message = fileMessage(entry);
   return message && 'fown' in message && 'flags' in message ? message : undefined;
@@ -35,7 +35,7 @@ export const owners = (files: Files): Part => ({
 function setOwners(files: Files, b: Batch): void {
   for (const id of files.images.used) {
     const entry = files.images.byId.get(id)!;
-    const told = common(entry, files);
+    const told = ownerAndFlags(entry, files);
     if (!told) continue;
     const { fown, flags } = told;
     const slot = files.slot(id);
@@ -57,7 +57,7 @@ function setOwners(files: Files, b: Batch): void {
  */
 function switchSignalsOn(files: Files, table: Table, b: Batch): void {
   for (const { fd, id } of table.entries) {
-    const flags = common(files.images.byId.get(id)!, files)?.flags ?? 0;
+    const flags = ownerAndFlags(files.images.byId.get(id)!, files)?.flags ?? 0;
     if (!(flags & O_ASYNC)) continue;
     const holder = files.images.holder(id)!;
     if (holder.table !== table || holder.fd !== fd) continue;
@@ -67,7 +67,7 @@ function switchSignalsOn(files: Files, table: Table, b: Batch): void {
 }
 
 /** The kernel notes the user who sets the owner: it may only signal processes of that one. */
-function setOwner(b: Batch, slot: number, fown: FownEntry): void {
+export function setOwner(b: Batch, slot: number, fown: FownEntry): void {
   const other = fown.uid !== 0 || fown.euid !== 0;
   if (other) b.call('setresuid', fown.uid, fown.euid, KEEP);
   b.tryCall('fcntl', slot, F_SETOWN_EX, new Uint8Array(Int32Array.of(fown.pid_type, fown.pid).buffer));

@@ -27,6 +27,7 @@ import type { MemoryObject } from '../shared-memory.js';
 import type { Purpose } from './check-file.js';
 import { typeName } from '../../image/file-faults.js';
 import { FileImages, type Table } from './file-images.js';
+import { fileLocks } from './file-locks.js';
 import type { FileGroup, Files } from './group.js';
 import { groupOf } from './kinds.js';
 import { InheritedFiles } from './inherited.js';
@@ -43,6 +44,8 @@ import { ownNumbers, Slots } from './slots.js';
 export class RestoreFiles {
   /** Every kind of file, and what all kinds have. */
   readonly parts: readonly Part[];
+  /** Locks on files: of the parts of files the first, where crit's descriptors are closed and the credentials set. */
+  readonly locks: Part;
   readonly #ctx: RestoreContext;
   readonly #images: FileImages;
   readonly #slots: Slots;
@@ -91,6 +94,7 @@ export class RestoreFiles {
     }
     const inherited = this.#inherited.part((id) => this.#slot(id));
     this.parts = [inherited, ...this.#groups, this.#memfds.part(), owners(files), this.#names.part()];
+    this.locks = fileLocks(files);
     this.#checkQueues();
     for (const { cwd_id, root_id } of this.#images.fs.values()) for (const id of [cwd_id, root_id]) this.#directory(id);
   }

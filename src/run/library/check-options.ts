@@ -56,11 +56,12 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   ghostLimitBytes: count,
   linkRemap: flag,
   evasiveDevices: flag,
+  fileLocks: flag,
   timeoutSec: count,
   sync: flag,
 };
 
-export const RESTORE_RULES: Rules<RestoreOptions> = { ...ENGINE, pidfile: text, skipRwxCheck: flag };
+export const RESTORE_RULES: Rules<RestoreOptions> = { ...ENGINE, pidfile: text, skipRwxCheck: flag, fileLocks: flag };
 
 export const CHECK_RULES: Rules<CheckOptions> = { ...RUN, extra: flag, experimental: flag };
 

@@ -50,6 +50,8 @@ export interface DumpOptions extends EngineOptions {
   readonly linkRemap?: boolean | undefined;
   /** A device whose name leads elsewhere now may be opened by another name of it. Default: false. */
   readonly evasiveDevices?: boolean | undefined;
+  /** Locks and leases on files are dumped. Default: false, they are refused. */
+  readonly fileLocks?: boolean | undefined;
   /** How long stopping the tree may take; 0 for ever. Default: 10. */
   readonly timeoutSec?: number | undefined;
   /** The images are on the disk before any process is ended. Default: false. */
@@ -62,6 +64,8 @@ export interface RestoreOptions extends EngineOptions {
   readonly pidfile?: string | undefined;
   /** Permissions of reopened files are not compared. Default: false. */
   readonly skipRwxCheck?: boolean | undefined;
+  /** Locks and leases on files are taken again. Default: true. */
+  readonly fileLocks?: boolean | undefined;
 }
 
 /** What a check is asked for. */
