@@ -32,6 +32,16 @@ export interface ImageMachine {
   readonly endsWithCall: (before: Buffer) => boolean;
   /** The instructions that end a signal handler, and the registers on the stack then, in bytes from the stack pointer. */
   readonly signalReturn: SignalReturn | undefined;
+  /** A thread's registers as ptrace(2) shows them here and core files have them, the general ones first. */
+  readonly registerSets: (core: Core) => readonly RegisterSet[];
+}
+
+/** The notes of elf.h (NT_...) in which core files have registers. */
+export type RegisterNote = 'PRSTATUS' | 'PRFPREG' | 'PRXFPREG' | 'X86_XSTATE' | '386_TLS' | 'ARM_TLS';
+
+export interface RegisterSet {
+  readonly note: RegisterNote;
+  readonly bytes: Uint8Array;
 }
 
 export interface MachineFrame {

@@ -6,7 +6,7 @@ import type { ImageMachine } from './image-machine.js';
 import { isCompat } from './x86_64/compat.js';
 import { imageMachine as x86_64 } from './x86_64/image-machine.js';
 
-export type { ImageMachine, MachineFrame } from './image-machine.js';
+export type { ImageMachine, MachineFrame, RegisterNote } from './image-machine.js';
 
 /** The machine of a thread; undefined for one that nothing is known of. */
 export function imageMachineOf(core: Messages['core_entry']): ImageMachine | undefined {

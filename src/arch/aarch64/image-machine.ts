@@ -11,6 +11,15 @@ const ADDRESS_BITS = 48;
 /** struct rt_sigframe (arch/arm64/kernel/signal.c): siginfo, ucontext up to its sigcontext, fault_address. */
 const SIGNAL_X0 = 128 + 176 + 8;
 
+/** asm/ptrace.h: struct user_pt_regs is x0 to x30, sp, pc, pstate; struct user_fpsimd_state 32 vectors, fpsr, fpcr. */
+const FPSIMD = { vectorWords: 64, fpsr: 512, fpcr: 516, sizeBytes: 528 };
+
+const words = (values: readonly bigint[]): Buffer => {
+  const out = Buffer.alloc(values.length * 8);
+  for (const [i, value] of values.entries()) out.writeBigUInt64LE(value, i * 8);
+  return out;
+};
+
 export const aarch64: ImageMachine = {
   name: 'aarch64',
   elfMachine: 183,
@@ -41,5 +50,18 @@ export const aarch64: ImageMachine = {
     code: [0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4],
     registers: new Map(Array.from({ length: NR_GENERAL + 1 }, (_, i) => [i, SIGNAL_X0 + i * 8])),
     pc: SIGNAL_X0 + (NR_GENERAL + 1) * 8,
+  },
+  registerSets: ({ ti_aarch64 }) => {
+    const { gpregs, fpsimd, tls } = ti_aarch64!;
+    const vectors = Buffer.alloc(FPSIMD.sizeBytes);
+    words((fpsimd.vregs ?? []).slice(0, FPSIMD.vectorWords)).copy(vectors);
+    vectors.writeUInt32LE(fpsimd.fpsr, FPSIMD.fpsr);
+    vectors.writeUInt32LE(fpsimd.fpcr, FPSIMD.fpcr);
+    const general = [...(gpregs.regs ?? []).slice(0, NR_GENERAL), gpregs.sp, gpregs.pc, gpregs.pstate];
+    return [
+      { note: 'PRSTATUS', bytes: words(general) },
+      { note: 'PRFPREG', bytes: vectors },
+      { note: 'ARM_TLS', bytes: words([tls]) },
+    ];
   },
 };

@@ -1,6 +1,7 @@
 import type { ImageMachine } from '../image-machine.js';
+import { fxsaveOf, fixedXsaveOf } from './fixed-xsave.js';
 import { endsWithCall } from './call-bytes.js';
-import { SIGCONTEXT, UCONTEXT } from './registers.js';
+import { NR_REGS, SIGCONTEXT, UCONTEXT, USER_REGS } from './registers.js';
 
 /** System V ABI for x86_64, figure 3.36: registers in the order of their DWARF numbers; the last is the return address. */
 const DWARF = [
@@ -29,5 +30,16 @@ export const imageMachine: ImageMachine = {
     code: [0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05],
     registers: new Map(DWARF.map((name, i) => [i, UCONTEXT.mcontext + SIGCONTEXT[name]])),
     pc: UCONTEXT.mcontext + SIGCONTEXT.ip,
+  },
+  registerSets: ({ thread_info }) => {
+    const { gpregs, fpregs } = thread_info!;
+    const general = Buffer.alloc(NR_REGS * 8);
+    for (const [i, name] of USER_REGS.entries()) general.writeBigUInt64LE(gpregs[name], i * 8);
+    const wide = fixedXsaveOf(fpregs);
+    return [
+      { note: 'PRSTATUS', bytes: general },
+      { note: 'PRFPREG', bytes: fxsaveOf(fpregs) },
+      ...(wide ? [{ note: 'X86_XSTATE', bytes: wide } as const] : []),
+    ];
   },
 };

@@ -31,8 +31,8 @@ const FIELDS = [
 
 /** x87 and SSE: what the legacy area holds. */
 const LEGACY = 3n;
-const NR_ST_WORDS = 32;
-const NR_XMM_WORDS = 64;
+export const NR_ST_WORDS = 32;
+export const NR_XMM_WORDS = 64;
 /** AMX: no field of the message holds it. */
 const TILEDATA = 1n << BigInt(XSAVE_COMPONENTS.tiledata.bit);
 const MXCSR_MASK_DEFAULT = 0xffbf;

@@ -1,16 +1,32 @@
+import { imageMachineOf, type ImageMachine } from '../../arch/images.js';
 import { CritError } from '../../image/errors.js';
-import type { CoreEntry, PstreeEntry, SignalQueueEntry } from '../../image/generated/messages.js';
+import {
+  CoreEntryMarch,
+  type CoreEntry,
+  type PstreeEntry,
+  type SignalQueueEntry,
+} from '../../image/generated/messages.js';
 import { SIGINFO_BYTES } from '../../kernel/uapi/signal.js';
 import type { Checkpoint } from '../checkpoint.js';
 import { tasksOf } from '../tasks.js';
-import { machineOf, type Machine } from './machine.js';
 
 /** A thread of a dumped task. */
 export interface DumpedThread {
   readonly tid: number;
   readonly name: string;
   readonly core: CoreEntry;
-  readonly machine: Machine;
+  readonly machine: ImageMachine;
+}
+
+/** @throws CritError UNSUPPORTED that names the processor */
+function machineOf(core: CoreEntry): ImageMachine {
+  const found = imageMachineOf(core);
+  if (found) return found;
+  const name = Object.entries(CoreEntryMarch).find(([, number]) => number === core.mtype)?.[0] ?? String(core.mtype);
+  throw new CritError(
+    `the images are of a machine of type ${name}: registers are known of X86_64 (and its 32-bit programs) and AARCH64`,
+    { code: 'UNSUPPORTED' },
+  );
 }
 
 /** More threads than this are no task (kernel/fork.c allows fewer pids). */
@@ -38,7 +54,12 @@ export function threadsOf(
         continue;
       }
       const machine = machineOf(core);
-      const why = machine.whyNot(core);
+      const [first = { tid, machine }] = threads;
+      const why = !machine.frameOf(core)
+        ? 'its core image has no registers'
+        : machine !== first.machine
+          ? `it runs code of another kind (${machine.name}) than thread ${first.tid} (${first.machine.name})`
+          : undefined;
       const name = core.thread_core?.comm ?? core.tc?.comm ?? '';
       if (why === undefined) threads.push({ tid, name, core, machine });
       else warn(`thread ${tid} is left out: ${why}`);
