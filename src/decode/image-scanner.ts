@@ -143,7 +143,7 @@ export class ImageScanner {
     }
     const there = this.#fill(4 + size) - 4;
     if (there < size) throw this.#cutOff(def, size, there, at);
-    this.#window(4, size);
+    this.#enter(4, size);
   }
 
   #cutOff(def: MessageDef, size: number, there: number | undefined, at: number): ImageError {
@@ -169,7 +169,7 @@ export class ImageScanner {
     });
   }
 
-  #window(skip: number, size: number): void {
+  #enter(skip: number, size: number): void {
     const { reader } = this;
     this.#start += skip;
     reader.pos = this.#start;
@@ -179,11 +179,21 @@ export class ImageScanner {
     this.#start += size;
   }
 
+  /**
+   * Shows what is in the window, at least an entry's size if there is more.
+   * @param take says how far it has taken it
+   */
+  window(take: (buf: Uint8Array, start: number, end: number) => number): void {
+    this.#fill(4);
+    const left = this.left() ?? Infinity;
+    this.#start = take(this.reader.buf, this.#start, Math.min(this.#filled, this.#start + left));
+  }
+
   /** After readMessage() failed: brings what there is of the message into the reader. @returns false: there is none */
   readRest(limitBytes: number): boolean {
     const got = Math.min(this.#fill(4 + limitBytes), 4 + limitBytes);
     if (got <= 4) return false;
-    this.#window(4, got - 4);
+    this.#enter(4, got - 4);
     return true;
   }
 

@@ -2,8 +2,10 @@ import type { Source } from '../image/byte-source.js';
 import { DAMAGE_KEY, HEADER_KEY } from '../image/entry.js';
 import { ImageError } from '../image/errors.js';
 import { messageAt } from '../image/message-def.js';
+import { isPlain } from '../image/plain-message.js';
 import { ImageScanner } from './image-scanner.js';
 import { CLOSE_LIST, CLOSE_OBJECT, JsonLayout, OPEN_LIST, OPEN_OBJECT } from './json-layout.js';
+import { PlainEntries } from './plain-entries.js';
 import { MessagePrinter } from './print-message.js';
 import { sizeFields } from './payload-size.js';
 import { PayloadPrinter, plainNumbers } from './print-payload.js';
@@ -62,7 +64,15 @@ class ImagePrinter {
     layout.key('entries', false);
     layout.open(OPEN_LIST);
     let entry = 0;
+    const plain = this.#plainEntries();
     for (let more = true; more && !scanner.atEnd();) {
+      if (plain && entry > 0)
+        scanner.window((buf, start, end) => {
+          const { count, at } = plain.print(buf, start, end);
+          entry += count;
+          return at;
+        });
+      if (scanner.atEnd()) break;
       scanner.reader.entry = entry;
       if (this.#onDamage) more = this.#recover(entry);
       else {
@@ -77,6 +87,16 @@ class ImagePrinter {
       this.#throwOrTell(scanner.error('ends where its entry should be'));
     layout.close(CLOSE_LIST, entry === 0);
     layout.close(CLOSE_OBJECT, false);
+  }
+
+  /** For images of which all entries but the first are plain numbers, and nothing but their text is wanted. */
+  #plainEntries(): PlainEntries | undefined {
+    const { description } = this.#scanner;
+    const { pretty, out } = this.#layout;
+    if (pretty || this.#onDamage || (description.payload !== 'none' && description.payload !== 'pagemap'))
+      return undefined;
+    const def = messageAt(description, 1);
+    return isPlain(def) ? new PlainEntries(out, def) : undefined;
   }
 
   #throwOrTell(error: ImageError): void {

@@ -19,6 +19,38 @@ for (const [byte, letter] of ['""', '\\\\', '\nn', '\rr', '\tt', '\ff', '\bb'].m
   ESCAPE[byte] = letter;
 }
 
+/** Puts exactly so many digits of a number below 2^31, leading zeros included. @returns where they end */
+export function putDigits(buf: Uint8Array, at: number, value: number, digits: number): number {
+  const end = at + digits;
+  let put = end;
+  let rest = value | 0;
+  while (put - 2 >= at) {
+    const quotient = (rest / 100) | 0;
+    const pair = (rest - quotient * 100) << 1;
+    buf[--put] = PAIRS[pair + 1] as number;
+    buf[--put] = PAIRS[pair] as number;
+    rest = quotient;
+  }
+  if (put > at) buf[at] = 0x30 + rest;
+  return end;
+}
+
+/** Puts a number below 2^32 in decimal. @returns where it ends */
+export function putUint(buf: Uint8Array, at: number, value: number): number {
+  if (value < 10) {
+    buf[at] = 0x30 + value;
+    return at + 1;
+  }
+  if (value >= 1e9) {
+    const high = Math.floor(value / 1e9);
+    buf[at] = 0x30 + high;
+    return putDigits(buf, at + 1, value - high * 1e9, 9);
+  }
+  let digits = 2;
+  for (let limit = 100; value >= limit; limit *= 10) digits++;
+  return putDigits(buf, at, value, digits);
+}
+
 /** ASCII text in the making, handed on in large pieces. All that JSON of images is made of: keys, numbers, strings. */
 export class TextOut {
   buf = new Uint8Array(32 * 1024);
@@ -86,48 +118,7 @@ export class TextOut {
   /** A number below 2^32. */
   uint(value: number): void {
     this.reserve(10);
-    const { buf } = this;
-    if (value < 10) {
-      buf[this.length++] = 0x30 + value;
-      return;
-    }
-    const digits =
-      value < 1e5
-        ? value < 1e3
-          ? value < 100
-            ? 2
-            : 3
-          : value < 1e4
-            ? 4
-            : 5
-        : value < 1e7
-          ? value < 1e6
-            ? 6
-            : 7
-          : value < 1e9
-            ? value < 1e8
-              ? 8
-              : 9
-            : 10;
-    this.#digits(value, digits);
-  }
-
-  /** Exactly so many digits, leading zeros included. */
-  #digits(value: number, digits: number): void {
-    const { buf } = this;
-    this.length += digits;
-    let at = this.length;
-    let rest = value;
-    let left = digits;
-    while (left >= 2) {
-      const quotient = Math.floor(rest / 100);
-      const pair = 2 * (rest - quotient * 100);
-      buf[--at] = PAIRS[pair + 1] as number;
-      buf[--at] = PAIRS[pair] as number;
-      rest = quotient;
-      left -= 2;
-    }
-    if (left === 1) buf[at - 1] = 0x30 + rest;
+    this.length = putUint(this.buf, this.length, value);
   }
 
   /** A number of two 32-bit halves, in decimal. */
@@ -140,8 +131,7 @@ export class TextOut {
       const value = hi * 0x100000000 + lo;
       const high = Math.floor(value / 1e9);
       this.reserve(20);
-      this.uint(high);
-      this.#digits(value - high * 1e9, 9);
+      this.length = putDigits(this.buf, putUint(this.buf, this.length, high), value - high * 1e9, 9);
       return;
     }
     const value = wide(lo, hi, signed);

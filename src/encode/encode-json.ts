@@ -116,8 +116,8 @@ export class JsonImage {
       };
       if (this.#atEntries) {
         if (reader.peek() !== 0x5b) this.#place.fail(`expected a list, got ${described(reader.value())}`);
-        reader.list((index) => {
-          encoder.stream(index);
+        reader.list(() => {
+          encoder.stream();
           settle(FLUSH_BYTES);
         });
         this.#place.pop();

@@ -2,10 +2,11 @@ import type { ImageType } from '../image/catalogue.js';
 import { PADDING_KEY, type Header } from '../image/entry.js';
 import { ImageError } from '../image/errors.js';
 import { messageDef, type MessageDef } from '../image/message-def.js';
+import { isPlain } from '../image/plain-message.js';
 import { paddingBytes, payloadSize } from '../decode/payload-size.js';
 import { readBase64 } from './base64-reader.js';
 import { described, type EncodePlace } from './encode-place.js';
-import { FastEntry, isPlain } from './fast-entry.js';
+import { FastEntry } from './fast-entry.js';
 import { messageFromJson } from './from-json.js';
 import { bytesOfBase64, integerOfText } from './from-json-scalar.js';
 import { ImageEncoder } from './image-encoder.js';
@@ -52,8 +53,8 @@ export class EntryEncoder {
     return payload !== 'none' && payload !== 'pagemap';
   }
 
-  /** Encodes the entry that the reader is before. */
-  stream(index: number): void {
+  /** Encodes the entry that the reader is before, and maybe some behind it. */
+  stream(): void {
     const def = this.#encoder.nextMessage();
     if (!this.#hasPayload) {
       let fast = this.#fast.get(def);
@@ -61,12 +62,13 @@ export class EntryEncoder {
         fast = isPlain(def) ? new FastEntry(this.#reader, def) : undefined;
         this.#fast.set(def, fast);
       }
-      if (fast?.encode(this.writer)) {
-        this.#encoder.counted();
+      const count = fast?.encode(this.writer) ?? 0;
+      if (count > 0) {
+        this.#encoder.counted(count);
         return;
       }
     }
-    this.#place.push(index);
+    this.#place.push(this.#encoder.entries);
     this.#reader.peek();
     this.#reader.pin();
     try {

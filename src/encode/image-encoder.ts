@@ -72,9 +72,9 @@ export class ImageEncoder {
     return this.#entries;
   }
 
-  /** An entry was put to the writer by other means. */
-  counted(): void {
-    this.#entries++;
+  /** Entries were put to the writer by other means. */
+  counted(count: number): void {
+    this.#entries += count;
   }
 
   /** Checks the lengths of a payload against its message, which was the first or not. */

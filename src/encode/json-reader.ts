@@ -6,6 +6,8 @@ import { locate } from './locate.js';
 const MAX_DEPTH = 256;
 
 const WINDOW = 256 * 1024;
+/** Bytes of the window that are never filled: a word at its end may be looked at. */
+const SLACK = 8;
 /** As much of a value stays in memory so that an error in it can be found again. */
 const PIN_BYTES = 1 << 20;
 
@@ -38,7 +40,7 @@ const MAX_DIGITS = 1000;
  */
 export class JsonReader {
   readonly source: ByteSource;
-  buf = new Uint8Array(WINDOW + 1);
+  buf = new Uint8Array(WINDOW + SLACK);
   pos = 0;
   /** Behind the last byte read; buf[end] is 0, which no JSON holds. */
   end = 0;
@@ -127,12 +129,12 @@ export class JsonReader {
       if (this.#pin >= 0) this.#pin = 0;
     }
     while (this.end - this.pos < count) {
-      if (this.end === this.buf.length - 1) {
+      if (this.end === this.buf.length - SLACK) {
         const grown = new Uint8Array(2 * this.buf.length);
         grown.set(this.buf.subarray(0, this.end));
         this.buf = grown;
       }
-      const got = this.source.read(this.buf, this.end, this.buf.length - 1 - this.end);
+      const got = this.source.read(this.buf, this.end, this.buf.length - SLACK - this.end);
       if (got === 0) {
         this.#ended = true;
         break;
