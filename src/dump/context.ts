@@ -26,6 +26,8 @@ export interface DumpOptions {
   /** Largest deleted file that is copied into the images, bytes. */
   ghostLimitBytes: number;
   linkRemap: boolean;
+  /** Connections that nobody has accepted yet are left out. */
+  skipInFlight: boolean;
   evasiveDevices: boolean;
   /** --external */
   externals: Externals;

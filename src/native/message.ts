@@ -5,6 +5,8 @@ import { sysRaw } from './sys.js';
 
 const INT_BYTES = 4;
 const IOVEC_BYTES = 16;
+/** Room for the address of a sender: struct sockaddr_un is the longest. */
+const NAME_BYTES = 110;
 /** As many descriptors as one message can carry, and room for what else there is (credentials, a pidfd, a label). */
 const CONTROL_BYTES = 2048;
 
@@ -58,6 +60,8 @@ export interface Received {
   readonly fds: readonly number[];
   /** Types of the control messages besides descriptors; those of other levels count as -1. */
   readonly others: readonly number[];
+  /** The address of the sender; empty where there is none. */
+  readonly from: Uint8Array;
 }
 
 /**
@@ -66,8 +70,11 @@ export interface Received {
  */
 export function receiveMessage(socket: number, room: Uint8Array, flags: number, broken = false): Received {
   const { view, control } = header(room, CONTROL_BYTES, broken);
+  const name = new Uint8Array(NAME_BYTES);
+  view.setBigUint64(MSGHDR.name, addon().addressOf(name), true);
+  view.setUint32(MSGHDR.namelen, NAME_BYTES, true);
   const result = sysRaw('recvmsg', socket, view.buffer, flags);
-  if (result < 0) return { result, flags: 0, fds: [], others: [] };
+  if (result < 0) return { result, flags: 0, fds: [], others: [], from: new Uint8Array(0) };
   const end = control + Number(view.getBigUint64(MSGHDR.controllen, true));
   const fds: number[] = [];
   const others: number[] = [];
@@ -83,5 +90,6 @@ export function receiveMessage(socket: number, room: Uint8Array, flags: number, 
     if (type !== SCM_RIGHTS) others.push(type);
     at += cmsgSpace(bytes);
   }
-  return { result, flags: view.getUint32(MSGHDR.flags, true), fds, others };
+  const from = name.subarray(0, Math.min(NAME_BYTES, view.getUint32(MSGHDR.namelen, true)));
+  return { result, flags: view.getUint32(MSGHDR.flags, true), fds, others, from };
 }

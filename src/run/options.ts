@@ -13,6 +13,7 @@ export const DUMP_DEFAULTS = {
   externals: new Map<string, string>(),
   cgroups: CGROUP_DEFAULTS,
   fileLocks: false,
+  skipInFlight: false,
   fileValidation: 'buildid',
   timeoutSec: 10,
   sync: false,

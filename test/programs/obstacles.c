@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -51,8 +52,9 @@ int main(void)
 		for (;;) pause();
 	}
 	MUST(read(up[0], &byte, 1) == 1);
-	int tcp = socket(AF_INET, SOCK_STREAM, 0);
-	MUST(tcp >= 0 && listen(tcp, 1) == 0);
+	int corked = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+	MUST(setsockopt(corked, IPPROTO_UDP, UDP_CORK, &on, sizeof(on)) == 0);
+	MUST(corked >= 0);
 	MUST(fanotify_init(FAN_CLASS_NOTIF, 0) >= 0);
 	int locked = open("locked", O_RDWR | O_CREAT, 0600);
 	MUST(locked >= 0 && flock(locked, LOCK_EX) == 0);

@@ -15,7 +15,7 @@ interface Survey {
 const EXPECTED: readonly RegExp[] = [
   /^process \d+ is in a UTS namespace of its own /,
   /^task \d+ of process \d+ is restricted by seccomp \(mode 2\): not supported$/,
-  /^process \d+, descriptor \d+ \(socket:\[\d+\]\): an IPv4 socket is not supported yet$/,
+  /^process \d+, descriptor \d+ \(socket:\[\d+\]\): a corked UDP socket \(UDP_CORK\) is not supported yet$/,
   /^process \d+, descriptor \d+ \(anon_inode:\[fanotify\]\): a fanotify group is not supported yet$/,
   /^process \d+, descriptor \d+ \(\/.*\/locked\): a lock on a file is not supported yet$/,
   /^process \d+, descriptor \d+ \(\/.*\/first \(deleted\)\): .*: use --link-remap$/,

@@ -70,6 +70,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             evasiveDevices: false,
             externals: new Map(),
             fileLocks: false,
+            skipInFlight: false,
             timeoutSec: 10,
             cgroups: { ...CGROUP_DEFAULTS, mode: 'ignore' },
             sync: false,

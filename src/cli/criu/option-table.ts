@@ -198,6 +198,7 @@ export const OPTIONS: readonly CriuOption[] = [
     reads('timeoutSec', parseCount),
     { value: 'SECONDS' },
   ),
+  flag('skip-in-flight', 'dump: leave out TCP connections that nobody has accepted yet', turns('skipInFlight'), no),
   flag('sync', 'dump: bring the images to the disk before the processes are ended', turns('sync'), {
     negatable: true,
     ours: true,
@@ -213,7 +214,6 @@ export const OPTIONS: readonly CriuOption[] = [
   laterFlag('daemon', 'page-server, lazy-pages, service: run in the background', no),
   flag('log-pid', 'restore: nothing more: crit is one process and has one log', () => undefined, no),
   laterFlag('tcp-established', 'established TCP connections', no),
-  laterFlag('skip-in-flight', 'leave out TCP connections that are not established yet', no),
   laterFlag('tcp-close', 'TCP connections are closed when restored', no),
   laterTakes('network-lock', 'how the network is locked', { value: 'METHOD' }),
   laterMayTake('ext-unix-sk', 'unix sockets whose peer is outside the tree', { short: 'x', value: 'INODE' }),

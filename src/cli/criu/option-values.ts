@@ -29,6 +29,7 @@ export interface OptionValues {
   };
   /** Undefined: a dump refuses locks, a restore takes those of the images. */
   fileLocks: boolean | undefined;
+  skipInFlight: boolean;
   fileValidation: 'filesize' | 'buildid' | 'none';
   skipRwxCheck: boolean;
   timeoutSec: number;
@@ -65,6 +66,7 @@ export const defaultValues = (): OptionValues => ({
   inheritFds: new Map(),
   cgroups: { ...CGROUP_DEFAULTS, roots: new Map(), props: new Map(), only: new Set() },
   fileLocks: undefined,
+  skipInFlight: DUMP_DEFAULTS.skipInFlight,
   fileValidation: DUMP_DEFAULTS.fileValidation,
   skipRwxCheck: RESTORE_DEFAULTS.skipRwxCheck,
   timeoutSec: DUMP_DEFAULTS.timeoutSec,

@@ -24,6 +24,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     evasiveDevices: settings.evasiveDevices,
     externals: settings.externals,
     fileLocks: settings.fileLocks ?? DUMP_DEFAULTS.fileLocks,
+    skipInFlight: settings.skipInFlight,
     cgroups: settings.cgroups,
     fileValidation: settings.fileValidation,
     timeoutSec: settings.timeoutSec,

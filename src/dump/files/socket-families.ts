@@ -12,6 +12,7 @@ import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import { S_IFMT, S_IFSOCK } from '../../kernel/uapi/stat.js';
 import type { Description } from './description.js';
 import type { Files } from './files.js';
+import { inet } from './inet.js';
 import type { MakesEntries } from './kind.js';
 import { getOption } from './socket-options.js';
 import { unix } from './unix.js';
@@ -20,8 +21,8 @@ import { unsupported } from './unsupported.js';
 /** Families of sockets (socket(7)): how they are dumped, or what they are called where they are refused. */
 export const SOCKET_FAMILIES: ReadonlyMap<number, MakesEntries | string> = new Map<number, MakesEntries | string>([
   [AF_UNIX, unix],
-  [AF_INET, 'an IPv4 socket'],
-  [AF_INET6, 'an IPv6 socket'],
+  [AF_INET, inet],
+  [AF_INET6, inet],
   [AF_NETLINK, 'a netlink socket'],
   [AF_PACKET, 'a packet socket'],
   [AF_VSOCK, 'a vsock socket'],

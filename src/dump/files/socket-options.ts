@@ -53,9 +53,9 @@ const ASKED: readonly (readonly [option: number, bytes: number])[] = [
 ];
 
 /** getsockopt(2) of a number. @throws SysError */
-export function getOption(socket: number, option: number): number {
+export function getOption(socket: number, option: number, level: number = SOL_SOCKET): number {
   const value = new Int32Array(1);
-  const r = sysRaw('getsockopt', socket, SOL_SOCKET, option, value, Uint32Array.of(4));
+  const r = sysRaw('getsockopt', socket, level, option, value, Uint32Array.of(4));
   if (r < 0) throw new SysError('getsockopt', -r, `of option ${option}`);
   return value[0]!;
 }

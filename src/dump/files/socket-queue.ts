@@ -45,8 +45,8 @@ export interface Queued {
 }
 
 /** What poll(2) tells of a socket. */
-export function pollSocket(socket: number): number {
-  const ready = pollFd(socket, POLLIN | POLLPRI, 0);
+export function pollSocket(socket: number, events = POLLIN | POLLPRI): number {
+  const ready = pollFd(socket, events, 0);
   if (ready < 0) throw new SysError('poll', -ready, 'of a socket');
   return ready;
 }

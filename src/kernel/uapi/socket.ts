@@ -155,6 +155,7 @@ export const TCP_CLOSING = 11;
 
 // linux/un.h, asm-generic/sockios.h.
 export const UNIX_PATH_MAX = 0x6c;
+export const SIOCOUTQNSD = 0x894b;
 export const SIOCUNIXFILE = 0x89e0;
 export const SIOCINQ = 0x541b;
 export const SIOCOUTQ = 0x5411;
@@ -170,6 +171,7 @@ export const POLLPRI = 2;
 export const POLLOUT = 4;
 export const POLLERR = 8;
 export const POLLHUP = 0x10;
+export const POLLRDHUP = 0x2000;
 
 /** linux/socket.h, struct ucred: what SO_PEERCRED answers. */
 export const UCRED = { pid: 0, uid: 4, gid: 8 } as const;

@@ -31,6 +31,8 @@ export interface Queued {
   data: Uint8Array;
   /** Ids of the files that come with it. */
   rights: readonly number[];
+  /** Of a datagram of UDP, the address of who sent it. */
+  from?: Uint8Array | undefined;
 }
 
 /** Flag of a remap's target in images that do not tell its type. */
@@ -158,7 +160,7 @@ export class FileImages {
       }
       const queue = this.queues.get(message.id_for) ?? [];
       this.queues.set(message.id_for, queue);
-      queue.push({ data: extra ?? new Uint8Array(0), rights });
+      queue.push({ data: extra ?? new Uint8Array(0), rights, from: message.from });
     });
   }
 

@@ -3,6 +3,7 @@ import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fifo } from './fifo.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
+import { inet } from './inet.js';
 import { inotify } from './inotify.js';
 import { pipe } from './pipe.js';
 import { regular } from './regular.js';
@@ -16,6 +17,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   reg: regular,
   pipe,
   fifo,
+  isk: inet,
   usk: unix,
   efd: eventfd,
   epfd: epoll,

@@ -57,6 +57,7 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   linkRemap: flag,
   evasiveDevices: flag,
   fileLocks: flag,
+  skipInFlight: flag,
   timeoutSec: count,
   sync: flag,
 };

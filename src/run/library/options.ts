@@ -52,6 +52,8 @@ export interface DumpOptions extends EngineOptions {
   readonly evasiveDevices?: boolean | undefined;
   /** Locks and leases on files are dumped. Default: false, they are refused. */
   readonly fileLocks?: boolean | undefined;
+  /** TCP connections that wait to be accepted are left out: the other side finds them reset. Default: false. */
+  readonly skipInFlight?: boolean | undefined;
   /** How long stopping the tree may take; 0 for ever. Default: 10. */
   readonly timeoutSec?: number | undefined;
   /** The images are on the disk before any process is ended. Default: false. */
