@@ -23,7 +23,7 @@
 #include "../puppet/layout.h"
 
 extern "C" unsigned crit_run_ops(const void* ops, void* results, unsigned n);
-extern "C" long crit_pair_as(int pid, int type, uint32_t uid, uint32_t gid, const uint32_t* groups, size_t nr_groups, int* pair);
+extern "C" long crit_call_as(int pid, uint32_t uid, uint32_t gid, const uint32_t* groups, size_t nr_groups, long nr, const uint64_t* arg);
 
 namespace {
 
@@ -395,14 +395,14 @@ Napi::Value CountSignal(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), sigaction(info[0].As<Napi::Number>().Int32Value(), &action, nullptr) < 0 ? -errno : 0);
 }
 
-// pairAs(pid, type, uid, gid, groups: Uint32Array, pair: Int32Array) -> 0 or -errno. A unix socket pair made by a process
-// with this number (pair.c).
-Napi::Value PairAs(const Napi::CallbackInfo& info) {
-  auto number = [&](int i) { return static_cast<uint32_t>(Word(info[i])); };
-  auto groups = info[4].As<Napi::Uint32Array>();
-  auto pair = info[5].As<Napi::Int32Array>();
-  return Napi::Number::New(
-      info.Env(), crit_pair_as(number(0), number(1), number(2), number(3), groups.Data(), groups.ElementLength(), pair.Data()));
+// callAs(pid, uid, gid, groups: Uint32Array, nr, ...up to 4 arguments) -> the result or -errno. A system call made by a
+// process with this number (call-as.c).
+Napi::Value CallAs(const Napi::CallbackInfo& info) {
+  auto groups = info[3].As<Napi::Uint32Array>();
+  uint64_t arg[4] = {};
+  for (size_t i = 5; i < info.Length() && i < 9; i++) arg[i - 5] = Word(info[i]);
+  return Napi::Number::New(info.Env(), crit_call_as(Word(info[0]), Word(info[1]), Word(info[2]), groups.Data(),
+                                                    groups.ElementLength(), Word(info[4]), arg));
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -419,7 +419,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuid", Napi::Function::New<Cpuid>(env));
   exports.Set("spawnStub", Napi::Function::New<SpawnStub>(env));
   exports.Set("countSignal", Napi::Function::New<CountSignal>(env));
-  exports.Set("pairAs", Napi::Function::New<PairAs>(env));
+  exports.Set("callAs", Napi::Function::New<CallAs>(env));
   return exports;
 }
 

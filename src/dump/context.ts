@@ -29,6 +29,8 @@ export interface DumpOptions {
   /** Connections that nobody has accepted yet are left out. */
   skipInFlight: boolean;
   evasiveDevices: boolean;
+  /** Unix sockets may be connected to processes outside the tree (--ext-unix-sk). */
+  extUnixSk: boolean;
   /** --external */
   externals: Externals;
   /** --manage-cgroups, --cgroup-* */

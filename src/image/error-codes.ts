@@ -60,6 +60,7 @@ export const ERROR_CODES = [
   'SET_CHANGED',
   'SHELL_JOB',
   'SOCKET_DATA',
+  'SOCKET_NAME',
   'TASK_DIED',
   'TASK_FAULT',
   'TERMINAL_IN_USE',

@@ -32,8 +32,8 @@ export interface Addon {
   setV8Flag(flag: string): boolean;
   /** Counts a signal's arrivals instead of its usual effect: of 129 words, 0 counts all, N one, 64 + N those of the kernel. */
   countSignal(signal: number, counts: Int32Array): number;
-  /** A unix socket pair that a process of this number and these ids makes, which ends again. */
-  pairAs(pid: number, type: number, uid: number, gid: number, groups: Uint32Array, pair: Int32Array): number;
+  /** A system call that a process of this number and these ids makes, which ends again. It has crit's memory and descriptors. */
+  callAs(pid: number, uid: number, gid: number, groups: Uint32Array, nr: number, ...args: Word[]): number;
   /** @param clocks offsets of a time namespace for it, as timens_offsets wants them */
   spawnStub(
     stub: number,

@@ -29,6 +29,8 @@ export interface RestoreOptions {
   fileValidation: FileValidation;
   /** Permissions of reopened files are not compared. */
   skipRwxCheck: boolean;
+  /** Unix sockets may be connected to processes outside the tree (--ext-unix-sk). */
+  extUnixSk: boolean;
   /** --external */
   externals: Externals;
   /** --inherit-fd */

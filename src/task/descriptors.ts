@@ -30,7 +30,7 @@ export function openPidfd(pid: Pid): number {
 }
 
 function sendFd(socket: number, fd: number): void {
-  const sent = sendMessage(socket, new Uint8Array(1), [fd], 0);
+  const sent = sendMessage(socket, new Uint8Array(1), { fds: [fd] }, 0);
   if (sent < 0) throw new SysError('sendmsg', -sent, 'of a descriptor');
 }
 

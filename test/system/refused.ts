@@ -22,9 +22,5 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'sysv-ipc': 'is in a IPC namespace of its own',
   'tcp-est': 'option --tcp-established is not supported yet',
   tun: 'is in a network namespace of its own',
-  'unix-accepted-name': 'a unix socket with a name (accepted.sock) is not supported yet',
-  'unix-backlog': 'a unix socket with a name (backlog.sock) is not supported yet',
-  'unix-backlog-data': 'a unix socket with a name (backlog.sock) is not supported yet',
-  'unix-cred': 'a unix socket with credentials in its queue (SO_PASSCRED) is not supported yet',
-  'unix-named': 'a unix socket with a name (named.stream) is not supported yet',
+  'unix-backlog-data': 'a unix connection that has sent data before it was accepted (at backlog.sock)',
 };

@@ -56,6 +56,10 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'udp-groups',
   'udp-mcast',
   'udp-queues',
+  'unix-accepted-name',
+  'unix-cred',
+  'unix-datagrams',
+  'unix-files',
   'unix-queues',
   'zombies',
 ]);

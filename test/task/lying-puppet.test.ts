@@ -67,6 +67,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             shellJob: true,
             ghostLimitBytes: 1 << 20,
             linkRemap: false,
+            extUnixSk: false,
             evasiveDevices: false,
             externals: new Map(),
             fileLocks: false,

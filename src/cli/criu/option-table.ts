@@ -12,6 +12,7 @@ import {
   parsePid,
   parsePreDumpMode,
   parseSize,
+  parseUnixInodes,
   parseValidation,
   parseVerbosity,
 } from './values.js';
@@ -216,10 +217,18 @@ export const OPTIONS: readonly CriuOption[] = [
   laterFlag('tcp-established', 'established TCP connections', no),
   laterFlag('tcp-close', 'TCP connections are closed when restored', no),
   laterTakes('network-lock', 'how the network is locked', { value: 'METHOD' }),
-  laterMayTake('ext-unix-sk', 'unix sockets whose peer is outside the tree', { short: 'x', value: 'INODE' }),
+  mayTake(
+    'ext-unix-sk',
+    'unix sockets that are connected outside the tree: datagrams to a name, others by inode',
+    (v, text, _, as) => {
+      v.extUnixSk = true;
+      for (const key of parseUnixInodes(text ?? '', as)) v.externals.set(key, '');
+    },
+    { short: 'x', value: 'INODE,...' },
+  ),
   takes(
     'external',
-    'what belongs to somebody else, and stays out of the images: file',
+    'what belongs to somebody else, and stays out of the images: file, unix',
     (v, text = '', _, as) => v.externals.set(...parseExternal(text, as)),
     { value: 'TYPE[ID]' },
   ),

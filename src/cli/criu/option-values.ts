@@ -18,6 +18,7 @@ export interface OptionValues {
   ghostLimitBytes: number;
   linkRemap: boolean;
   evasiveDevices: boolean;
+  extUnixSk: boolean;
   externals: Map<string, string>;
   inheritFds: Map<string, number>;
   cgroups: {
@@ -62,6 +63,7 @@ export const defaultValues = (): OptionValues => ({
   ghostLimitBytes: DUMP_DEFAULTS.ghostLimitBytes,
   linkRemap: DUMP_DEFAULTS.linkRemap,
   evasiveDevices: DUMP_DEFAULTS.evasiveDevices,
+  extUnixSk: DUMP_DEFAULTS.extUnixSk,
   externals: new Map(),
   inheritFds: new Map(),
   cgroups: { ...CGROUP_DEFAULTS, roots: new Map(), props: new Map(), only: new Set() },

@@ -22,6 +22,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     ghostLimitBytes: settings.ghostLimitBytes,
     linkRemap: settings.linkRemap,
     evasiveDevices: settings.evasiveDevices,
+    extUnixSk: settings.extUnixSk,
     externals: settings.externals,
     fileLocks: settings.fileLocks ?? DUMP_DEFAULTS.fileLocks,
     skipInFlight: settings.skipInFlight,

@@ -23,6 +23,7 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     cgroups: settings.cgroups,
     fileValidation: settings.fileValidation,
     skipRwxCheck: settings.skipRwxCheck,
+    extUnixSk: settings.extUnixSk,
     externals: settings.externals,
     inheritFds: settings.inheritFds,
     fileLocks: settings.fileLocks ?? RESTORE_DEFAULTS.fileLocks,

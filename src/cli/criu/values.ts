@@ -54,7 +54,7 @@ export function parseCgroupMode(text: string, as: string): CgroupMode {
 
 const EXTERNAL_TYPES = ['mnt', 'dev', 'file', 'tty', 'unix', 'net', 'pid', 'veth', 'macvlan'] as const;
 /** What crit can treat as external. */
-const EXTERNAL_NOW: readonly string[] = ['file'];
+const EXTERNAL_NOW: readonly string[] = ['file', 'unix'];
 
 /** The argument of --external: TYPE[ID], or TYPE[ID]:NAME. @throws UsageError */
 export function parseExternal(text: string, as: string): readonly [key: string, name: string] {
@@ -95,6 +95,14 @@ function isGiven(fd: number): boolean {
   if (target === undefined || target.startsWith('anon_inode:')) return false;
   if (fd <= 2 || !target.startsWith('pipe:')) return true;
   return readdirSync('/proc/self/fd').filter((name) => link(name) === target).length === 1;
+}
+
+/** The argument of --ext-unix-sk: inodes of sockets. @returns what --external calls them @throws UsageError */
+export function parseUnixInodes(text: string, as: string): string[] {
+  const inodes = text.split(',').filter(Boolean);
+  const bad = inodes.find((inode) => !/^[1-9]\d{0,9}$/.test(inode));
+  if (bad !== undefined) throw new UsageError(`option ${as}: "${bad}" is no inode of a socket`);
+  return inodes.map((inode) => `unix[${inode}]`);
 }
 
 const PRE_DUMP_MODES = ['splice', 'read'] as const;

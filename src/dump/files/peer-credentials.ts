@@ -1,6 +1,6 @@
 import { closeSync, existsSync } from 'node:fs';
 import type { UnixSkEntry } from '../../image/generated/messages.js';
-import { seenByTask } from '../../image/pid.js';
+import { seenByCrit, seenByTask, type ImagePid } from '../../image/pid.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import {
   POLLIN,
@@ -48,15 +48,16 @@ export class PairMakers {
     const groups = peerGroups(own);
     if (groups.length > 0) fields.peer_groups = groups;
     if (isGone(own)) fields.peer_gone = true;
-    else this.#warnOfOutsider(pid);
     return fields;
   }
 
-  #warnOfOutsider(pid: number): void {
+  /** Warns of a process that a restore cannot have. */
+  warnOfOutsider(imagePid: ImagePid): void {
+    const pid = seenByCrit(imagePid);
     if (this.#told.has(pid) || this.#ctx.tasks.some((task) => task.pid === pid) || !existsSync(`/proc/${pid}`)) return;
     this.#told.add(pid);
     this.#ctx.log.warn(
-      `process ${pid}, outside the tree, made a pair of unix sockets: a restore cannot have it made by that one`,
+      `process ${pid}, outside the tree, made, connected or listened on a unix socket of it (SO_PEERCRED): a restore cannot have that one do it`,
     );
   }
 }

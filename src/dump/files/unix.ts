@@ -1,47 +1,48 @@
-import { FdTypes, type FileEntry, type UnixSkEntry } from '../../image/generated/messages.js';
-import { POLLERR, SCM_RIGHTS, SOCK_DGRAM, TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN } from '../../kernel/uapi/socket.js';
+import { FdTypes, type FileEntry, type SkPacketEntry, type UnixSkEntry } from '../../image/generated/messages.js';
+import { seenByTask } from '../../image/pid.js';
+import { URGENT_BYTE } from '../../image/unix-sockets.js';
+import {
+  POLLERR,
+  SA_FAMILY_BYTES,
+  SCM_RIGHTS,
+  SOCK_DGRAM,
+  TCP_ESTABLISHED,
+  UNIX_PATH_MAX,
+} from '../../kernel/uapi/socket.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import { NAMESPACES } from '../../image/namespaces.js';
 import type { UnixSocket } from '../../kernel/netlink/unix-diag.js';
 import type { Description } from './description.js';
 import type { MakesEntries } from './kind.js';
 import type { Files } from './files.js';
+import type { Queued } from './peek.js';
 import { PairMakers, socketOwner } from './peer-credentials.js';
 import { socketOptions } from './socket-options.js';
 import { peekQueue, pollSocket } from './socket-queue.js';
-import { readUnixSockets } from './unix-sockets.js';
+import { nameFields, peerName } from './unix-name.js';
+import { UnixPeers } from './unix-peers.js';
 import { unsupported } from './unsupported.js';
 
-const SHUT_BOTH = 3;
-
-/** unix(7): socket pairs of all types, and sockets that are neither bound nor connected. */
+/** unix(7): sockets of all types, with their names, connections and queues. */
 export const unix: MakesEntries = {
   type: FdTypes.UNIXSK,
   make: (files) => {
     /** All sockets as of the moment the first one was met: the tree stands, its sockets do not change. */
-    let list: Map<number, UnixSocket> | undefined;
-    /** Those of the tree, by inode number. */
-    const mine = new Map<number, Description>();
+    let peers: UnixPeers | undefined;
     const makers = new PairMakers(files.ctx);
     return (file) => {
-      const sockets = (list ??= readUnixSockets());
-      const socket = sockets.get(Number(file.stat.ino & 0xffffffffn));
-      if (!socket) throw unsupported(file, 'a unix socket of another network namespace');
-      mine.set(socket.ino, file);
-      refuse(file, socket);
-      files.whenKnown(() => {
-        checkPeer(file, socket, sockets, mine);
-      });
-      const { opts, error, peer } = files.use(file, (fd) => ({
+      peers ??= new UnixPeers(files);
+      const socket = peers.add(file);
+      const { opts, error, peer, name, closed } = files.use(file, (fd) => ({
         opts: socketOptions(file, fd),
         error: pendingError(file, socket, fd),
         peer: makers.credentials(fd),
+        name: nameFields(file, socket.name, fd, files.ctx.lookupRoot),
+        closed: closedPeer(socket, fd),
       }));
       files.whenListed(() => {
         if (dumpQueue(file, socket, files)) opts.so_inq = true;
       });
-      if (opts.so_passcred && socket.receiveQueue)
-        throw unsupported(file, 'a unix socket with credentials in its queue (SO_PASSCRED)');
       const usk: UnixSkEntry = {
         id: file.id,
         ino: socket.ino,
@@ -53,40 +54,33 @@ export const unix: MakesEntries = {
         peer: socket.peer ?? 0,
         fown: file.owner,
         opts,
-        name: socket.name,
+        name: imageName(socket.name),
         ns_id: NAMESPACES.net.host,
+        ...name,
+        ...closed,
       };
       if (socket.shutdown) usk.shutdown = socket.shutdown;
       if (error) usk.error = error;
-      return { usk: { ...usk, ...peer, ...socketOwner(file.stat) } };
+      Object.assign(usk, peer, socketOwner(file.stat));
+      files.whenKnown(() => {
+        const outside = peers!.resolve(file, socket, usk);
+        if (usk.peer_pid && !usk.peer_gone && !outside) makers.warnOfOutsider(usk.peer_pid);
+      });
+      return { usk };
     };
   },
   order: peersFirst,
 };
 
-function refuse(file: Description, socket: UnixSocket): void {
-  if (socket.name.length > 0) {
-    const name = Buffer.from(socket.name).toString('latin1').replace(/\0$/, '').replaceAll('\0', '@');
-    throw unsupported(file, `a unix socket with a name (${name})`);
-  }
-  if (socket.state === TCP_LISTEN) throw unsupported(file, 'a listening unix socket');
-}
+/** A path has its NUL, as CRIU writes it, but CRIU's restore takes 108 bytes at most. */
+const imageName = (name: Uint8Array): Uint8Array => name.subarray(0, UNIX_PATH_MAX);
 
-function checkPeer(
-  file: Description,
-  socket: UnixSocket,
-  list: ReadonlyMap<number, UnixSocket>,
-  mine: ReadonlyMap<number, Description>,
-): void {
-  if (!socket.peer) {
-    if (socket.state === TCP_ESTABLISHED && socket.type !== SOCK_DGRAM && socket.shutdown !== SHUT_BOTH)
-      throw unsupported(file, 'a unix connection that waits to be accepted');
-    return;
-  }
-  const peer = list.get(socket.peer);
-  if (!mine.has(socket.peer))
-    throw unsupported(file, `a unix socket that is connected to a process outside the tree (inode ${socket.peer})`);
-  if (peer?.peer !== socket.ino) throw unsupported(file, 'a unix socket that is connected one way');
+/** The name of a closed socket that one is still connected to, where the name of either tells how to do that again. */
+function closedPeer(socket: UnixSocket, own: number): Pick<UnixSkEntry, 'peer_name'> {
+  if (socket.peer || socket.state !== TCP_ESTABLISHED) return {};
+  const name = peerName(own);
+  if (!name || (name.length === 0 && (socket.type !== SOCK_DGRAM || socket.name.length === 0))) return {};
+  return { peer_name: name };
 }
 
 /**
@@ -102,18 +96,25 @@ function pendingError(file: Description, socket: UnixSocket, own: number): numbe
 /** @returns whether its messages come with how much is left to read (SO_INQ) */
 function dumpQueue(file: Description, socket: UnixSocket, files: Files): boolean {
   // It never was connected: nothing came, and asking is an error.
-  if (socket.state === TCP_CLOSE && socket.type !== SOCK_DGRAM) return false;
+  if (socket.state !== TCP_ESTABLISHED && socket.type !== SOCK_DGRAM) return false;
   const queue = files.use(file, (own) => peekQueue(file, socket, own, (fd) => files.inFlight(file, fd)));
-  for (const { data, rights } of queue.messages)
-    files.put('SK_QUEUES', {
-      message: {
-        id_for: file.id,
-        length: data.length,
-        ...(rights.length && { scm: [{ type: SCM_RIGHTS, rights }] }),
-      },
-      extra: data,
-    });
+  for (const message of queue.messages)
+    files.put('SK_QUEUES', { message: packetEntry(file.id, socket, message), extra: message.data });
   return queue.tellsRest === true;
+}
+
+function packetEntry(id: number, socket: UnixSocket, { data, rights, from, sender, urgent }: Queued): SkPacketEntry {
+  const entry: SkPacketEntry = { id_for: id, length: data.length };
+  if (rights.length) entry.scm = [{ type: SCM_RIGHTS, rights: [...rights] }];
+  // others than the peer can have sent what a socket with a name has
+  if (from && socket.type === SOCK_DGRAM && socket.name.length > 0) entry.sender = from.subarray(SA_FAMILY_BYTES);
+  if (sender) {
+    entry.sender_pid = seenByTask(sender.pid);
+    if (sender.uid) entry.sender_uid = sender.uid;
+    if (sender.gid) entry.sender_gid = sender.gid;
+  }
+  if (urgent) entry.urgent = data.length > 0 ? URGENT_BYTE.unread : URGENT_BYTE.read;
+  return entry;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { CheckedSet } from './checked-set.js';
 import { ownNamespaces } from './namespaces.js';
-import { isConnection, UNIX_EXTERNAL } from './sockets.js';
+import { USK_EXTERNAL } from '../../image/unix-sockets.js';
+import { isConnection } from './sockets.js';
 
 /** An option that a restore of the set needs, and why. */
 export interface RestoreOption {
@@ -28,7 +29,7 @@ const NEEDS: readonly ((set: CheckedSet) => Iterable<RestoreOption>)[] = [
         }
   },
   function* (set) {
-    const external = [...set.of('usk')].find(({ message }) => message.uflags & UNIX_EXTERNAL);
+    const external = [...set.of('usk')].find(({ message }) => message.uflags & USK_EXTERNAL);
     if (external) yield { name: 'ext-unix-sk', why: `unix socket ${external.message.ino} is outside of the tree` };
   },
   function* (set) {

@@ -4,8 +4,6 @@ import { AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM } from '../../kernel/uapi/s
 import { checkFileId } from './descriptors.js';
 import { DUMP_AGAIN, type Rule } from './finding.js';
 
-/** unix_sk_entry.uflags: the socket is outside of the tree, only its address is in the set. */
-export const UNIX_EXTERNAL = 1;
 const PORTS = 65536;
 
 /** States of a TCP socket that has another end (include/net/tcp_states.h): its queues and numbers are in an image. */

@@ -153,6 +153,10 @@ export const TCP_LAST_ACK = 9;
 export const TCP_LISTEN = 10;
 export const TCP_CLOSING = 11;
 
+/** linux/socket.h: struct sockaddr_storage, bytes; two of them are the family. */
+export const SOCKADDR_BYTES = 128;
+export const SA_FAMILY_BYTES = 2;
+
 // linux/un.h, asm-generic/sockios.h.
 export const UNIX_PATH_MAX = 0x6c;
 export const SIOCOUTQNSD = 0x894b;

@@ -6,6 +6,7 @@ import { isFileOf, type FileField, type FileOf } from '../../image/file-kinds.js
 import { RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
 import type { Log } from '../../image/log.js';
 import type { ImagePid } from '../../image/pid.js';
+import { URGENT_BYTE, USK_EXTERNAL } from '../../image/unix-sockets.js';
 import { SCM_MAX_FD, SCM_RIGHTS } from '../../kernel/uapi/socket.js';
 import type { RestoreTask } from '../context.js';
 import { hasEnded } from '../../image/task-state.js';
@@ -31,8 +32,15 @@ export interface Queued {
   data: Uint8Array;
   /** Ids of the files that come with it. */
   rights: readonly number[];
-  /** Of a datagram of UDP, the address of who sent it. */
+  /**
+   * Who sent it: of a datagram of UDP the address, of a unix socket the name. Undefined where the images do not tell, or it is
+   * the peer.
+   */
   from?: Uint8Array | undefined;
+  /** The process that sent it, where that was noted. */
+  sender?: { readonly pid: ImagePid; readonly uid: number; readonly gid: number } | undefined;
+  /** URGENT_BYTE */
+  urgent?: number | undefined;
 }
 
 /** Flag of a remap's target in images that do not tell its type. */
@@ -122,7 +130,9 @@ export class FileImages {
     for (const { cwd_id, root_id } of this.fs.values()) referred.add(cwd_id).add(root_id);
     for (const { kind, target } of this.remaps.values()) if (kind === 'linked') referred.add(target);
     for (const { fifo } of this.byId.values()) if (fifo?.regf_id) referred.add(fifo.regf_id);
-    const stray = [...this.byId.values()].find(({ id }) => !referred.has(id));
+    const stray = [...this.byId.values()].find(
+      ({ id, usk }) => !referred.has(id) && !((usk?.uflags ?? 0) & USK_EXTERNAL),
+    );
     for (const { id, pid } of this.absent) {
       if (stray)
         throw this.#lost(id, `file ${stray.id} of ${imageFileName('FILES')} (${typeName(stray.type)}) is in no table`);
@@ -160,7 +170,11 @@ export class FileImages {
       }
       const queue = this.queues.get(message.id_for) ?? [];
       this.queues.set(message.id_for, queue);
-      queue.push({ data: extra ?? new Uint8Array(0), rights, from: message.from });
+      const { from = message.sender, sender_pid: pid, sender_uid: uid = 0, sender_gid: gid = 0, urgent } = message;
+      if (urgent && (extra?.length ?? 0) !== (urgent === URGENT_BYTE.read ? 0 : 1))
+        throw bad(name, `entries[${i}].urgent: ${urgent} of ${extra?.length ?? 0} bytes`);
+      const sender = pid === undefined ? undefined : { pid, uid, gid };
+      queue.push({ data: extra ?? new Uint8Array(0), rights, from, sender, urgent });
     });
   }
 

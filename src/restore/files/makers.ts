@@ -3,8 +3,9 @@ import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { errnoWords } from '../../kernel/uapi/errno.js';
 import { PR_GET_DUMPABLE, PR_SET_DUMPABLE } from '../../kernel/uapi/prctl.js';
-import { AF_UNIX } from '../../kernel/uapi/socket.js';
+import { AF_UNIX, SOCK_CLOEXEC } from '../../kernel/uapi/socket.js';
 import { readStatus } from '../../kernel/proc/status.js';
+import { SYSCALLS, type SyscallName } from '../../arch/index.js';
 import { addon } from '../../native/addon.js';
 import { sysRaw } from '../../native/sys.js';
 import type { UnixSkEntry } from '../../image/generated/messages.js';
@@ -48,23 +49,18 @@ export function puppetIds(): Maker {
   return own;
 }
 
-/** Makes a socket pair at two slots, as this user. */
-export function makePair(b: Batch, type: number, maker: Maker, slots: readonly [number, number]): void {
+/** Adds operations that the puppet does as this user. */
+export function asMaker(b: Batch, maker: Maker | undefined, work: () => void): void {
   const now = puppetIds();
-  const sameGroups = maker.groups.length === now.groups.length && maker.groups.every((g, i) => g === now.groups[i]);
-  const other = maker.uid !== now.uid || maker.gid !== now.gid || !sameGroups;
+  const as = maker ?? now;
+  const sameGroups = as.groups.length === now.groups.length && as.groups.every((g, i) => g === now.groups[i]);
+  const other = as.uid !== now.uid || as.gid !== now.gid || !sameGroups;
   if (other) {
-    if (!sameGroups) setGroups(b, maker.groups);
-    b.call('setresgid', KEEP, maker.gid, KEEP);
-    b.call('setresuid', KEEP, maker.uid, KEEP);
+    if (!sameGroups) setGroups(b, as.groups);
+    b.call('setresgid', KEEP, as.gid, KEEP);
+    b.call('setresuid', KEEP, as.uid, KEEP);
   }
-  b.reserve(5, 16);
-  const pair = b.out(8);
-  b.call('socketpair', AF_UNIX, type, 0, pair);
-  b.call('dup3', pair.int(0), slots[0], 0);
-  b.call('dup3', pair.int(4), slots[1], 0);
-  b.call('close', pair.int(0));
-  b.call('close', pair.int(4));
+  work();
   if (!other) return;
   b.call('setresuid', KEEP, now.uid, KEEP);
   b.call('setresgid', KEEP, now.gid, KEEP);
@@ -73,8 +69,29 @@ export function makePair(b: Batch, type: number, maker: Maker, slots: readonly [
   b.call('prctl', PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
+/** Makes a socket pair at two slots. */
+export function makePair(b: Batch, type: number, slots: readonly [number, number]): void {
+  b.reserve(5, 16);
+  const pair = b.out(8);
+  b.call('socketpair', AF_UNIX, type, 0, pair);
+  b.call('dup3', pair.int(0), slots[0], 0);
+  b.call('dup3', pair.int(4), slots[1], 0);
+  b.call('close', pair.int(0));
+  b.call('close', pair.int(4));
+}
+
 function setGroups(b: Batch, groups: readonly number[]): void {
   b.call('setgroups', groups.length, new Uint8Array(Uint32Array.from(groups).buffer));
+}
+
+/** A system call of crit's by a process that has this number, for the time that it takes. @returns its result, or -errno */
+export function callAs(pid: ImagePid, maker: Maker, name: SyscallName, ...args: (number | ArrayBufferView)[]): number {
+  const dumpable = sysRaw('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
+  const groups = Uint32Array.from(maker.groups);
+  const r = addon().callAs(pid, maker.uid, maker.gid, groups, SYSCALLS[name], ...(args as NodeJS.TypedArray[]));
+  // its ids were others than ours, and its memory is ours
+  sysRaw('prctl', PR_SET_DUMPABLE, dumpable === 1 ? 1 : 0, 0, 0, 0);
+  return r;
 }
 
 /** A pair that crit has, made by a process that has ended again. */
@@ -88,10 +105,7 @@ export class OwnPair {
   /** @returns a pair made under this number, or why there is none */
   static madeAs(pid: ImagePid, type: number, maker: Maker): OwnPair | string {
     const pair = new Int32Array(2);
-    const dumpable = sysRaw('prctl', PR_GET_DUMPABLE, 0, 0, 0, 0);
-    const r = addon().pairAs(pid, type, maker.uid, maker.gid, Uint32Array.from(maker.groups), pair);
-    // its ids were others than ours, and its memory is ours
-    sysRaw('prctl', PR_SET_DUMPABLE, dumpable === 1 ? 1 : 0, 0, 0, 0);
+    const r = callAs(pid, maker, 'socketpair', AF_UNIX, type | SOCK_CLOEXEC, 0, pair);
     return r < 0 ? errnoWords(-r) : new OwnPair([...pair]);
   }
 

@@ -1,5 +1,5 @@
-// A unix socket pair made by a process that is there for that alone: the kernel notes its number, user and groups with
-// the pair (SO_PEERCRED), which nobody can set.
+// One system call made by a process that is there for that alone: of who makes, connects or listens on a unix socket the
+// kernel notes number, user and groups (SO_PEERCRED), which nobody can set.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/sched.h>
@@ -7,34 +7,33 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct maker {
-	int type;
+struct caller {
 	uint32_t uid, gid;
 	const uint32_t *groups;
 	size_t nr_groups;
-	int *pair;
-	volatile int error;
+	long nr;
+	const uint64_t *arg;
+	volatile long result;
 };
 
 // Shares memory and descriptors with us, who stand still: system calls alone, libc would change the ids of all threads.
-static void make(struct maker *m)
+static void make(struct caller *c)
 {
-	if (syscall(SYS_setgroups, m->nr_groups, m->groups) < 0 || syscall(SYS_setresgid, -1, m->gid, -1) < 0 ||
-	    syscall(SYS_setresuid, -1, m->uid, -1) < 0 ||
-	    syscall(SYS_socketpair, AF_UNIX, m->type | SOCK_CLOEXEC, 0, m->pair) < 0)
-		m->error = errno;
+	if (syscall(SYS_setgroups, c->nr_groups, c->groups) < 0 || syscall(SYS_setresgid, -1, c->gid, -1) < 0 ||
+	    syscall(SYS_setresuid, -1, c->uid, -1) < 0 ||
+	    (c->result = syscall(c->nr, c->arg[0], c->arg[1], c->arg[2], c->arg[3])) < 0)
+		c->result = -errno;
 	syscall(SYS_exit_group, 0);
 }
 
-// clone3(2) with a number of our choice. Returns 0 or -errno.
-long crit_pair_as(int pid, int type, uint32_t uid, uint32_t gid, const uint32_t *groups, size_t nr_groups, int *pair)
+// clone3(2) with a number of our choice. Returns what the call returns, or -errno.
+long crit_call_as(int pid, uint32_t uid, uint32_t gid, const uint32_t *groups, size_t nr_groups, long nr, const uint64_t *arg)
 {
-	struct maker maker = { type, uid, gid, groups, nr_groups, pair, 0 };
+	struct caller caller = { uid, gid, groups, nr_groups, nr, arg, -EINTR };
 	const size_t size = 16384;
 	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stack == MAP_FAILED)
@@ -52,8 +51,8 @@ long crit_pair_as(int pid, int type, uint32_t uid, uint32_t gid, const uint32_t 
 	long made;
 	register struct clone_args *a0 __asm__("rdi") = &args;
 	register size_t a1 __asm__("rsi") = sizeof(args);
-	register struct maker *child_arg __asm__("r12") = &maker;
-	register void (*child)(struct maker *) __asm__("r13") = make;
+	register struct caller *child_arg __asm__("r12") = &caller;
+	register void (*child)(struct caller *) __asm__("r13") = make;
 	__asm__ volatile("syscall\n\t"
 			 "test %%rax, %%rax\n\t"
 			 "jnz 1f\n\t"
@@ -70,5 +69,5 @@ long crit_pair_as(int pid, int type, uint32_t uid, uint32_t gid, const uint32_t 
 			;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
 	munmap(stack, size);
-	return made < 0 ? made : -maker.error;
+	return made < 0 ? made : caller.result;
 }
