@@ -7,6 +7,7 @@ import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
 import { whyFailed } from '../image/system-words.js';
 import { BEFORE_TASKS, FREEZERS, isCgroupFile, TASK_LISTS } from '../kernel/cgroup-files.js';
+import { S_IALLUGO } from '../kernel/uapi/stat.js';
 import type { Refuse } from './refuse.js';
 
 type Property = Messages['cgroup_prop_entry'];
@@ -21,7 +22,6 @@ interface Group {
 
 const WRITES_EXISTING: readonly CgroupMode[] = ['props', 'full'];
 const NEEDS_EXISTING: readonly CgroupMode[] = ['none', 'props'];
-const S_IALLUGO = 0o7777;
 const DIRECTORY_MODE = 0o755;
 
 const bad = (what: string) => new CritError(`${imageFileName('CGROUP')}: ${what}`, { code: 'BAD_IMAGE' });
@@ -69,7 +69,8 @@ export class CgroupDirs {
     if (dir !== above) {
       if (isNew && NEEDS_EXISTING.includes(mode)) refuseIt('does not exist: make it, or use the mode soft');
       // what is kept of a group that others are in, too, is its name alone
-      if (!isNew && mode === 'strict' && properties.length > 0) refuseIt('exists already: remove it, or use the mode soft');
+      if (!isNew && mode === 'strict' && properties.length > 0)
+        refuseIt('exists already: remove it, or use the mode soft');
       this.#groups.push({ dir, entry, isNew });
     }
     for (const child of children) this.#add(dir, child, refuse);

@@ -135,7 +135,7 @@ export class Plan {
     this.clocks = new Clocks(images, this.#timeNamespace(inventory), log, refuse);
     this.ctx = { options, log, tasks: this.tasks, root: this.root, lookupRoot: ownRoot, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
-    this.cgroups = 
+    this.cgroups =
       options.cgroups.mode === 'ignore'
         ? undefined
         : new Cgroups(images, inventory, this.tasks, options.cgroups, log, refuse);
