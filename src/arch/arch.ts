@@ -48,6 +48,8 @@ export interface Arch {
   readonly hasTiles: (xstate: Uint8Array) => boolean;
   readonly tlsOf: (read: (entry: number, into: Uint32Array) => boolean) => Messages['user_desc_t'][];
   readonly coreOf: (thread: DumpedThread, cpuid: Cpuid) => CoreOfArch;
+  /** What cpuinfo.img says of the processor that crit runs on. */
+  readonly cpuinfoOf: (cpuid: Cpuid) => Messages['cpuinfo_entry'];
   readonly registersOf: (core: Messages['core_entry'], file: string, cpuid: Cpuid) => RegistersOfImage;
 }
 

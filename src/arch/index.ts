@@ -26,4 +26,5 @@ export const {
   tlsOf,
   coreOf,
   registersOf,
+  cpuinfoOf,
 } = x86_64;

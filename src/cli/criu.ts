@@ -35,6 +35,9 @@ async function run(asked: Asked, argv: readonly string[]): Promise<number> {
     case 'check':
       for (const warning of warnings) warn(`crit: warning: ${warning}`);
       return (await import('./criu/check.js')).runCheck(settings);
+    case 'cpuinfo':
+      for (const warning of warnings) warn(`crit: warning: ${warning}`);
+      return (await import('./criu/run-cpuinfo.js')).runCpuinfo(settings);
   }
 }
 

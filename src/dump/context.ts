@@ -39,6 +39,8 @@ export interface DumpOptions {
   fileLocks: boolean;
   /** Which facts a restore compares: with "buildid" build-ids are read as well. */
   fileValidation: 'filesize' | 'buildid' | 'none';
+  /** Keep what this processor can do (--cpu-cap). */
+  cpuinfo: boolean;
   /** Seconds until a dump that did not freeze its tree gives up; 0 for never. */
   timeoutSec: number;
   /** The images are on the disk before any process is ended (default: no). */

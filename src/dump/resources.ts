@@ -3,6 +3,7 @@ import { treeShape } from './check-tree.js';
 import { Clocks } from './clocks.js';
 import type { DumpContext } from './context.js';
 import { Cores } from './cores.js';
+import { processor } from './cpuinfo.js';
 import { DumpFiles } from './files/dump-files.js';
 import { LinkedFiles } from './files/linked-files.js';
 import type { LookedAhead } from './look-ahead.js';
@@ -31,6 +32,7 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     sharing(ctx),
     clocks,
     cgroups,
+    processor(ctx),
     files,
     places,
     new Cores(ctx, cgroups, ahead.standIns),

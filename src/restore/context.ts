@@ -1,5 +1,6 @@
 import type { Refuse } from './refuse.js';
 import type { CgroupOptions } from '../image/cgroup-mode.js';
+import type { CpuCap } from '../image/cpu-features.js';
 import type { Externals, InheritedFds } from '../image/external.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
@@ -31,6 +32,8 @@ export interface RestoreOptions {
   skipRwxCheck: boolean;
   /** Unix sockets may be connected to processes outside the tree (--ext-unix-sk). */
   extUnixSk: boolean;
+  /** What of the processor is compared with cpuinfo.img (--cpu-cap); undefined: nothing. */
+  cpuCaps: ReadonlySet<CpuCap> | undefined;
   /** --external */
   externals: Externals;
   /** --inherit-fd */

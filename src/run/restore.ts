@@ -6,6 +6,7 @@ import type { RestoreOptions } from '../restore/context.js';
 import { JobTerminal } from '../restore/job-terminal.js';
 import { plan, restore } from '../restore/restore.js';
 import { actionScripts, type Scripts } from './action-scripts.js';
+import { checkCpuinfo } from './cpuinfo.js';
 import { checkPidfile } from './check-pidfile.js';
 import { imagesDirectory } from './directories.js';
 import { errorText } from './error-text.js';
@@ -46,13 +47,16 @@ export function prepareRestore(dir: string, dryRun: boolean, keep: readonly numb
 }
 
 /** What can be told before the images are read. */
-export const restoreChecks = ({ pidfile, execCmd }: RestoreRequest['options']): Check[] => [
+export const restoreChecks = ({ pidfile, execCmd, cpuCaps, imagesDir }: RestoreRequest['options']): Check[] => [
   checkPrivileges,
   () => {
     checkPidfile(pidfile);
   },
   () => {
     if (execCmd) checkCommand(execCmd);
+  },
+  () => {
+    if (cpuCaps) checkCpuinfo(imagesDir, cpuCaps);
   },
 ];
 

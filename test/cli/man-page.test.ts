@@ -43,6 +43,6 @@ it('every option that works belongs to a command', () => {
   assert.deepEqual(of('tree'), ['dump']);
   assert.deepEqual(of('exec-cmd'), ['restore']);
   assert.deepEqual(of('feature'), ['check']);
-  assert.deepEqual(of('images-dir'), ['dump', 'restore']);
-  assert.deepEqual(of('help'), ['dump', 'restore', 'check']);
+  assert.deepEqual(of('images-dir'), ['dump', 'restore', 'cpuinfo']);
+  assert.deepEqual(of('help'), ['dump', 'restore', 'check', 'cpuinfo']);
 });

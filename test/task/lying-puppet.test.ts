@@ -72,6 +72,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             externals: new Map(),
             fileLocks: false,
             skipInFlight: false,
+            cpuinfo: false,
             timeoutSec: 10,
             cgroups: { ...CGROUP_DEFAULTS, mode: 'ignore' },
             sync: false,

@@ -1,6 +1,7 @@
 import { CoreEntryMarch } from '../../image/generated/messages.js';
 import type { Arch } from '../arch.js';
 import { isNative, leaveCall, setBlobEntry, setCall } from './calls.js';
+import { cpuinfoOf } from './cpuinfo.js';
 import { registersOf } from './from-image.js';
 import { findGadgets, RESTORER_CODE } from './gadgets.js';
 import { ARGUMENTS, NR_REGS, REDZONE, REG, SYSCALL_INSTRUCTION_BYTES, TASK_SIZE } from './registers.js';
@@ -31,4 +32,5 @@ export const x86_64: Arch = {
   tlsOf,
   coreOf,
   registersOf,
+  cpuinfoOf,
 };

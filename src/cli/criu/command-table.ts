@@ -9,7 +9,7 @@ const CRIU_COMMANDS = {
   service: 'not yet',
   swrk: 'not yet',
   dedup: 'not yet',
-  cpuinfo: 'not yet',
+  cpuinfo: 'yes',
   exec: 'gone',
 } as const;
 

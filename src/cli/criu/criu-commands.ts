@@ -37,6 +37,14 @@ const TEXTS: Readonly<Record<CriuCommand, Omit<CriuCommandText, 'name'>>> = {
       ['check --feature list', 'the features that CRIU knows by name'],
     ],
   },
+  cpuinfo: {
+    describe: 'write what this processor can do into cpuinfo.img, or compare it with one',
+    usage: ['cpuinfo dump|check [-D DIR] [--cpu-cap CAP]'],
+    examples: [
+      ['cpuinfo dump -D checkpoint/', 'on the machine of the dump'],
+      ['cpuinfo check -D checkpoint/', 'on another one: can it be restored here?'],
+    ],
+  },
 };
 export const CRIU_COMMAND_TEXTS: readonly CriuCommandText[] = COMMANDS.map((name) => ({ name, ...TEXTS[name] }));
 

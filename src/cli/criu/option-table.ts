@@ -5,6 +5,7 @@ import type { OptionValues } from './option-values.js';
 import {
   parseCgroupMode,
   parseCount,
+  parseCpuCap,
   parseExternal,
   parseInheritFd,
   parseName,
@@ -100,6 +101,7 @@ export const OPTIONS: readonly CriuOption[] = [
   takes('images-dir', 'the directory of the images (default: the current one)', reads('imagesDir', parseName), {
     short: 'D',
     value: 'DIR',
+    of: ['dump', 'restore', 'cpuinfo'],
   }),
   takes('work-dir', 'where logs, pidfiles and statistics go (default: the images)', reads('workDir', parseName), {
     short: 'W',
@@ -295,7 +297,15 @@ export const OPTIONS: readonly CriuOption[] = [
   laterFlag('force-irmap', 'find watched files by searching for their inodes', no),
   laterTakes('irmap-scan-path', 'where to search for them', { value: 'PATH' }),
   flag('ghost-fiemap', 'dump: nothing more: holes of deleted files are found without FIEMAP', () => undefined, no),
-  laterMayTake('cpu-cap', 'which features of the processor must match', { value: 'CAP' }),
+  mayTake(
+    'cpu-cap',
+    'what of the processor must match: cpu, fpu, ins, all, none; keeps it in cpuinfo.img',
+    (v, text, _, as) => {
+      const compared = parseCpuCap(text, v.cpuCap.compared, as);
+      v.cpuCap = { image: compared.size > 0, compared };
+    },
+    { value: 'CAP', of: ['dump', 'restore', 'cpuinfo'] },
+  ),
   laterFlag('allow-uprobes', 'trees with uprobes', no),
   laterTakes('libdir', 'where plugins are', { short: 'L', value: 'DIR' }),
   takes(

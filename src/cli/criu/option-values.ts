@@ -1,4 +1,5 @@
 import { CGROUP_DEFAULTS, type CgroupMode } from '../../image/cgroup-mode.js';
+import type { CpuCap } from '../../image/cpu-features.js';
 import { DUMP_DEFAULTS, RESTORE_DEFAULTS } from '../../run/options.js';
 
 /** What the options ask for. */
@@ -43,6 +44,8 @@ export interface OptionValues {
   dryRun: boolean;
   /** The result is one JSON object on standard output. */
   json: boolean;
+  /** What is compared of processors, and whether a dump writes and a restore reads cpuinfo.img. */
+  cpuCap: { image: boolean; compared: Set<CpuCap> };
   features: string[];
   extra: boolean;
   experimental: boolean;
@@ -78,6 +81,7 @@ export const defaultValues = (): OptionValues => ({
   execCmd: false,
   dryRun: false,
   json: false,
+  cpuCap: { image: false, compared: new Set(['fpu', 'ins']) },
   features: [],
   extra: false,
   experimental: false,

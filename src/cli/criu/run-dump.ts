@@ -26,6 +26,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     externals: settings.externals,
     fileLocks: settings.fileLocks ?? DUMP_DEFAULTS.fileLocks,
     skipInFlight: settings.skipInFlight,
+    cpuinfo: settings.cpuCap.image,
     cgroups: settings.cgroups,
     fileValidation: settings.fileValidation,
     timeoutSec: settings.timeoutSec,

@@ -25,6 +25,7 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     skipRwxCheck: settings.skipRwxCheck,
     extUnixSk: settings.extUnixSk,
     externals: settings.externals,
+    cpuCaps: settings.cpuCap.image ? settings.cpuCap.compared : undefined,
     inheritFds: settings.inheritFds,
     fileLocks: settings.fileLocks ?? RESTORE_DEFAULTS.fileLocks,
     execCmd: settings.execCmd,

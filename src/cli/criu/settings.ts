@@ -7,6 +7,8 @@ import { defaultValues, type OptionValues } from './option-values.js';
 /** What a command line and the configuration files ask for. */
 export interface Settings extends Omit<OptionValues, 'execCmd'> {
   command: CriuCommand;
+  /** The word behind `cpuinfo`: dump or check; empty for other commands. */
+  subcommand: string;
   /** The command behind --exec-cmd; undefined without. */
   execCmd: readonly string[] | undefined;
 }
@@ -61,14 +63,17 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv = p
   }
   const [command, ...operands] = words;
   const { execCmd: _asked, ...rest } = values;
+  const subcommand = command === 'cpuinfo' ? whichOfCpuinfo(operands.shift()) : '';
   const settings: Settings = {
     ...rest,
     command: whichCommand(command),
+    subcommand,
     execCmd: execCommand(command, operands, values),
   };
   if (settings.sibling && !settings.detached)
     throw new UsageError('--restore-sibling only makes sense with --restore-detached');
-  if (settings.dryRun && settings.command === 'check') throw new UsageError('--dry-run is for dump and restore');
+  if (settings.dryRun && settings.command !== 'dump' && settings.command !== 'restore')
+    throw new UsageError('--dry-run is for dump and restore');
   if (settings.pidfile !== undefined && settings.command !== 'restore')
     warnings.push('--pidfile means nothing here: it is for restore');
   if (settings.json && settings.logFile === '-')
@@ -88,6 +93,11 @@ function whichCommand(word: string | undefined): CriuCommand {
   if ((LATER_COMMANDS as readonly string[]).includes(word)) throw new UsageError(`${word} is not supported yet`);
   if (word === 'exec') throw new UsageError('exec is gone from CRIU, and crit does not have it');
   throw new UsageError(`unknown command ${word}`);
+}
+
+function whichOfCpuinfo(word: string | undefined): string {
+  if (word === 'dump' || word === 'check') return word;
+  throw new UsageError(`cpuinfo is followed by dump or check, not ${word === undefined ? 'nothing' : `"${word}"`}`);
 }
 
 function execCommand(

@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import type { CpuCap } from '../../image/cpu-features.js';
 import { CGROUP_MODES, type CgroupMode } from '../../image/cgroup-mode.js';
 import { UsageError } from '../usage-error.js';
 
@@ -112,6 +113,27 @@ export function parsePreDumpMode(text: string, as: string): (typeof PRE_DUMP_MOD
   const found = PRE_DUMP_MODES.find((name) => name === text);
   if (!found) throw new UsageError(`option ${as}: "${text}" is no mode: ${PRE_DUMP_MODES.join(', ')} are`);
   return found;
+}
+
+const CPU_CAPS: readonly CpuCap[] = ['fpu', 'ins', 'cpu'];
+
+/**
+ * The argument of --cpu-cap: words with commas between them, each with ^ before it taken back; none at all is "all".
+ * @param known what is compared already @throws UsageError
+ */
+export function parseCpuCap(text: string | undefined, known: ReadonlySet<CpuCap>, as: string): Set<CpuCap> {
+  if (text === undefined) return new Set(CPU_CAPS);
+  let caps = new Set(known);
+  for (const word of text.split(',')) {
+    const [, carets = '', name = ''] = /^(\^*)(.*)$/s.exec(word)!;
+    const back = carets.length % 2 === 1;
+    const cap = CPU_CAPS.find((one) => one === name);
+    if (name === 'none' || name === 'all') caps = new Set((name === 'all') === back ? [] : CPU_CAPS);
+    else if (!cap) throw new UsageError(`option ${as}: "${name}" is not cpu, fpu, ins, all or none`);
+    else if (back) caps.delete(cap);
+    else caps.add(cap);
+  }
+  return caps;
 }
 
 export function parseName(text: string, as: string): string {
