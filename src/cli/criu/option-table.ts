@@ -73,7 +73,6 @@ const takes = row('required');
 const mayTake = row('optional');
 const laterFlag = laterRow('none');
 const laterTakes = laterRow('required');
-const laterMayTake = laterRow('optional');
 
 type FlagName = { [Name in keyof OptionValues]: OptionValues[Name] extends boolean ? Name : never }[keyof OptionValues];
 
