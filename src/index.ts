@@ -87,6 +87,9 @@ export { EditedSet, type EditedFile, type MakeBytes } from './edit/edited-set.js
 export { flatten, type Flattened } from './edit/flatten.js';
 export { rebase } from './edit/rebase.js';
 export { pack, unpack, type PackedAs } from './edit/pack.js';
+export { scrub, type ScrubOptions, type Scrubbed } from './edit/scrub.js';
+export { SCRUB_KINDS, type ScrubCounts, type ScrubKind } from './edit/scrub/kinds.js';
+export type { SecretPattern } from './edit/scrub/secrets.js';
 export { parseFieldChange, type FieldChange } from './edit/set-fields.js';
 export { replaceSet, writeSet } from './edit/write-set.js';
 export { ImageWriter, openImageWriter, writeImage } from './encode/image-writer.js';

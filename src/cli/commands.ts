@@ -15,6 +15,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   edit: async () => (await import('./edit.js')).edit,
   flatten: async () => (await import('./flatten.js')).flattenCommand,
   rebase: async () => (await import('./rebase.js')).rebaseCommand,
+  scrub: async () => (await import('./scrub.js')).scrub,
   pack: async () => (await import('./pack.js')).packCommand,
   unpack: async () => (await import('./pack.js')).unpackCommand,
   verify: async () => (await import('./verify.js')).verify,

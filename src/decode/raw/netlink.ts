@@ -93,6 +93,11 @@ const MESSAGES: Readonly<Record<number, readonly [name: string, body: Body]>> = 
   0x200: [CTNL[0x200], nfgenmsg(CTA_EXPECT)],
 };
 
+/** What stands behind the header of a message of a type; undefined for types that are not known. */
+export const netlinkBody = (
+  type: number,
+): { readonly bytes: number; readonly attributes: AttributeTable } | undefined => MESSAGES[type]?.[1];
+
 /** A dump's messages, up to the first place that is damaged. */
 export interface NetlinkDump {
   readonly messages: readonly RawValue[];

@@ -46,7 +46,8 @@ function words(text: string): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4));
 }
 
-function ip6Bytes(text: string): number[] {
+/** An IPv6 address in any notation. */
+export function ip6Bytes(text: string): number[] {
   // one spelling for all, with an IPv4 tail as hex
   const plain = new URL(`http://[${text}]/`).hostname.slice(1, -1);
   const [head = [], tail = []] = plain.split('::').map((half) => (half === '' ? [] : half.split(':')));
