@@ -83,6 +83,11 @@ export default defineConfig(
     },
   },
   {
+    files: ['page/**/*.ts'],
+    plugins: { crit },
+    rules: { 'crit/small-files': ['error', 16_000] },
+  },
+  {
     files: ['test/**/*.ts'],
     // node:test reports what its promises do.
     rules: { '@typescript-eslint/no-floating-promises': 'off' },

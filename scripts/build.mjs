@@ -15,6 +15,7 @@ try {
   node('scripts/gen-layout.mjs');
   node('scripts/compile-proto.mjs');
   node('node_modules/typescript/bin/tsc', '--project', 'tsconfig.json', ...release);
+  node('node_modules/typescript/bin/tsc', '--project', 'page/tsconfig.json');
   node('scripts/gen-man.mjs');
 } catch {
   // They have said what is wrong.

@@ -22,7 +22,28 @@ function licences(inputs) {
   return `dist/cli.cjs contains these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
+/** The script and the style of `crit report`'s pages: the command reads them when a page is made. */
+async function bundlePage() {
+  await build({
+    absWorkingDir: root,
+    entryPoints: { 'report-page': 'page/main.ts', 'report-page-style': 'page/style.css' },
+    outdir: 'dist',
+    bundle: true,
+    platform: 'browser',
+    target: ['chrome111', 'firefox113', 'safari16.4'],
+    format: 'iife',
+    charset: 'ascii',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  const script = readFileSync(path.join(root, 'dist/report-page.js'), 'latin1');
+  // it would end the element that it stands in
+  if (/<\/script|<!--/i.test(script)) throw new Error("the page's script has what ends a script element");
+}
+
 export async function bundle() {
+  await bundlePage();
   const { metafile } = await build({
     metafile: true,
     absWorkingDir: root,

@@ -13,6 +13,7 @@ script:bsdutils
 ip:iproute2
 rsyslogd:rsyslog
 mkfs.ext2:e2fsprogs
+chromium:chromium
 '
 
 missing=()

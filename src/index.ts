@@ -55,6 +55,18 @@ export type { MemoryChange, OnPage, PageRange } from './inspect/diff/compare-mem
 export type { Change } from './inspect/diff/tree.js';
 export { findCheckpoints, type FoundCheckpoint } from './inspect/find-checkpoints.js';
 export { sharingGraph, type GraphEdge, type GraphNode, type SharingGraph } from './inspect/sharing-graph.js';
+export {
+  report,
+  type Report,
+  type ReportDiff,
+  type ReportOptions,
+  type ReportProcess,
+} from './inspect/report/report.js';
+export { reportPage, type PageOptions } from './inspect/report/page.js';
+export type { LogMark, LogSpan, LogTimes } from './inspect/report/log-times.js';
+export type { Machine } from './inspect/report/machine.js';
+export type { MappingMap, MemoryMap } from './inspect/report/memory-map.js';
+export type { RunKind } from './inspect/report/run-text.js';
 export { openCheckpoint, type Checkpoint } from './inspect/checkpoint.js';
 export { AddressSpace, openAddressSpace, type AddressSpaceOptions } from './inspect/address-space/address-space.js';
 export type { Absence, Mapping, MemoryPiece, MemoryRun, MemorySource } from './inspect/address-space/memory-run.js';

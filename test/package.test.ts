@@ -37,6 +37,8 @@ describe('the package', () => {
       'bin/crit.cjs',
       'bin/code-cache.cjs',
       'dist/cli.cjs',
+      'dist/report-page.js',
+      'dist/report-page-style.css',
       'dist/LICENSES.txt',
       'dist/src/index.js',
       'dist/src/index.d.ts',

@@ -9,6 +9,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./inspect.js')).inspect,
   list: async () => (await import('./list.js')).list,
   diff: async () => (await import('./diff.js')).diff,
+  report: async () => (await import('./report.js')).report,
   graph: async () => (await import('./graph.js')).graph,
   x: async () => (await import('./x.js')).x,
   set: async () => (await import('./set.js')).set,

@@ -1,4 +1,4 @@
-const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
 /** A size for people: "512 bytes", "1.5 MiB". */
 export function sizeWords(bytes: number): string {

@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   'NOT_A_DIRECTORY',
   'NOT_A_FILE',
   'NOT_A_PROCESS',
+  'NOT_BUILT',
   'NOT_ENDED',
   'NO_ACCESS',
   'NO_DESCRIPTORS',

@@ -28,7 +28,8 @@ export interface MemoryInfo {
   readonly inParentBytes: number;
 }
 
-function kindOf({ status, flags }: VmaEntry): MemoryKind {
+/** What a mapping is to its process. */
+export function memoryKind({ status, flags }: VmaEntry): MemoryKind {
   if (status & (VMA.VDSO | VMA.VVAR | VMA.VSYSCALL)) return 'kernel';
   if (status & VMA.SYSVIPC) return 'SysV';
   if (status & VMA.MEMFD) return 'memfd';
@@ -71,7 +72,7 @@ export function memoryOf(images: TolerantImages, pid: number): MemoryInfo {
   const vmas = images.first('MM', pid)?.vmas ?? images.messages('VMAS', pid) ?? [];
   const counted = vmas.map((vma): Counted => {
     const sizeBytes = Number(BigInt.asUintN(64, vma.end - vma.start));
-    return { kind: kindOf(vma), mappings: 1, sizeBytes, inImagesBytes: 0, inParentBytes: 0 };
+    return { kind: memoryKind(vma), mappings: 1, sizeBytes, inImagesBytes: 0, inParentBytes: 0 };
   });
   let at = 0;
   let isHead = true;
