@@ -60,7 +60,9 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'unix-cred',
   'unix-datagrams',
   'unix-files',
+  'unix-people',
   'unix-queues',
+  'unix-urgent',
   'zombies',
 ]);
 

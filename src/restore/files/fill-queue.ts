@@ -97,17 +97,18 @@ function send(
   try {
     for (const id of rights) fds.push(files.take(files.slot(id)));
     if (!sender) return sendMessage(socket, bytes, { fds, to }, flags);
-    const pid = seenByCrit(sender.pid);
-    const sent = sendMessage(socket, bytes, { fds, to, sender: { ...sender, pid } }, flags);
+    const told = { fds, to, sender: { ...sender, pid: seenByCrit(sender.pid) } };
+    const sent = sendMessage(socket, bytes, told, flags);
     if (sent !== -ERRNO.ESRCH) return sent;
     // who sent it has ended
     const as: Maker = { uid: sender.uid, gid: sender.gid, groups: [] };
-    const made = callAs(sender.pid, as, 'sendmsg', socket, new Uint8Array(messageHeader(bytes, { fds, to })), flags);
+    const made = callAs(sender.pid, as, 'sendmsg', socket, new Uint8Array(messageHeader(bytes, told)), flags);
     if (made >= 0) return made;
     files.ctx.log.warn(
       `a message in the queue of a unix socket was sent by process ${sender.pid}, a number that cannot be had (${errnoWords(-made)}): it comes from ${files.ctx.root.pid}`,
     );
-    return sendMessage(socket, bytes, { fds, to, sender: { ...sender, pid: seenByCrit(files.ctx.root.pid) } }, flags);
+    const root = { ...sender, pid: seenByCrit(files.ctx.root.pid) };
+    return sendMessage(socket, bytes, { ...told, sender: root }, flags);
   } finally {
     for (const fd of fds) closeSync(fd);
   }
