@@ -79,7 +79,7 @@ static void nothing(int s, const char *what)
 
 int main(void)
 {
-	int hub, one, two, other, anon, abstract, closed, a, b, self, orphan, lost, fds[1], p[2], none, s;
+	int early[3], behind, hub, one, two, other, anon, abstract, closed, a, b, self, orphan, lost, fds[1], p[2], none, s;
 	char ctl[CMSG_SPACE(sizeof(fds))];
 	struct iovec io = { "with fd", 7 };
 	struct sockaddr_un hubname;
@@ -89,6 +89,11 @@ int main(void)
 	wl_init();
 	for (int i = 0; i < 8; i++)
 		snprintf(names[i], sizeof(names[i]), "@unix-datagrams-%d-%d", getpid(), i);
+	for (int i = 0; i < 3; i++)
+		early[i] = named(NULL);
+	behind = named("behind.sock");
+	for (int i = 0; i < 3; i++)
+		to(early[i], "behind.sock");
 	hub = named("hub.sock");
 	one = named("one.sock");
 	two = named(NULL);
@@ -143,6 +148,10 @@ int main(void)
 	SYS(getsockname(none, (void *)chosen, &l));
 	wl_ready();
 	wl_wait();
+	for (int i = 0; i < 3; i++) {
+		SYS(send(early[i], "early", 5, 0));
+		expect(behind, "early", NULL);
+	}
 	expect(hub, "from one", "one.sock");
 	expect(hub, "from two", NULL);
 	expect(hub, "from other", "other.sock");

@@ -123,23 +123,25 @@ function packetEntry(id: number, socket: UnixSocket, { data, rights, from, sende
  */
 function peersFirst(files: readonly FileEntry[]): FileEntry[] {
   const ordered: FileEntry[] = [];
-  const waiting = new Map<number, FileEntry>();
+  /** By the inode of the peer that they wait for. */
+  const waiting = new Map<number, FileEntry[]>();
   const inos = new Set(files.map(({ usk }) => usk?.ino));
   const written = new Set<number>();
   for (const file of files) {
     const { usk } = file;
-    if (usk?.peer && inos.has(usk.peer) && !written.has(usk.peer) && !waiting.has(usk.ino)) {
-      waiting.set(usk.peer, file);
+    if (usk?.peer && usk.peer !== usk.ino && inos.has(usk.peer) && !written.has(usk.peer) && !waiting.has(usk.ino)) {
+      const others = waiting.get(usk.peer);
+      if (others) others.push(file);
+      else waiting.set(usk.peer, [file]);
       continue;
     }
     ordered.push(file);
     if (!usk) continue;
     written.add(usk.ino);
-    const behind = waiting.get(usk.ino);
-    if (!behind) continue;
+    const behind = waiting.get(usk.ino) ?? [];
     waiting.delete(usk.ino);
-    ordered.push(behind);
-    written.add(behind.usk!.ino);
+    for (const one of behind) written.add(one.usk!.ino);
+    ordered.push(...behind);
   }
-  return [...ordered, ...waiting.values()];
+  return [...ordered, ...[...waiting.values()].flat()];
 }
