@@ -1,6 +1,6 @@
 import { openImageReader } from '../decode/image-reader.js';
-import { ImageDir, type ImageId } from '../encode/image-dir.js';
-import { imageFileName, type EntryImageType } from '../image/catalogue.js';
+import { ImageDir, type ImageFile, type ImageId } from '../encode/image-dir.js';
+import { imageFileName, type EntryImageType, type ImageType } from '../image/catalogue.js';
 import type { EntryMessage } from '../image/entry.js';
 import { ByteSource } from '../image/byte-source.js';
 import { CritError } from '../image/errors.js';
@@ -22,8 +22,11 @@ const MAX_ENTRIES = 1_000_000;
 export class TolerantImages extends ImageDir {
   readonly #problems = new Set<string>();
   readonly #kept = new Map<string, readonly unknown[]>();
-  /** Of the set as a whole (files.img, pstree.img), which all parts ask for. */
+  /** Of the set as a whole (files.img, pstree.img), which all parts ask for, and the few bytes of each process's ids. */
   readonly #ofSet = new Map<string, readonly unknown[]>();
+  #listed: readonly ImageFile[] | undefined;
+  /** Of what is listed. */
+  #names: ReadonlySet<string> | undefined;
 
   constructor(images: ImageDir) {
     super({ path: images.path, store: images.store }, { strict: true });
@@ -49,6 +52,20 @@ export class TolerantImages extends ImageDir {
     }
   }
 
+  /** The images as they are when it is first asked for. */
+  override list(): ImageFile[] {
+    if (!this.#listed) {
+      this.#listed = super.list();
+      this.#names = new Set(this.#listed.map(({ file }) => file));
+    }
+    return [...this.#listed];
+  }
+
+  /** After `list`, the system is only asked for what is not in it. */
+  override has(type: ImageType, id?: ImageId): boolean {
+    return this.#names?.has(imageFileName(type, id)) === true || super.has(type, id);
+  }
+
   override messages<T extends EntryImageType>(type: T, id?: ImageId): EntryMessage<T>[] | undefined {
     const name = imageFileName(type, id);
     const kept = this.#kept.get(name) ?? this.#ofSet.get(name);
@@ -63,7 +80,7 @@ export class TolerantImages extends ImageDir {
     const file = this.attempt(() => this.open(type, id));
     const isSmall = (file?.sizeBytes ?? 0) <= KEPT_FILE_BYTES;
     if (file) for (const message of this.#read(file, type, id)) found.push(message);
-    if (id === undefined) this.#ofSet.set(name, found);
+    if (id === undefined || type === 'IDS') this.#ofSet.set(name, found);
     else if (isSmall) {
       const [oldest] = this.#kept.keys();
       if (oldest !== undefined && this.#kept.size >= KEPT_FILES) this.#kept.delete(oldest);

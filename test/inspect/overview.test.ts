@@ -5,10 +5,10 @@ import path from 'node:path';
 import nodeProcess from 'node:process';
 import { after, describe, it } from 'node:test';
 import { ImageDir } from '../../src/encode/image-dir.js';
-import type { PagemapHead } from '../../src/image/generated/messages.js';
 import { openCheckpoint } from '../../src/inspect/checkpoint.js';
 import { overview } from '../../src/inspect/overview/overview.js';
 import { fixture } from '../project-path.js';
+import { makeManyTasks } from './many-tasks-set.js';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'crit-overview-'));
 after(() => {
@@ -203,29 +203,7 @@ describe('overview of a damaged set', () => {
 describe('overview of 1,000 processes', () => {
   // alone on the machine half a second; time on a clock would be that of the tests beside it
   it('takes a second or two of CPU time at most', (t) => {
-    const at = path.join(dir, 'many');
-    const from = new ImageDir(fixture('tree'));
-    cpSync(fixture('tree'), at, { recursive: true });
-    const to = new ImageDir(at);
-    const tree = from.read('PSTREE').entries[0]!.message;
-    const pids = Array.from({ length: 1000 }, (_, i) => 10_000 + i);
-    const messages = <T extends 'CORE' | 'MM' | 'FS' | 'IDS' | 'PAGEMAP'>(type: T, pid: number) =>
-      from.read(type, pid).entries;
-    const ids = messages('IDS', 812)[0]!.message;
-    const table = from.read('FDINFO', ids.files_id).entries;
-    for (const pid of pids) {
-      for (const type of ['CORE', 'MM', 'FS', 'PAGEMAP'] as const) to.write(type, pid, messages(type, 812));
-      to.write('IDS', pid, [{ message: { ...ids, files_id: pid } }]);
-      to.write('FDINFO', pid, table);
-    }
-    to.write(
-      'PSTREE',
-      undefined,
-      pids.map((pid, i) => ({ message: { ...tree, pid, ppid: i === 0 ? 0 : pids[(i - 1) >> 1]!, threads: [pid] } })),
-    );
-    // what the pages of each are read from
-    const [head] = from.read('PAGEMAP', 812).entries;
-    writeFileSync(path.join(at, `pages-${(head!.message as PagemapHead).pages_id}.img`), Buffer.alloc(100 << 10));
+    const at = makeManyTasks(dir, 1000);
     const best = Math.min(
       ...[0, 1, 2].map(() => {
         const begin = nodeProcess.cpuUsage();
