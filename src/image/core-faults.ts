@@ -30,3 +30,11 @@ export function groupsFault({ thread_core }: CoreEntry): string | undefined {
   const groups = thread_core?.creds?.groups?.length ?? 0;
   return groups > NGROUPS_MAX ? `${groups} supplementary groups, ${NGROUPS_MAX} are the most` : undefined;
 }
+
+/** A soft limit is within its hard limit. @param show how a limit is written */
+export function limitFault(
+  { cur, max }: { readonly cur: bigint; readonly max: bigint },
+  show: (limit: bigint) => string,
+): string | undefined {
+  return cur > max ? `cur is ${show(cur)}, more than max, ${show(max)}` : undefined;
+}

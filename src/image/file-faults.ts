@@ -1,6 +1,6 @@
 import { imageFileName } from './catalogue.js';
 import { fileField, fileTypeName } from './file-kinds.js';
-import type { FdinfoEntry, FileEntry } from './generated/messages.js';
+import type { EventpollTfdEntry, FdinfoEntry, FileEntry, RegFileEntry } from './generated/messages.js';
 
 /** Something wrong with an entry: the field, or nothing where it is the entry as a whole. */
 export interface EntryFault {
@@ -33,4 +33,23 @@ export function descriptorFault(
   if (!file) return { field: 'id', text: `there is no file ${id} in ${imageFileName('FILES')}` };
   if (file.type !== type) return { field: 'type', text: `${typeName(type)}, file ${id} is a ${typeName(file.type)}` };
   return undefined;
+}
+
+/** linux/limits.h */
+const PATH_MAX = 4096;
+
+/** What is wrong with the name of a regular file. */
+export function pathFault({ name, ext }: RegFileEntry): string | undefined {
+  if (ext || (name.startsWith('/') && !name.includes('\0') && name.length <= PATH_MAX)) return undefined;
+  return `${JSON.stringify(name.slice(0, PATH_MAX))} is no absolute path`;
+}
+
+/** What is wrong with what an epoll watches. @param fds of the tables that have the epoll @param ids of files in use */
+export function targetFault(
+  { tfd, target_id }: EventpollTfdEntry,
+  fds: { has: (fd: number) => boolean },
+  ids: { has: (id: number) => boolean },
+): string | undefined {
+  if (target_id === undefined ? fds.has(tfd) : ids.has(target_id)) return undefined;
+  return `its epoll watches descriptor ${tfd}, which is in no table of the images`;
 }

@@ -16,3 +16,6 @@ export const seenByTask = (pid: Pid): ImagePid => pid as number;
 
 /** What crit sees of a task with this number. */
 export const seenByCrit = (pid: ImagePid): Pid => pid as number;
+
+/** What is told of a number that the kernel does not give (/proc/sys/kernel/pid_max). */
+export const pidTooLarge = (pid: ImagePid, max: number): string => `pid ${pid} cannot be had here (pid_max is ${max})`;

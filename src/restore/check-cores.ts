@@ -1,5 +1,5 @@
 import { imageFileName } from '../image/catalogue.js';
-import { commFault, groupsFault, nameFault } from '../image/core-faults.js';
+import { commFault, groupsFault, limitFault, nameFault } from '../image/core-faults.js';
 import { CritError } from '../image/errors.js';
 import { hasEnded } from '../image/task-state.js';
 import { hasCapability } from '../kernel/uapi/capability.js';
@@ -37,7 +37,8 @@ function checkLimits(
 ): void {
   entries.slice(0, RLIM_NLIMITS).forEach(({ cur, max }, resource) => {
     const where = `tc.rlimits.rlimits[${resource}] (${rlimitName(resource)})`;
-    if (cur > max) bad(`${where}: cur is ${show(cur)}, more than max, ${show(max)}`);
+    const fault = limitFault({ cur, max }, show);
+    if (fault !== undefined) bad(`${where}: ${fault}`);
     const hard = ours[resource];
     if (hard !== undefined && max > hard)
       bad(`${where}: max is ${show(max)}, here it is ${show(hard)}: raising it needs CAP_SYS_RESOURCE`);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
-import { seenByCrit } from '../image/pid.js';
+import { pidTooLarge, seenByCrit } from '../image/pid.js';
 import { readPidMax } from '../kernel/proc/last-pid.js';
 import { isHeld, pidInUse } from '../task/stub.js';
 import type { Plan } from './plan.js';
@@ -13,7 +13,7 @@ export function surroundings({ tasks }: Plan): CritError[] {
     for (const tid of tree.tids) {
       if (tid >= max)
         found.push(
-          new CritError(`pid ${tid} cannot be had here (pid_max is ${max}): raise kernel.pid_max`, {
+          new CritError(`${pidTooLarge(tid, max)}: raise kernel.pid_max`, {
             code: 'PID_TOO_LARGE',
           }),
         );

@@ -117,7 +117,9 @@ function mutate(files: ReadonlyMap<string, Content>, pick: (below: number) => nu
       const message = entries[entry]?.message;
       if (message?.[field] === undefined) return { what: 'nothing', files: out, mustTell: false };
       // the root of a tree or of the mounts, and what is 0 for nobody, may be another one
-      const mustTell = !(type === 'MNTS' && message['mountpoint'] === '/');
+      // a memfd without a byte has no shared memory that could be lost
+      const isEmpty = field === 'shmid' && Number(message['size']) === 0;
+      const mustTell = !isEmpty && !(type === 'MNTS' && message['mountpoint'] === '/');
       message[field] = typeof message[field] === 'bigint' ? BigInt(NOBODY) : NOBODY;
       out.set(name, encodeImage(image));
       return { what: `${name}: entries[${entry}].${field} is ${NOBODY}`, files: out, mustTell };

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it, test } from 'node:test';
 import { encodeImage, type Image } from '../../src/index.js';
 import { readWhole } from '../../src/decode/image-reader.js';
 import { imageFileName, typeOfFileName, type EntryImageType } from '../../src/image/catalogue.js';
+import { FdTypes, Lsmtype } from '../../src/image/generated/messages.js';
 import type { EntryMessage } from '../../src/image/entry.js';
 import { RULES } from '../../src/inspect/verify/rules.js';
 import { hostRules } from '../../src/inspect/verify/host.js';
@@ -245,6 +246,101 @@ describe('what is broken is named by its rule', () => {
       );
     });
 });
+
+const owner = { uid: 0, euid: 0, signum: 0, pid_type: 0, pid: 0 };
+const fown = { id: 900, flags: 0, fown: owner };
+const handle = { bytes: 8, type: 1, handle: [1n] };
+const watch = (wd: number, more: object = {}) => ({ id: 0, i_ino: 1n, mask: 2, ignored_mask: 0, s_dev: 1, wd, f_handle: { ...handle, ...more } }); // prettier-ignore
+const ify = (...wd: object[]) => ({ ify: { ...fown, wd } });
+const ffy = (mark: object) => ({ ffy: { ...fown, faflags: 0, evflags: 0, mark: [{ id: 0, mflags: 0, mask: 1, ignored_mask: 0, s_dev: 1, ...mark }] } }); // prettier-ignore
+const tfd = (more: object = {}) => ({ tfd: { ...fown, clockid: 1, ticks: 0n, settime_flags: 1, vsec: 5n, vnsec: 5n, isec: 0n, insec: 0n, ...more } }); // prettier-ignore
+const bpf = (more: object = {}) => ({ bpf: { ...fown, pos: 0n, map_type: 1, key_size: 4, value_size: 8, map_id: 3, max_entries: 2, map_flags: 0, memlock: 0n, frozen: false, map_name: 'm', ifindex: 0, ...more } }); // prettier-ignore
+
+/** A set with one more open file. */
+const withFile = (type: number, message: object): Map<string, Content> =>
+  changed('pipes', 'FILES', (_all, image) => image.entries.push({ message: { type, id: 900, ...message } }));
+/** A set with one more image. */
+const withImage = (files: Map<string, Content>, type: EntryImageType, id: number | undefined, ...entries: object[]) =>
+  files.set(imageFileName(type, id), encodeImage({ type, entries } as unknown as Image));
+const bpfData = (more: object = {}) => ({ message: { map_id: 3, keys_bytes: 8, values_bytes: 16, count: 2, ...more }, extra: new Uint8Array(24) }); // prettier-ignore
+const times = (nsec: bigint) => ({ message: { monotonic: { tv_sec: 1n, tv_nsec: nsec }, boottime: { tv_sec: 1n, tv_nsec: 0n } } }); // prettier-ignore
+
+describe('values of kernel objects', () => {
+  const cases: readonly (readonly [code: string, what: string, isSound: boolean, files: () => Map<string, Content>])[] =
+    [
+      ['V_INOTIFY', 'watches with handles', true, () => withFile(FdTypes.INOTIFY, ify(watch(2), watch(1)))],
+      ['V_INOTIFY', 'a watch twice', false, () => withFile(FdTypes.INOTIFY, ify(watch(1), watch(1)))],
+      ['V_INOTIFY', 'no handle', false, () => withFile(FdTypes.INOTIFY, ify(watch(1, { handle: [] })))],
+      ['V_INOTIFY', 'a relative path', false, () => withFile(FdTypes.INOTIFY, ify(watch(1, { path: 'x' })))],
+      ['V_FANOTIFY', 'a mark on a file', true, () => withFile(FdTypes.FANOTIFY, ffy({ type: 1, ie: { i_ino: 1n, f_handle: handle } }))], // prettier-ignore
+      ['V_FANOTIFY', 'a mark on no file', false, () => withFile(FdTypes.FANOTIFY, ffy({ type: 1 }))],
+      ['V_FANOTIFY', 'a mark on no mount', false, () => withFile(FdTypes.FANOTIFY, ffy({ type: 2 }))],
+      ['V_TIMERFD', 'a timer', true, () => withFile(FdTypes.TIMERFD, tfd())],
+      ['V_TIMERFD', 'a clock of no timerfd', false, () => withFile(FdTypes.TIMERFD, tfd({ clockid: 4 }))],
+      ['V_TIMERFD', 'a second too much', false, () => withFile(FdTypes.TIMERFD, tfd({ vnsec: 1_000_000_000n }))],
+      ['V_TIMERFD', 'no flag', false, () => withFile(FdTypes.TIMERFD, tfd({ settime_flags: 8 }))],
+      ['V_TIMERFD', 'more than a timer holds', false, () => withFile(FdTypes.TIMERFD, tfd({ isec: 1n << 60n }))],
+      ['V_SIGNALFD', 'a mask', true, () => withFile(FdTypes.SIGNALFD, { sgfd: { ...fown, sigmask: 1n } })],
+      ['V_SIGNALFD', 'SIGKILL', false, () => withFile(FdTypes.SIGNALFD, { sgfd: { ...fown, sigmask: 1n << 8n } })],
+      ['V_BPF_MAP', 'contents of a map', true, () => withImage(withFile(FdTypes.BPFMAP, bpf()), 'BPFMAP_DATA', undefined, bpfData())], // prettier-ignore
+      ['V_BPF_MAP', 'more than a map holds', false, () => withImage(withFile(FdTypes.BPFMAP, bpf({ max_entries: 1 })), 'BPFMAP_DATA', undefined, bpfData())], // prettier-ignore
+      ['V_BPF_MAP', 'keys of another size', false, () => withImage(withFile(FdTypes.BPFMAP, bpf({ key_size: 2 })), 'BPFMAP_DATA', undefined, bpfData())], // prettier-ignore
+      ['V_BPF_MAP', 'contents of no map', false, () => withImage(withFile(FdTypes.BPFMAP, bpf({ map_id: 4 })), 'BPFMAP_DATA', undefined, bpfData())], // prettier-ignore
+      ['V_IMAGE_MISSING', 'no contents of a map', false, () => withFile(FdTypes.BPFMAP, bpf())],
+      ['V_TIMENS', 'clocks', true, () => withImage(new Map(sets.get('pipes')), 'TIMENS', 0, times(5n))],
+      [
+        'V_TIMENS',
+        'a second too much',
+        false,
+        () => withImage(new Map(sets.get('pipes')), 'TIMENS', 0, times(1n << 40n)),
+      ],
+      ['V_TCP_VALUES', 'a scale that no window has', false, () => changed('tcp_est', 'TCP_STREAM', ([one]) => Object.assign(one!, { opt_mask: 4, snd_wscale: 15 }))], // prettier-ignore
+      ['V_TCP_VALUES', 'more unsent than queued', false, () => changed('tcp_est', 'TCP_STREAM', ([one]) => (one!.unsq_len = 9))], // prettier-ignore
+      ['V_CORE_TIMERS', 'microseconds of more than a second', false, () => changed('pipes', 'CORE', ([core]) => (core!.tc!.timers!.real.vusec = 1_000_000n))], // prettier-ignore
+      [
+        'V_REMAP',
+        'a type that nobody writes',
+        false,
+        () => changed('ghost', 'REMAP_FPATH', ([one]) => (one!.remap_type = 9)),
+      ],
+    ];
+  for (const [code, what, isSound, files] of cases)
+    it(`${code}: ${what}`, () => {
+      const { findings } = check(files());
+      const others = findings.filter((finding) => finding.code !== 'V_FILE_UNUSED');
+      if (isSound) assert.deepEqual(others, []);
+      else assert.deepEqual([...new Set(others.map((finding) => finding.code))], [code]);
+    });
+});
+
+test(
+  'with --host, what another processor or security module had is told',
+  { skip: process.platform !== 'linux' },
+  () => {
+    const files = new Map(sets.get('pipes'));
+    const cpu = { vendor_id: 0, cpu_family: 6, model: 1, stepping: 1, capability_ver: 2 };
+    // no processor has both: xop was AMD's alone until 2017, avx512ifma was Intel's alone
+    const capability = Array.from({ length: 19 }, (_, i) => (i === 6 ? 1 << 11 : i === 9 ? 1 << 21 : 0));
+    withImage(files, 'CPUINFO', undefined, { message: { x86_entry: [{ ...cpu, capability }] } });
+    const found = verify(memoryCheckpoint(files), { host: true }).findings;
+    if (process.arch === 'x64')
+      assert.match(found.find(({ code }) => code === 'V_HOST_CPU_FLAGS')?.cause ?? '', /lacks /);
+
+    const labelled = new Map([...sets.get('pipes')!]);
+    for (const [name, content] of changed(
+      'pipes',
+      'CORE',
+      ([core]) => (core!.thread_core!.creds!.lsm_profile = 'no_such_profile'),
+    ))
+      labelled.set(name, content);
+    for (const [name, content] of changed('pipes', 'INVENTORY', ([one]) => (one!.lsmtype = Lsmtype.SELINUX)))
+      if (name.startsWith('inventory')) labelled.set(name, content);
+    const told = verify(memoryCheckpoint(labelled), { host: true }).findings;
+    const label = told.find(({ code }) => code === 'V_HOST_LSM');
+    if (existsSync('/sys/fs/selinux/enforce')) assert.equal(label, undefined);
+    else assert.match(label?.cause ?? '', /SELinux, which is not active here/);
+  },
+);
 
 test('a damaged image is named with entry and field, and nobody else is blamed', () => {
   const files = new Map(sets.get('pipes'));

@@ -1,5 +1,5 @@
 import { imageFileName } from '../../image/catalogue.js';
-import { commFault, groupsFault, nameFault } from '../../image/core-faults.js';
+import { commFault, groupsFault, limitFault, nameFault } from '../../image/core-faults.js';
 import { CoreEntryMarch, SeccompMode, type CoreEntry } from '../../image/generated/messages.js';
 import { stateFault } from '../../image/task-state.js';
 import { RLIM_INFINITY, rlimitName } from '../../kernel/uapi/resource.js';
@@ -12,6 +12,7 @@ import { DUMP_AGAIN, type Rule } from './finding.js';
 /** Signals that have an action: all but SIGKILL and SIGSTOP; MIPS has 128. */
 const NR_ACTIONS = 62;
 const NSEC = 1_000_000_000n;
+const USEC = 1_000_000n;
 
 /** Where each machine type has its registers. */
 const REGISTERS: Readonly<Record<number, keyof CoreEntry | undefined>> = {
@@ -86,9 +87,10 @@ export const coreRules: readonly Rule[] = [
     },
   ),
   coreRule('V_CORE_LIMITS', 'no soft limit is above its hard limit', function* ({ core }) {
-    for (const [i, { cur, max }] of (core.tc?.rlimits?.rlimits ?? []).entries())
-      if (cur > max)
-        yield [`tc.rlimits.rlimits[${i}]`, `${rlimitName(i)}: cur is ${limit(cur)}, more than max, ${limit(max)}`];
+    for (const [i, entry] of (core.tc?.rlimits?.rlimits ?? []).entries()) {
+      const fault = limitFault(entry, limit);
+      if (fault !== undefined) yield [`tc.rlimits.rlimits[${i}]`, `${rlimitName(i)}: ${fault}`];
+    }
   }),
   coreRule(
     'V_CORE_ACTIONS',
@@ -123,6 +125,10 @@ export const coreRules: readonly Rule[] = [
         if (timer.it_sigev_notify === SIGEV_THREAD_ID && tid && !(entry.threads ?? []).includes(tid))
           yield [field('notify_thread_id'), `task ${entry.pid} has no thread ${tid}`];
         if (timer.insec >= NSEC || timer.vnsec >= NSEC) yield [field('vnsec'), 'is more than a second'];
+      }
+      for (const name of ['real', 'virt', 'prof'] as const) {
+        const { iusec = 0n, vusec = 0n } = core.tc?.timers?.[name] ?? {};
+        if (iusec >= USEC || vusec >= USEC) yield [`tc.timers.${name}.vusec`, 'is more than a second'];
       }
     },
   ),

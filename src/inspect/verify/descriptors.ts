@@ -1,7 +1,8 @@
 import { imageFileName } from '../../image/catalogue.js';
-import { descriptorFault, fileFault, typeName } from '../../image/file-faults.js';
+import { descriptorFault, fileFault, pathFault, typeName } from '../../image/file-faults.js';
 import { fileField, fileMessage } from '../../image/file-kinds.js';
 import { FdTypes, type FdinfoEntry } from '../../image/generated/messages.js';
+import { remapOf } from '../../image/remap.js';
 import type { CheckedSet } from './checked-set.js';
 import { DUMP_AGAIN, type Report, type Rule } from './finding.js';
 
@@ -108,15 +109,10 @@ export const descriptorRules: readonly Rule[] = [
     checks: 'a regular file has an absolute path',
     todo: 'correct the path',
     walk: (set, report) => {
-      for (const { message, image, entry } of set.of('reg'))
-        if (
-          !message.ext &&
-          (!message.name.startsWith('/') || message.name.includes('\0') || message.name.length > 4096)
-        )
-          report(
-            { image, entry, field: 'reg.name' },
-            `${JSON.stringify(message.name.slice(0, 80))} is no absolute path`,
-          );
+      for (const { message, image, entry } of set.of('reg')) {
+        const fault = pathFault(message);
+        if (fault !== undefined) report({ image, entry, field: 'reg.name' }, fault);
+      }
     },
   },
   {
@@ -185,21 +181,18 @@ export const tableRules: readonly Rule[] = [
   },
 ];
 
-/** remap_type of remap_file_path_entry; older images have the bit. */
-const REMAP = { LINKED: 0, GHOST: 1 } as const;
-const OLD_GHOST = 0x80000000;
-
 function checkRemaps(set: CheckedSet, report: Report): void {
   const image = imageFileName('REMAP_FPATH');
   const ghosts = new Set<number>();
-  for (const [entry, { orig_id, remap_id, remap_type }] of (set.keep('REMAP_FPATH') ?? []).entries()) {
-    const isGhost = remap_type === REMAP.GHOST || (remap_type === undefined && remap_id >= OLD_GHOST);
-    const target = remap_type === undefined ? remap_id % OLD_GHOST : remap_id;
-    checkFileId(set, report, { image, entry, field: 'orig_id' }, orig_id, FdTypes.REG);
-    if (isGhost) {
-      ghosts.add(target);
-      set.mustHave('GHOST_FILE', target, `file ${orig_id} was deleted: its content is told there`);
-    } else if (remap_type !== 2) checkFileId(set, report, { image, entry, field: 'remap_id' }, target, FdTypes.REG);
+  for (const [entry, message] of (set.keep('REMAP_FPATH') ?? []).entries()) {
+    const remap = remapOf(message);
+    checkFileId(set, report, { image, entry, field: 'orig_id' }, message.orig_id, FdTypes.REG);
+    if (!remap) report({ image, entry, field: 'remap_type' }, `${message.remap_type} is no way to find a file`);
+    else if (remap.kind === 'ghost') {
+      ghosts.add(remap.target);
+      set.mustHave('GHOST_FILE', remap.target, `file ${message.orig_id} was deleted: its content is told there`);
+    } else if (remap.kind === 'linked')
+      checkFileId(set, report, { image, entry, field: 'remap_id' }, remap.target, FdTypes.REG);
   }
   if (set.lost('REMAP_FPATH')) return;
   for (const { file, type, id } of set.files)

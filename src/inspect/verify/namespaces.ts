@@ -1,4 +1,4 @@
-import { imageFileName, type ImageType } from '../../image/catalogue.js';
+import { imageFileName, type EntryImageType, type ImageType } from '../../image/catalogue.js';
 import { Fstype } from '../../image/generated/messages.js';
 import { NAMESPACES } from '../../image/namespaces.js';
 import type { CheckedSet } from './checked-set.js';
@@ -7,8 +7,8 @@ import { DUMP_AGAIN, type Rule } from './finding.js';
 type Kind = keyof typeof NAMESPACES;
 const KINDS = Object.keys(NAMESPACES) as Kind[];
 
-/** Images that a namespace of a kind has. */
-const IMAGES: Readonly<Record<Kind, readonly ImageType[]>> = {
+/** Images that a namespace of a kind has, each with an entry but for that of segments. */
+const IMAGES: Readonly<Record<Kind, readonly EntryImageType[]>> = {
   pid: [],
   net: ['NETNS'],
   ipc: ['IPC_VAR', 'IPCNS_SHM'],
@@ -54,7 +54,9 @@ export const namespaceRules: readonly Rule[] = [
       for (const [kind, ids] of ownNamespaces(set))
         for (const id of ids) {
           const why = `tasks are in the ${NAMESPACES[kind].name} namespace ${id}`;
-          for (const type of IMAGES[kind]) set.mustHave(type, id, why);
+          for (const type of IMAGES[kind])
+            if (type === 'IPCNS_SHM') set.mustHave(type, id, why);
+            else set.need(type, id, why);
           const external = kind === 'net' && set.keep('NETNS', id)?.[0]?.ext_key !== undefined;
           if (kind === 'net' && !external) for (const type of NETWORK) set.mustHave(type, id, why);
         }

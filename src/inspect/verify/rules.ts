@@ -4,6 +4,7 @@ import type { Rule } from './finding.js';
 import { imageRules } from './images.js';
 import { memoryRules } from './memory.js';
 import { namespaceRules } from './namespaces.js';
+import { objectRules } from './objects.js';
 import { pagemapRules } from './pagemaps.js';
 import { pipeRules } from './pipes.js';
 import { socketRules } from './sockets.js';
@@ -19,6 +20,7 @@ export const CONTENT_RULES: readonly Rule[] = [
   ...memoryRules,
   ...namespaceRules,
   ...watchRules,
+  ...objectRules,
   ...pagemapRules,
   ...pipeRules,
   ...socketRules,

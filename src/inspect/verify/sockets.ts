@@ -5,6 +5,12 @@ import { checkFileId } from './descriptors.js';
 import { DUMP_AGAIN, type Rule } from './finding.js';
 
 const PORTS = 65536;
+/** linux/tcp.h: the ends agreed on scaled windows. */
+const TCPI_OPT_WSCALE = 4;
+/** RFC 7323, 2.3 */
+const MOST_WINDOW_SCALE = 14;
+/** The option that tells it has 16 bits (RFC 9293, 3.7.1). */
+const MOST_SEGMENT_BYTES = 65535;
 
 /** States of a TCP socket that has another end (include/net/tcp_states.h): its queues and numbers are in an image. */
 const CONNECTED: readonly string[] = ['ESTABLISHED', 'FIN_WAIT1', 'FIN_WAIT2', 'CLOSE_WAIT', 'LAST_ACK', 'CLOSING'];
@@ -87,6 +93,28 @@ export const socketRules: readonly Rule[] = [
       for (const { file, type, id } of set.files)
         if (type === 'TCP_STREAM' && !inodes.has(Number(id)))
           report({ image: file }, `no connection of ${imageFileName('FILES')} has inode ${id}`);
+    },
+  },
+  {
+    code: 'V_TCP_VALUES',
+    severity: 'error',
+    checks: 'the numbers of a TCP connection are within what TCP has',
+    todo: DUMP_AGAIN,
+    walk: (set, report) => {
+      for (const { file: image, type, id } of set.files) {
+        if (type !== 'TCP_STREAM' || id === undefined) continue;
+        for (const [entry, stream] of (set.keep('TCP_STREAM', id) ?? []).entries()) {
+          const { opt_mask, unsq_len = 0, outq_len, mss_clamp } = stream;
+          if (opt_mask & TCPI_OPT_WSCALE)
+            for (const field of ['snd_wscale', 'rcv_wscale'] as const)
+              if ((stream[field] ?? 0) > MOST_WINDOW_SCALE)
+                report({ image, entry, field }, `${stream[field]} is no scale, ${MOST_WINDOW_SCALE} is the most`);
+          if (unsq_len > outq_len)
+            report({ image, entry, field: 'unsq_len' }, `${unsq_len} bytes were not sent, the queue has ${outq_len}`);
+          if (mss_clamp > MOST_SEGMENT_BYTES)
+            report({ image, entry, field: 'mss_clamp' }, `${mss_clamp} bytes are no segment`);
+        }
+      }
     },
   },
 ];

@@ -1,8 +1,12 @@
 import { imageFileName } from '../../image/catalogue.js';
+import { targetFault } from '../../image/file-faults.js';
 import type { FdinfoEntry } from '../../image/generated/messages.js';
 import { lockFault } from '../../image/lock-kinds.js';
 import { checkFileId, tablesOf } from './descriptors.js';
 import { DUMP_AGAIN, type Rule } from './finding.js';
+
+/** Ids are checked apart. */
+const ANY = { has: () => true };
 
 /** Shared memory files, and descriptors that stand for other objects. */
 export const watchRules: readonly Rule[] = [
@@ -44,12 +48,13 @@ export const watchRules: readonly Rule[] = [
       for (const { message, image, entry, file } of set.of('epfd')) {
         const held = holders.get(file.id) ?? [];
         const targets = [...(message.tfd ?? []), ...apart.filter(({ id }) => id === file.id)];
-        for (const [i, { tfd, target_id }] of targets.entries()) {
+        const fds = { has: (tfd: number) => held.some((table) => table.some(({ fd }) => fd === tfd)) };
+        for (const [i, target] of targets.entries()) {
           const field = `epfd.tfd[${i}]`;
-          if (target_id !== undefined)
-            checkFileId(set, report, { image, entry, field: `${field}.target_id` }, target_id);
-          else if (held.length > 0 && !held.some((table) => table.some(({ fd }) => fd === tfd)))
-            report({ image, entry, field: `${field}.tfd` }, `no task that has the epoll has a descriptor ${tfd}`);
+          if (target.target_id !== undefined)
+            checkFileId(set, report, { image, entry, field: `${field}.target_id` }, target.target_id);
+          const fault = held.length > 0 && targetFault(target, fds, ANY);
+          if (fault) report({ image, entry, field: `${field}.tfd` }, fault);
         }
       }
     },

@@ -1,6 +1,7 @@
 import { closeSync, statSync, type BigIntStats } from 'node:fs';
 import path from 'node:path';
 import { CritError } from '../../image/errors.js';
+import { BUILD_ID_CHANGE, modeChange, sizeChange } from '../../image/file-changes.js';
 import type { RegFileEntry } from '../../image/generated/messages.js';
 import { readBuildId, sameBuildId } from '../../kernel/build-id.js';
 import { O_CLOEXEC, O_NOCTTY, O_NONBLOCK } from '../../kernel/uapi/open-flags.js';
@@ -86,7 +87,7 @@ function compareMode(was: number, is: number, { skipRwxCheck }: FileRules, chang
   const mask = skipRwxCheck ? ~RWX : ~0;
   if ((was & mask) === (is & mask)) return;
   const hint = ((was ^ is) & ~RWX) === 0 ? ' (--skip-file-rwx-check passes over permissions)' : '';
-  changed(`has mode 0${is.toString(8)}, when it was dumped it had 0${was.toString(8)}${hint}`);
+  changed(`${modeChange(was, is)}${hint}`);
 }
 
 /**
@@ -137,7 +138,7 @@ function compareContent(
   if (entry.size !== undefined && stat.size !== entry.size) {
     const by = stat.size > entry.size ? `it grew by ${stat.size - entry.size}` : `it lost ${entry.size - stat.size}`;
     changed(
-      `has ${stat.size} bytes, when it was dumped it had ${entry.size} (${by}): put back the file of that time, or restore with --file-validation none if the tree can live with the change`,
+      `${sizeChange(entry.size, stat.size)} (${by}): put back the file of that time, or restore with --file-validation none if the tree can live with the change`,
     );
     return;
   }
@@ -149,7 +150,5 @@ function compareContent(
   } finally {
     closeSync(fd);
   }
-  changed(
-    'has another build-id than when it was dumped: another build of the program or library. Put back the one of that time',
-  );
+  changed(`${BUILD_ID_CHANGE}. Put back the one of that time`);
 }

@@ -1,5 +1,6 @@
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
+import { targetFault } from '../../image/file-faults.js';
 import type { EventpollTfdEntry, FileEntry } from '../../image/generated/messages.js';
 import type { ImageDir } from '../../encode/image-dir.js';
 import { EPOLL_CTL_ADD, EPOLL_EVENT, EPOLL_EVENT_BYTES } from '../../kernel/uapi/epoll.js';
@@ -98,11 +99,9 @@ function sameInode(file: FileEntry | undefined, { inode }: EventpollTfdEntry): b
 }
 
 function check(files: Files, table: Table, id: number, target: EventpollTfdEntry): void {
-  if (target.target_id === undefined ? table.byFd.has(target.tfd) : files.images.used.has(target.target_id)) return;
-  throw new CritError(
-    `${imageFileName('FILES')}: file ${id}: its epoll watches descriptor ${target.tfd}, which is in no table of the images`,
-    { code: 'BAD_IMAGE' },
-  );
+  const fault = targetFault(target, table.byFd, files.images.used);
+  if (fault !== undefined)
+    throw new CritError(`${imageFileName('FILES')}: file ${id}: ${fault}`, { code: 'BAD_IMAGE' });
 }
 
 function addTarget(files: Files, table: Table, epoll: number, target: EventpollTfdEntry, b: Batch): void {

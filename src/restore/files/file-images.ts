@@ -3,7 +3,9 @@ import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { descriptorFault, fileFault, typeName, type EntryFault } from '../../image/file-faults.js';
 import { isFileOf, type FileField, type FileOf } from '../../image/file-kinds.js';
-import { RemapType, type FdinfoEntry, type FileEntry, type FsEntry } from '../../image/generated/messages.js';
+import { pathFault } from '../../image/file-faults.js';
+import type { FdinfoEntry, FileEntry, FsEntry } from '../../image/generated/messages.js';
+import { remapOf } from '../../image/remap.js';
 import type { Log } from '../../image/log.js';
 import type { ImagePid } from '../../image/pid.js';
 import { URGENT_BYTE, USK_EXTERNAL } from '../../image/unix-sockets.js';
@@ -42,9 +44,6 @@ export interface Queued {
   /** URGENT_BYTE */
   urgent?: number | undefined;
 }
-
-/** Flag of a remap's target in images that do not tell its type. */
-const OLD_GHOST = 1 << 31;
 
 const bad = (file: string, what: string) => new CritError(`${file}: ${what}`, { code: 'BAD_IMAGE' });
 const badEntry = (file: string, i: number, { field, text }: EntryFault) =>
@@ -182,18 +181,13 @@ export class FileImages {
     const name = imageFileName('REMAP_FPATH');
     this.dir.messages('REMAP_FPATH')?.forEach((entry, i) => {
       this.regular(entry.orig_id, `${name}: entries[${i}].orig_id`);
-      let type = entry.remap_type;
-      let target = entry.remap_id;
-      if (type === undefined) {
-        type = target & OLD_GHOST ? RemapType.GHOST : RemapType.LINKED;
-        target = (target & ~OLD_GHOST) >>> 0;
-      }
-      if (type === RemapType.LINKED) this.regular(target, `${name}: entries[${i}].remap_id`);
-      else if (type !== RemapType.GHOST)
+      const remap = remapOf(entry);
+      if (remap?.kind === 'linked') this.regular(remap.target, `${name}: entries[${i}].remap_id`);
+      if (remap?.kind !== 'linked' && remap?.kind !== 'ghost')
         throw new CritError(`${name}: entries[${i}]: a file of a process that had ended is not supported yet`, {
           code: 'UNSUPPORTED',
         });
-      this.remaps.set(entry.orig_id, { kind: type === RemapType.LINKED ? 'linked' : 'ghost', target });
+      this.remaps.set(entry.orig_id, { kind: remap.kind, target: remap.target });
     });
   }
 
@@ -207,10 +201,8 @@ export class FileImages {
           : `${where}: there is no file ${id} in ${imageFileName('FILES')}`,
         { code: 'BAD_IMAGE' },
       );
-    const { name, ext } = entry.reg;
-    if (ext) return entry.reg;
-    if (!name.startsWith('/') || name.includes('\0') || name.length > 4096)
-      throw bad(imageFileName('FILES'), `file ${id}: ${JSON.stringify(name)} is no absolute path`);
+    const fault = pathFault(entry.reg);
+    if (fault !== undefined) throw bad(imageFileName('FILES'), `file ${id}: ${fault}`);
     return entry.reg;
   }
 

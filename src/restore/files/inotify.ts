@@ -1,6 +1,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
+import { watchFault } from '../../image/watch-faults.js';
 import type { InotifyFileEntry, InotifyWdEntry } from '../../image/generated/messages.js';
 import {
   CHANGEABLE,
@@ -78,7 +79,8 @@ function watchesOf({ ctx, images }: Files, { id, wd }: InotifyFileEntry): Watch[
   const watches: Watch[] = [];
   let last = 0;
   for (const entry of sorted) {
-    if (entry.wd <= last) throw new CritError(`${where(entry)} is there twice, or is none`, { code: 'BAD_IMAGE' });
+    const fault = watchFault(entry, last);
+    if (fault !== undefined) throw new CritError(`${where(entry)} ${fault}`, { code: 'BAD_IMAGE' });
     if (entry.wd - sorted.indexOf(entry) > MOST_GAPS)
       throw new CritError(`${where(entry)}: so many watches were removed before that its number cannot be had`, {
         code: 'UNSUPPORTED',
