@@ -53,6 +53,7 @@ export { diffImages } from './inspect/diff/diff-images.js';
 export { SET_ASIDE } from './inspect/diff/set-aside.js';
 export type { MemoryChange, OnPage, PageRange } from './inspect/diff/compare-memory.js';
 export type { Change } from './inspect/diff/tree.js';
+export { chainLog, type ChainLog, type ChainStep, type StepBytes, type StepProcess } from './inspect/chain-log.js';
 export { findCheckpoints, type FoundCheckpoint } from './inspect/find-checkpoints.js';
 export { sharingGraph, type GraphEdge, type GraphNode, type SharingGraph } from './inspect/sharing-graph.js';
 export {

@@ -10,6 +10,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import('./list.js')).list,
   diff: async () => (await import('./diff.js')).diff,
   report: async () => (await import('./report.js')).report,
+  log: async () => (await import('./log.js')).log,
   graph: async () => (await import('./graph.js')).graph,
   x: async () => (await import('./x.js')).x,
   set: async () => (await import('./set.js')).set,
