@@ -95,12 +95,20 @@ export function changesSection(): HTMLElement | undefined {
   if (!diff) return undefined;
   const { removed, added, processes, images, isSame } = diff;
   const who = (list: Diff['removed']) => list.map(({ pid, comm }) => h('li', {}, `${pid} ${comm ?? '?'}`));
+  const many = (list: readonly unknown[], what: string) =>
+    list.length > 0 ? [`${counted(list.length, 'process', 'processes')} ${what}`] : [];
+  const words = [
+    ...many(removed, 'gone'),
+    ...many(added, 'new'),
+    ...many(processes, 'changed'),
+    ...(Object.keys(images).length > 0 ? [`${counted(Object.keys(images).length, 'image')} changed`] : []),
+  ];
   return section(
     'changes',
     'Changes',
     isSame
       ? `${baseName(diff.path)} is the same, but for numbers that each dump makes up.`
-      : `From this set to ${diff.path}: ${counted(removed.length, 'process', 'processes')} gone, ${counted(added.length, 'process', 'processes')} new, ${counted(processes.length, 'process', 'processes')} changed. Numbers that each dump makes up are left out.`,
+      : `From this set to ${diff.path}: ${words.join(', ')}. Numbers that each dump makes up are left out.`,
     removed.length > 0 && [h('h3', {}, 'Gone'), h('ul', { class: 'before' }, who(removed))],
     added.length > 0 && [h('h3', {}, 'New'), h('ul', { class: 'after' }, who(added))],
     processes.length > 0 && [

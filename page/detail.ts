@@ -32,7 +32,7 @@ const threads = ({ threads = [], signals }: Process): Node[] => [
       { head: 'Name', mono: true, cell: ({ comm }) => comm ?? '?' },
       { head: 'Policy', cell: ({ policy }) => policy },
       { head: 'Nice', right: true, cell: ({ priority, nice }) => priority || nice },
-      { head: 'System call', right: true, cell: ({ syscall }) => syscall ?? '' },
+      { head: 'System call', isSparse: true, right: true, cell: ({ syscall }) => syscall ?? '' },
       {
         head: 'Goes on at',
         mono: true,
@@ -40,9 +40,10 @@ const threads = ({ threads = [], signals }: Process): Node[] => [
         cell: ({ ip }) => (ip === undefined ? '' : addressWords(BigInt(ip))),
       },
       { head: 'Stack', mono: true, right: true, cell: ({ sp }) => (sp === undefined ? '' : addressWords(BigInt(sp))) },
-      { head: 'Seccomp', cell: ({ seccomp }) => seccomp },
+      { head: 'Seccomp', isSparse: true, cell: ({ seccomp }) => seccomp },
       {
         head: 'Blocked signals',
+        isSparse: true,
         wide: true,
         cell: ({ tid }) =>
           signals?.threads
@@ -66,7 +67,7 @@ const files = ({ fds, exe, cwd, root, umask }: Process): Node[] => [
     'Descriptors',
     [
       { head: 'FD', right: true, mono: true, cell: ([fd]) => fd },
-      { head: 'Kind', cell: ([, file]) => data.files[file]?.kind.toLowerCase() ?? '?' },
+      { head: 'Kind', cell: ([, file]) => kindWords(data.files[file]?.kind ?? '?') },
       {
         head: 'File',
         mono: true,
@@ -74,11 +75,12 @@ const files = ({ fds, exe, cwd, root, umask }: Process): Node[] => [
         cell: ([, file]) => data.files[file]?.what ?? 'is not in the images',
       },
       { head: 'Access', mono: true, cell: ([, file]) => data.files[file]?.access },
-      { head: 'Position', right: true, cell: ([, file]) => data.files[file]?.pos || '' },
-      { head: 'Size', right: true, cell: ([, file]) => size(data.files[file]?.sizeBytes) },
-      { head: 'Mode', mono: true, cell: ([, file]) => data.files[file]?.mode },
+      { head: 'Position', isSparse: true, right: true, cell: ([, file]) => data.files[file]?.pos || '' },
+      { head: 'Size', isSparse: true, right: true, cell: ([, file]) => size(data.files[file]?.sizeBytes) },
+      { head: 'Mode', isSparse: true, mono: true, cell: ([, file]) => data.files[file]?.mode },
       {
         head: 'Flags',
+        isSparse: true,
         wide: true,
         cell: ([, file, isCloexec]) =>
           [
@@ -91,6 +93,20 @@ const files = ({ fds, exe, cwd, root, umask }: Process): Node[] => [
     fds,
   ),
 ];
+/** What an open file is, for those who have not learned the image's names. */
+const KINDS: Readonly<Record<string, string>> = {
+  reg: 'file',
+  unixsk: 'UNIX socket',
+  inetsk: 'IP socket',
+  netlinksk: 'netlink socket',
+  packetsk: 'packet socket',
+  tty: 'terminal',
+  ns: 'namespace',
+  tunf: 'tun',
+  eventpoll: 'epoll',
+};
+const kindWords = (kind: string): string => KINDS[kind.toLowerCase()] ?? kind.toLowerCase();
+
 const size = (bytes: number | undefined): string => (bytes === undefined ? '' : sizeWords(bytes));
 
 function signals({ signals: of, timers = [] }: Process): Node[] {
@@ -110,8 +126,8 @@ function signals({ signals: of, timers = [] }: Process): Node[] {
           right: true,
           cell: ({ handler }) => (handler === 'ignore' ? 'ignored' : addressWords(BigInt(handler))),
         },
-        { head: 'Flags', cell: ({ flags }) => flags.join(' ') },
-        { head: 'Blocked meanwhile', wide: true, cell: ({ mask }) => mask.map(short).join(' ') },
+        { head: 'Flags', isSparse: true, cell: ({ flags }) => flags.join(' ') },
+        { head: 'Blocked meanwhile', isSparse: true, wide: true, cell: ({ mask }) => mask.map(short).join(' ') },
       ],
       of?.actions ?? [],
     ),
@@ -122,7 +138,7 @@ function signals({ signals: of, timers = [] }: Process): Node[] {
         { head: 'Signal', mono: true, cell: ({ signal }) => signal },
         { head: 'For', cell: ({ tid }) => (tid === 0 ? 'the process' : `thread ${tid}`) },
         { head: 'Code', right: true, cell: ({ code }) => code },
-        { head: 'From', right: true, cell: ({ fromPid }) => fromPid ?? '' },
+        { head: 'From', isSparse: true, right: true, cell: ({ fromPid }) => fromPid ?? '' },
       ],
       pending,
     ),
@@ -143,7 +159,7 @@ function signals({ signals: of, timers = [] }: Process): Node[] {
           cell: ({ intervalSec }) => (intervalSec === undefined ? 'once' : timeWords(intervalSec)),
         },
         { head: 'Sends', cell: ({ signal, tid }) => [signal ?? '', tid === undefined ? '' : ` to thread ${tid}`] },
-        { head: 'Overrun', right: true, cell: ({ overrun }) => overrun || '' },
+        { head: 'Overrun', isSparse: true, right: true, cell: ({ overrun }) => overrun || '' },
       ],
       timers,
     ),
@@ -218,9 +234,9 @@ const TABS = [
   ['Memory', memoryPanel],
   ['Threads', threads],
   ['Files', files],
-  ['Signals and timers', signals],
-  ['Rights and limits', rights],
-  ['Arguments and environment', environment],
+  ['Signals', signals],
+  ['Rights', rights],
+  ['Environment', environment],
 ] as const;
 
 /** All about one process. Each panel is built when it is looked at. @param chosen the tab that was open before */

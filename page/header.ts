@@ -13,7 +13,7 @@ const tile = (name: string, value: string, detail: Child = ''): HTMLElement =>
     'div',
     { class: 'tile' },
     h('dt', {}, name),
-    h('dd', {}, h('span', { class: 'value' }, value), h('span', { class: 'detail' }, detail)),
+    h('dd', {}, h('span', { class: 'value' }, value), h('span', { class: 'note' }, detail)),
   );
 
 function verdict(): HTMLElement {

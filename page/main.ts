@@ -26,7 +26,7 @@ function processesSection(): HTMLElement {
   const count = h('p', { class: 'said', role: 'status' });
   const find = h('input', {
     type: 'search',
-    placeholder: 'Find by number, name, command line',
+    placeholder: 'Number, name, command line',
     'aria-label': 'Find a process',
     input: () => {
       const found = tree.filter(find.value);

@@ -14,6 +14,8 @@ export interface Box {
   readonly stored: number;
   readonly start: bigint;
   readonly bytes: number;
+  /** What of it stands in the rows above, in px. */
+  readonly before: number;
   /** It is not to scale: its size is written into it. */
   readonly label: string | undefined;
 }
@@ -53,6 +55,8 @@ const LEAST_MAPPING_PX = 3;
 /** Narrower boxes of one mapping are taken together. */
 const LEAST_BOX_PX = 1.5;
 
+type Piece = Omit<Box, 'row' | 'x' | 'width' | 'before'>;
+
 /** Puts boxes one behind the other, row by row. */
 class Ribbon {
   readonly boxes: Box[] = [];
@@ -69,18 +73,18 @@ class Ribbon {
   }
 
   /** A box that stays in one piece. */
-  whole(px: number, box: Omit<Box, 'row' | 'x' | 'width'>): void {
+  whole(px: number, box: Piece): void {
     if (this.#x + px > this.#width) this.#newRow();
-    this.boxes.push({ ...box, row: this.row, x: this.#x, width: px });
+    this.boxes.push({ ...box, row: this.row, x: this.#x, width: px, before: 0 });
     this.#x += px;
   }
 
   /** A box to scale, which goes on in the next row where this one ends. */
-  scaled(px: number, box: Omit<Box, 'row' | 'x' | 'width'>): void {
+  scaled(px: number, box: Piece): void {
     for (let left = px; left > 0.01;) {
       if (this.#x >= this.#width - 0.5) this.#newRow();
       const width = Math.min(left, this.#width - this.#x);
-      this.boxes.push({ ...box, row: this.row, x: this.#x, width });
+      this.boxes.push({ ...box, row: this.row, x: this.#x, width, before: px - left });
       this.#x += width;
       left -= width;
     }
@@ -153,13 +157,19 @@ function drawMapping(
 ): void {
   let at = start;
   let gathered: (Run & { readonly start: bigint }) | undefined;
+  /** What was drawn wider than it is: what follows is drawn so much narrower. */
+  let debt = 0;
   const isSmall = mapping.pages * pxPerPage < LEAST_MAPPING_PX;
+  const isNarrow = ({ pages }: Run) => pages * pxPerPage < LEAST_BOX_PX;
   const flush = () => {
     if (!gathered) return;
     const { kind, pages, stored, start: from } = gathered;
     const box = { mapping, kind, stored: stored / pages, start: from, bytes: pages * PAGE_SIZE, label: undefined };
-    if (isSmall) ribbon.whole(LEAST_MAPPING_PX, box);
-    else ribbon.scaled(pages * pxPerPage, box);
+    const px = pages * pxPerPage;
+    const drawn = isSmall ? LEAST_MAPPING_PX : Math.max(LEAST_BOX_PX, px - debt);
+    debt += drawn - px;
+    if (isSmall) ribbon.whole(drawn, box);
+    else ribbon.scaled(drawn, box);
     gathered = undefined;
   };
   for (const run of runs) {
@@ -168,7 +178,7 @@ function drawMapping(
       flush();
       ribbon.whole(labelPx(bytes), { mapping, kind: run.kind, stored: 0, start: at, bytes, label: sizeWords(bytes) });
     } else {
-      if (gathered && (isSmall || gathered.pages * pxPerPage < LEAST_BOX_PX || run.pages * pxPerPage < LEAST_BOX_PX))
+      if (gathered && (isSmall || (isNarrow(gathered) && isNarrow(run))))
         gathered = {
           kind: gathered.kind === run.kind ? run.kind : 'm',
           pages: gathered.pages + run.pages,
@@ -179,7 +189,6 @@ function drawMapping(
         flush();
         gathered = { ...run, start: at };
       }
-      if (!isSmall && gathered.pages * pxPerPage >= LEAST_BOX_PX * 4) flush();
     }
     at += BigInt(bytes);
   }

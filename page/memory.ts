@@ -1,187 +1,11 @@
 import { addressWords, sizeWords } from '../src/cli/words.js';
 import { PAGE_SIZE } from '../src/image/vma-status.js';
-import { baseName, processName, type MapData, type MappingData, type Process } from './data.js';
+import { processName, type MapData, type MappingData, type Process } from './data.js';
 import { bar, h, svg } from './dom.js';
-import { layOut, runsOf, type Box } from './map-layout.js';
+import { runsOf } from './map-layout.js';
+import { MapPicture } from './map-picture.js';
+import { GROUP_NAMES, groupOf, mappingName } from './map-words.js';
 import { table } from './table.js';
-import { Tooltip } from './tooltip.js';
-
-const ROW = 31;
-const BAR_TOP = 13;
-const BAR = 12;
-
-/** What the colours stand for: several kinds share one. */
-const GROUPS: Readonly<Record<string, string>> = {
-  heap: 'heap',
-  stack: 'stack',
-  anonymous: 'anon',
-  file: 'file',
-  'shared file': 'shared',
-  'shared memory': 'shared',
-  SysV: 'shared',
-  memfd: 'shared',
-};
-const groupOf = (kind: string): string => GROUPS[kind] ?? 'other';
-const GROUP_NAMES: readonly (readonly [group: string, name: string])[] = [
-  ['heap', 'heap'],
-  ['stack', 'stack'],
-  ['anon', 'anonymous'],
-  ['file', 'private file'],
-  ['shared', 'shared memory, shared file'],
-  ['other', 'made by the kernel, other'],
-];
-
-const STATES: Readonly<Record<string, string>> = {
-  i: 'bytes in this set',
-  p: 'bytes in a set before this one',
-  z: 'never written (zeros)',
-  f: 'as in the mapped file',
-  e: 'behind the end of its file',
-  k: 'made by the kernel',
-  g: 'guard pages',
-  l: 'left with a page server',
-  x: 'missing from the images',
-  m: 'several kinds',
-};
-
-export const mappingName = ({ name, kind }: MappingData): string => name ?? `[${kind}]`;
-
-function tipOf({ mapping, kind, start, bytes, stored }: Box): readonly string[] {
-  const range = (from: bigint, size: number) => `${addressWords(from)}-${addressWords(from + BigInt(size))}`;
-  if (!mapping) return ['Nothing is mapped here', range(start, bytes), sizeWords(bytes)];
-  const share = kind === 'm' ? `, ${Math.round(stored * 100)} % of it in images` : '';
-  return [
-    mappingName(mapping),
-    `${range(BigInt(mapping.start), mapping.pages * PAGE_SIZE)}  ${mapping.prot}${mapping.marks ? `  ${mapping.marks.join(', ')}` : ''}`,
-    `${mapping.kind}, ${sizeWords(mapping.pages * PAGE_SIZE)} in all`,
-    `here: ${sizeWords(bytes)} at ${addressWords(start)}: ${STATES[kind] ?? kind}${share}`,
-  ];
-}
-
-/** How a box is filled: the colour says what it is to the process, its strength whether its bytes are in the images. */
-function fillOf({ mapping, kind, stored }: Box): string {
-  if (!mapping) return 'hole';
-  if (kind === 'x') return 'lost';
-  const strength = kind === 'i' ? '4' : kind === 'p' ? 'p' : kind === 'm' ? String(Math.ceil(stored * 4)) : '0';
-  return `${groupOf(mapping.kind)} s${strength}`;
-}
-
-/** The map as a picture. */
-class MapPicture {
-  readonly element = h('div', { class: 'map' });
-  readonly #map: MapData;
-  readonly #said: HTMLElement;
-  readonly #tip: Tooltip;
-  #rows: Box[][] = [];
-  #width = 0;
-  #outline: SVGElement | undefined;
-  readonly #label: string;
-
-  constructor(map: MapData, label: string, said: HTMLElement) {
-    this.#map = map;
-    this.#said = said;
-    this.#label = label;
-    this.#tip = new Tooltip(this.element);
-    new ResizeObserver(() => this.#draw()).observe(this.element);
-    this.element.addEventListener('pointermove', (event) => this.#onPointer(event));
-    this.element.addEventListener('pointerdown', (event) => this.#onPointer(event));
-    this.element.addEventListener('pointerleave', () => this.#tip.hide());
-  }
-
-  #draw(): void {
-    const width = Math.floor(this.element.clientWidth);
-    if (width === this.#width || width < 40) return;
-    this.#width = width;
-    const { boxes, rows, bytesPerPx, folds, foldBytes, holes } = layOut(this.#map, width);
-    this.#rows = Array.from({ length: rows }, () => []);
-    const paths = new Map<string, string[]>();
-    const path = (name: string, d: string) => {
-      const list = paths.get(name);
-      if (list) list.push(d);
-      else paths.set(name, [d]);
-    };
-    const labels: SVGElement[] = [];
-    const free = new Array<number>(rows).fill(0);
-    let named: MappingData | undefined;
-    for (const box of boxes) {
-      const { row, x, width: w, mapping, label } = box;
-      this.#rows[row]!.push(box);
-      const y = row * ROW + BAR_TOP;
-      const box4 = (top: number, height: number) =>
-        `M${x.toFixed(1)} ${top}h${w.toFixed(1)}v${height}h${(-w).toFixed(1)}z`;
-      if (!mapping) path('hole', `M${x.toFixed(1)} ${y + BAR / 2}h${w.toFixed(1)}`);
-      else path(fillOf(box), box4(y, BAR));
-      if (mapping?.marks?.includes('shared')) path('mark', box4(y + BAR + 1, 2));
-      if (mapping?.marks?.includes('huge')) path('mark', box4(y - 3, 2));
-      if (label !== undefined) labels.push(svg('text', { x: x + w / 2, y: y + BAR - 2.5, class: 'size' }, label));
-      if (mapping && mapping !== named) {
-        named = mapping;
-        const text = baseName(mappingName(mapping)).slice(0, 40);
-        if (mapping.name !== undefined && x >= free[row]! && x + text.length * 6 <= width) {
-          free[row] = x + text.length * 6 + 8;
-          labels.push(svg('text', { x, y: y - 4, class: 'name' }, text));
-        }
-      }
-    }
-    this.#outline = svg('rect', { class: 'outline', visibility: 'hidden' });
-    const height = rows * ROW + 2;
-    this.element.replaceChildren(
-      svg(
-        'svg',
-        { role: 'img', 'aria-label': this.#label, width, height, viewBox: `0 0 ${width} ${height}` },
-        Array.from(paths, ([name, d]) => svg('path', { class: name, d: d.join('') })),
-        labels,
-        this.#outline,
-      ),
-      this.#tip.element,
-    );
-    this.#said.textContent = [
-      `To scale: 100 px are ${sizeWords(bytesPerPx * 100)}.`,
-      `${holes} unmapped ${holes === 1 ? 'hole is' : 'holes are'} cut short (a dotted line with its size)`,
-      folds > 0
-        ? `and so ${folds === 1 ? 'is 1 stretch' : `are ${folds} stretches`} longer than ${sizeWords(foldBytes)} without bytes in the images (their size is written in).`
-        : '.',
-      'A mapping is at least 3 px wide.',
-    ]
-      .join(' ')
-      .replace(' .', '.');
-  }
-
-  #boxAt(event: PointerEvent): Box | undefined {
-    const frame = this.element.getBoundingClientRect();
-    const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
-    return this.#rows[Math.floor(y / ROW)]?.find((box) => x >= box.x - 0.5 && x < box.x + box.width + 0.5);
-  }
-
-  #onPointer(event: PointerEvent): void {
-    const box = this.#boxAt(event);
-    if (!box) {
-      this.#tip.hide();
-      return;
-    }
-    const frame = this.element.getBoundingClientRect();
-    this.#tip.show(event.clientX - frame.left, (box.row + 1) * ROW, tipOf(box));
-  }
-
-  /** Draws a line around all of a mapping; around nothing without one. */
-  mark(mapping: MappingData | undefined): void {
-    const boxes = this.#rows.flat().filter((box) => mapping !== undefined && box.mapping === mapping);
-    const [first] = boxes;
-    const outline = this.#outline;
-    if (!outline) return;
-    outline.setAttribute('visibility', first ? 'visible' : 'hidden');
-    if (!first) return;
-    const inRow = boxes.filter(({ row }) => row === first.row);
-    const end = Math.max(...inRow.map(({ x, width }) => x + width));
-    for (const [name, value] of Object.entries({
-      x: first.x - 1.5,
-      y: first.row * ROW + BAR_TOP - 1.5,
-      width: end - first.x + 3,
-      height: BAR + 3,
-    }))
-      outline.setAttribute(name, String(value));
-  }
-}
 
 const swatch = (name: string, text: string): HTMLElement =>
   h(
@@ -257,6 +81,12 @@ export function memoryPanel(process: Process): Node[] {
     `Memory map of process ${processName(process)}: ${sums}. The table of mappings below has all that the picture shows.`,
     said,
   );
+  // what is shared is no process's own, and stands in the map
+  const sharedWords = new Map<string, string>();
+  for (const { kind } of memory?.kinds ?? []) {
+    const bytes = map.mappings.filter((one) => one.kind === kind).reduce((sum, one) => sum + storedBytes(one), 0);
+    if (bytes > 0) sharedWords.set(kind, `${sizeWords(bytes)} (shared)`);
+  }
   const whole = Math.max(1, memory?.inImagesBytes ?? 1);
   return [
     table(
@@ -275,7 +105,12 @@ export function memoryPanel(process: Process): Node[] {
         },
         { head: 'Mappings', right: true, cell: ({ mappings }) => mappings },
         { head: 'Address space', right: true, cell: ({ sizeBytes }) => sizeWords(sizeBytes) },
-        { head: 'In this set', right: true, cell: ({ inImagesBytes }) => sizeWords(inImagesBytes) },
+        {
+          head: 'In this set',
+          right: true,
+          cell: ({ kind, inImagesBytes }) =>
+            inImagesBytes > 0 ? sizeWords(inImagesBytes) : (sharedWords.get(kind) ?? ''),
+        },
         ...(memory && memory.inParentBytes > 0
           ? [
               {
@@ -310,7 +145,7 @@ export function memoryPanel(process: Process): Node[] {
     table(
       'Mappings',
       [
-        { head: 'Start', mono: true, right: true, cell: ({ start }) => addressWords(BigInt(start)) },
+        { head: 'Start', mono: true, cell: ({ start }) => addressWords(BigInt(start)) },
         { head: 'Size', right: true, cell: ({ pages }) => sizeWords(pages * PAGE_SIZE) },
         {
           head: 'In images',

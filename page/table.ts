@@ -9,8 +9,12 @@ export interface Column<T> {
   readonly mono?: boolean;
   /** Takes the room that the others leave, and breaks its lines anywhere. */
   readonly wide?: boolean;
+  /** Left out where it is empty in every row. */
+  readonly isSparse?: boolean;
   readonly cell: (row: T) => Child;
 }
+
+const isEmpty = (cell: Child): boolean => cell === undefined || cell === '' || cell === false;
 
 /** So many rows are built at first, and with each press of the button. */
 const STEP = 250;
@@ -21,11 +25,12 @@ const STEP = 250;
  */
 export function table<T>(
   caption: string,
-  columns: readonly Column<T>[],
+  all: readonly Column<T>[],
   rows: readonly T[],
   onRow?: (row: T, element: HTMLTableRowElement) => void,
 ): HTMLElement {
   if (rows.length === 0) return h('p', { class: 'none' }, 'None.');
+  const columns = all.filter(({ isSparse, cell }) => !isSparse || rows.some((row) => !isEmpty(cell(row))));
   const classes = columns.map(({ right, mono, wide }) =>
     [right && 'right', mono && 'mono', wide && 'wide'].filter(Boolean).join(' '),
   );

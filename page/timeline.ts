@@ -2,6 +2,7 @@ import { sizeWords, timeWords } from '../src/cli/words.js';
 import { PAGE_SIZE } from '../src/image/vma-status.js';
 import { data } from './data.js';
 import { facts, h, section, svg } from './dom.js';
+import { fitted } from './fitted.js';
 import { table } from './table.js';
 
 interface Span {
@@ -17,8 +18,10 @@ interface Mark {
 }
 
 const ROW = 28;
-const NAMES = 132;
-const WIDTH = 900;
+/** Bars cannot be read in less. */
+const LEAST_PX = 520;
+const CHAR = 6.7;
+const MOST_CHARS = 40;
 const MOST_ROWS = 40;
 
 /** About five round numbers up to a time. */
@@ -33,57 +36,63 @@ const classOf = (name: string): string =>
   ['freezing', 'frozen', 'memory read', 'memory written'].includes(name) ? name.replace(' ', '-') : 'step';
 
 /** Bars over time. */
-function gantt(label: string, spans: readonly Span[], endSec: number, marks: readonly Mark[] = []): Node {
+function draw(
+  label: string,
+  spans: readonly Span[],
+  endSec: number,
+  marks: readonly Mark[],
+  width: number,
+): SVGElement {
   const rows = spans.slice(0, MOST_ROWS);
-  const room = WIDTH - NAMES - 90;
-  const x = (sec: number) => NAMES + (sec / endSec) * room;
+  const left = Math.min(MOST_CHARS, Math.max(...rows.map(({ name }) => name.length))) * CHAR + 24;
+  const room = width - left - 80;
+  const x = (sec: number) => left + (sec / endSec) * room;
   const top = 24;
   const height = top + rows.length * ROW + (marks.length > 0 ? 20 : 4);
   const frozen = spans.find(({ name }) => name === 'frozen');
-  return h(
-    'div',
-    { class: 'gantt', tabindex: 0, role: 'region', 'aria-label': label },
-    svg(
-      'svg',
-      {
-        role: 'img',
-        'aria-label': `${label}: ${spans.map((span) => `${span.name} ${timeWords(span.endSec - span.startSec)}`).join(', ')}`,
-        width: WIDTH,
-        height,
-        viewBox: `0 0 ${WIDTH} ${height}`,
-      },
-      frozen &&
-        svg('rect', {
-          class: 'pause',
-          x: x(frozen.startSec),
-          y: top - 2,
-          width: Math.max(1, x(frozen.endSec) - x(frozen.startSec)),
-          height: height - top,
-        }),
-      ticks(endSec).map((sec) => [
-        svg('path', { class: 'tick', d: `M${x(sec).toFixed(1)} ${top - 4}V${height}` }),
-        svg('text', { x: x(sec), y: 13, class: 'axis' }, sec === 0 ? '0' : timeWords(sec)),
-      ]),
-      rows.map(({ name, startSec, endSec: end, isLoose }, i) => {
-        const y = top + i * ROW;
-        const width = Math.max(2, x(end) - x(startSec));
-        return [
-          svg('text', { x: NAMES - 12, y: y + 17, class: 'lane' }, name),
-          svg('rect', {
-            class: `span ${classOf(name)}${isLoose ? ' loose' : ''}`,
-            x: x(startSec),
-            y: y + 5,
-            width,
-            height: ROW - 11,
-            rx: 3,
-          }),
-          svg('text', { x: x(startSec) + width + 6, y: y + 17, class: 'took' }, timeWords(end - startSec)),
-        ];
+  return svg(
+    'svg',
+    {
+      role: 'img',
+      'aria-label': `${label}: ${spans.map((span) => `${span.name} ${timeWords(span.endSec - span.startSec)}`).join(', ')}`,
+      width,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
+    },
+    frozen &&
+      svg('rect', {
+        class: 'pause',
+        x: x(frozen.startSec),
+        y: top - 2,
+        width: Math.max(1, x(frozen.endSec) - x(frozen.startSec)),
+        height: height - top,
       }),
-      marks.map(({ sec, kind }) => svg('circle', { class: `event ${kind}`, cx: x(sec), cy: height - 9, r: 3.5 })),
-    ),
+    ticks(endSec).map((sec) => [
+      svg('path', { class: 'tick', d: `M${x(sec).toFixed(1)} ${top - 4}V${height}` }),
+      svg('text', { x: x(sec), y: 13, class: 'axis' }, sec === 0 ? '0' : timeWords(sec)),
+    ]),
+    rows.map(({ name, startSec, endSec: end, isLoose }, i) => {
+      const y = top + i * ROW;
+      const long = Math.max(2, x(end) - x(startSec));
+      return [
+        svg('text', { x: left - 12, y: y + 17, class: 'lane' }, name.slice(0, MOST_CHARS)),
+        svg('rect', {
+          class: `span ${classOf(name)}${isLoose ? ' loose' : ''}`,
+          x: x(startSec),
+          y: y + 5,
+          width: long,
+          height: ROW - 11,
+          rx: 3,
+        }),
+        svg('text', { x: x(startSec) + long + 6, y: y + 17, class: 'took' }, timeWords(end - startSec)),
+      ];
+    }),
+    marks.map(({ sec, kind }) => svg('circle', { class: `event ${kind}`, cx: x(sec), cy: height - 9, r: 3.5 })),
   );
 }
+
+const gantt = (label: string, spans: readonly Span[], endSec: number, marks: readonly Mark[] = []): Node =>
+  fitted('gantt', label, LEAST_PX, (width) => draw(label, spans, endSec, marks, width));
 
 /** By stats-dump alone: how long each took is known; memory is read and written while all is frozen, or after. */
 function byStatistics(): Node[] {
@@ -107,7 +116,7 @@ function byStatistics(): Node[] {
     h(
       'p',
       { class: 'said' },
-      'From stats-dump. It tells how long memory was read and written (hatched), and not when: they are drawn from the begin of the pause.',
+      'From stats-dump. It tells how long memory was read and written (dashed), and not when: they are drawn from the start of the pause.',
     ),
   ];
 }
