@@ -9,6 +9,7 @@ import { makerOf, puppetIds, type Maker } from './makers.js';
 import { setFlags } from './place.js';
 import { setSocketOptions } from './socket-options.js';
 import { Datagrams } from './unix/datagrams.js';
+import { Janitor } from './unix/janitor.js';
 import { Makes } from './unix/makes.js';
 import { shown } from './unix/names.js';
 import { SocketPlan } from './unix/plan.js';
@@ -42,25 +43,34 @@ class Sockets {
 
   group(): FileGroup {
     const files = this.#plan.addresses.all.flatMap(({ file }) => (file ? [file] : []));
-    const settle: Acts = {
+    let janitor: Janitor | undefined;
+    const always: Acts = {
+      open: (root) => {
+        if (files.length > 0) janitor = new Janitor(files.map((file) => file.ownDirectory));
+        acts.open?.(root);
+      },
       // before anything of the tree watches the directories
       live: () => {
         for (const file of files) file.settle();
+        janitor?.[Symbol.dispose]();
+        janitor = undefined;
       },
     };
     // sockets hold each other in their queues: where one must wait for its maker, all do
     const late = this.#makes.needsTasks || this.#hasSenders();
+    const acts = late ? this.#late() : this.#early();
     const ends = [
       ...this.#plan.pairs.flatMap(({ a, b }) => [a, b]),
       ...this.#plan.connections.map(({ accepted }) => accepted?.usk),
     ].flatMap((usk) => (usk ? [usk.id] : []));
     return {
       name: 'unix sockets',
-      at: { ...(late ? this.#late() : this.#early()), ...(files.length > 0 && settle) },
+      at: { ...acts, ...always },
       ...(late && { late: ends }),
       planLines: () => this.#planLines(),
       undo: () => {
         for (const file of files) file.undo();
+        janitor?.[Symbol.dispose]();
       },
     };
   }

@@ -14,7 +14,7 @@ export class Datagrams {
   readonly #files: Files;
   readonly #usk: UnixSkEntry;
   readonly #messages: readonly (Queued & { readonly by: Address | undefined })[];
-  /** Who sends where the images do not tell: as CRIU has it, the one that is connected. */
+  /** Who sends where the images do not tell: as CRIU has it, the first one that is connected. */
   readonly #client: number | undefined;
 
   constructor(plan: SocketPlan, usk: UnixSkEntry, queue: readonly Queued[]) {
@@ -25,8 +25,7 @@ export class Datagrams {
       ...message,
       by: message.from?.length ? addresses.named(SOCK_DGRAM, message.from, () => true) : undefined,
     }));
-    const clients = entries.filter((entry) => entry.usk.peer === usk.ino && entry.id !== usk.id);
-    this.#client = clients.length === 1 ? clients[0]!.id : undefined;
+    this.#client = entries.find((entry) => entry.usk.peer === usk.ino && entry.id !== usk.id)?.id;
   }
 
   fill(): void {

@@ -46,7 +46,7 @@ export class SocketFile {
   /** Of crit: the directory that it belongs to, and the one of crit's own there. */
   #dir = -1;
   #own = -1;
-  #ownName = '';
+  readonly #ownName = `.crit-socket-${randomBytes(8).toString('hex')}`;
   /** Its path below the own directory, and directories made for it, outer ones first. */
   #inside = '';
   readonly #directories: string[] = [];
@@ -79,6 +79,11 @@ export class SocketFile {
     return `unix socket ${shown(this.#name)}:`;
   }
 
+  /** The directory of crit's own, which is there until the file has its place. */
+  get ownDirectory(): string {
+    return path.posix.join(this.#found.path, this.#ownName);
+  }
+
   /** Makes the directories that it is bound in. */
   #prepare(): void {
     const { path: at, dev, ino } = this.#found;
@@ -87,7 +92,6 @@ export class SocketFile {
     const stat = lstatSync(`/proc/self/fd/${this.#dir}/.`, { bigint: true });
     if (stat.dev !== dev || stat.ino !== ino)
       throw new CritError(`directory ${at} was exchanged for another one`, { code: 'EXCHANGED_FILE' });
-    this.#ownName = `.crit-socket-${randomBytes(8).toString('hex')}`;
     const made = sysRaw('mkdirat', this.#dir, cString(this.#ownName), 0o700);
     if (made < 0) throw taken(this.#where, `cannot be made in ${at}: ${errnoWords(-made)}`);
     this.#own = sys('openat', this.#dir, cString(this.#ownName), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
