@@ -7,6 +7,7 @@ import { askMm, guardEntry } from './mm.js';
 import type { OpenModes } from './open-modes.js';
 import type { GuardRange } from './pages.js';
 import { attempt, type Resource } from './resource.js';
+import type { ShmSegments } from './shm-segments.js';
 import { describeVmas, type DumpVma } from './vmas.js';
 
 interface MemoryMap {
@@ -22,9 +23,11 @@ export class MemoryMaps implements Resource {
   readonly #ctx: DumpContext;
   readonly #linked: LinkedFiles;
   readonly #modes: OpenModes;
+  readonly #segments: ShmSegments;
   readonly #of = new Map<Pid, MemoryMap>();
 
-  constructor(ctx: DumpContext, linked: LinkedFiles, modes: OpenModes) {
+  constructor(ctx: DumpContext, linked: LinkedFiles, segments: ShmSegments, modes: OpenModes) {
+    this.#segments = segments;
     this.#ctx = ctx;
     this.#linked = linked;
     this.#modes = modes;
@@ -33,7 +36,13 @@ export class MemoryMaps implements Resource {
   look(task: DumpTask): void {
     const { pid, maps } = task;
     const describe = (some: DumpTask['maps']) =>
-      describeVmas(pid, some, this.#modes, (map) => this.#linked.ofMapping(pid, map));
+      describeVmas(
+        pid,
+        some,
+        this.#modes,
+        (map) => this.#linked.ofMapping(pid, map),
+        (map) => this.#segments.add(pid, map),
+      );
     if (this.#ctx.running) {
       for (const map of maps)
         attempt(this.#ctx.refuse, () => {

@@ -13,6 +13,7 @@ import { Places } from './places.js';
 import { ProcessTree } from './process-tree.js';
 import type { Resource } from './resource.js';
 import { sharing } from './sharing.js';
+import { ShmSegments } from './shm-segments.js';
 import { TaskPages } from './task-pages.js';
 
 /**
@@ -25,7 +26,8 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
   const files = new DumpFiles(ctx, ahead);
   const linked = new LinkedFiles(files);
   const places = new Places(ctx, linked);
-  const maps = new MemoryMaps(ctx, linked, ahead.openModes);
+  const segments = new ShmSegments(ctx);
+  const maps = new MemoryMaps(ctx, linked, segments, ahead.openModes);
   return [
     treeShape(ctx),
     namespaces(ctx),
@@ -37,6 +39,7 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     places,
     new Cores(ctx, cgroups, ahead.standIns),
     maps,
+    segments,
     new ProcessTree(ctx, files, places, clocks),
     new TaskPages(ctx, maps, ahead.room),
   ];

@@ -12,6 +12,7 @@ import {
   MAP_PRIVATE,
   MAP_SHARED,
 } from '../kernel/uapi/mman.js';
+import { O_RDONLY, O_RDWR } from '../kernel/uapi/open-flags.js';
 import { makeDev } from '../kernel/uapi/stat.js';
 import { hugeFlagOf } from './memory-objects.js';
 import type { OpenModes } from './open-modes.js';
@@ -99,6 +100,7 @@ function traitsOf(vmFlags: ReadonlySet<string>): Traits {
  * memfd named /dev/zero.
  * @param modes how mapped files were opened
  * @param fileId the id of a mapping's file in the dump
+ * @param segmentOf the id of the System V shared memory segment that is mapped
  * @throws CritError UNSUPPORTED naming the mapping
  */
 export function describeVmas(
@@ -106,6 +108,7 @@ export function describeVmas(
   maps: readonly MapEntry[],
   modes: OpenModes,
   fileId: (map: MapEntry) => MappedFile,
+  segmentOf: (map: MapEntry) => number,
 ): DumpVma[] {
   const vmas: DumpVma[] = [];
   for (const map of maps) {
@@ -143,7 +146,11 @@ export function describeVmas(
       throw unsupported(pid, map, 'a device mapping is not supported');
     } else if (map.shared && map.devMajor === 0 && map.path.startsWith('/SYSV')) {
       // its inode is the segment's id, which may be 0
-      throw unsupported(pid, map, 'System V shared memory is not supported yet');
+      shmid = BigInt(segmentOf(map));
+      flags |= MAP_ANONYMOUS;
+      status |= VMA.ANON_SHARED | VMA.SYSVIPC;
+      pgoff = map.offset;
+      fdflags = map.vmFlags.has('mw') ? O_RDWR : O_RDONLY;
     } else if (map.inode !== 0n && (map.shared || !map.path.startsWith('/anon_hugepage'))) {
       if (map.path.startsWith('/[aio]')) throw unsupported(pid, map, 'an AIO context is not supported yet');
       if (map.path.startsWith('socket:') || map.path.startsWith('anon_inode:'))

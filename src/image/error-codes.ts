@@ -58,6 +58,7 @@ export const ERROR_CODES = [
   'PRIVILEGES',
   'PROC_FORMAT',
   'PROC_GONE',
+  'SEGMENT',
   'SET_CHANGED',
   'SHELL_JOB',
   'SOCKET_DATA',

@@ -13,6 +13,8 @@ export interface Vma {
   entry: Messages['vma_entry'];
   /** Descriptor, in the puppets, that it is a mapping of; -1 for anonymous memory. */
   fd: number;
+  /** The System V shared memory segment that it is a mapping of, and its size in whole pages. */
+  segment?: { readonly id: number; readonly sizeBytes: number };
 }
 
 /** Checks and orders a task's mappings. Anything that could hit another address than meant is refused. */

@@ -23,9 +23,13 @@ import {
   MAP_PRIVATE,
   MAP_SHARED,
   MLOCK_ONFAULT,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
   PROT_READ,
   PROT_WRITE,
+  SHM_RDONLY,
 } from '../kernel/uapi/mman.js';
+import { O_ACCMODE, O_RDONLY } from '../kernel/uapi/open-flags.js';
 import { ARCH_MAP_VDSO_64, PR_SET_MM, PR_SET_MM_MAP } from '../kernel/uapi/prctl.js';
 import type { Batch } from '../task/batch.js';
 import { restoreRangePolicies } from './mempolicy.js';
@@ -70,6 +74,10 @@ function unmapOthers(b: Batch, area: AreaRange, keep: readonly { start: number; 
 }
 
 function mapVma(b: Batch, vma: Vma, prot: number): void {
+  if (vma.segment !== undefined) {
+    attach(b, vma, vma.segment);
+    return;
+  }
   const { entry } = vma;
   let flags = (entry.flags & MAP_KEPT) | MAP_FIXED;
   if (vma.fd < 0) flags |= MAP_ANONYMOUS;
@@ -77,6 +85,26 @@ function mapVma(b: Batch, vma: Vma, prot: number): void {
   if (!(flags & (MAP_SHARED | MAP_PRIVATE | 0x8))) flags |= MAP_PRIVATE;
   using _doing = b.doing(`mapping ${vma.start.toString(16)}-${vma.end.toString(16)}`);
   b.call('mmap', vma.start, vma.end - vma.start, prot, flags, vma.fd, vma.fd < 0 ? 0 : entry.pgoff);
+}
+
+/** Attaches a segment of System V shared memory (shmat(2)): as a whole; where a part is mapped, it is moved from there. */
+function attach(b: Batch, { start, end, entry }: Vma, segment: NonNullable<Vma['segment']>): void {
+  const { id, sizeBytes } = segment;
+  using _doing = b.doing(`attaching segment ${id} at ${start.toString(16)}`);
+  const { prot, fdflags } = entry;
+  const readOnly = fdflags === undefined ? (prot & PROT_WRITE) === 0 : (fdflags & O_ACCMODE) === O_RDONLY;
+  const offset = Number(entry.pgoff);
+  const flags = readOnly ? SHM_RDONLY : 0;
+  if (offset === 0 && sizeBytes === end - start) b.call('shmat', id, start, flags);
+  else {
+    const at = b.call('shmat', id, 0, flags);
+    b.run();
+    b.call('mremap', at.value + offset, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, start);
+    if (offset > 0) b.call('munmap', at.value, offset);
+    if (offset + end - start < sizeBytes)
+      b.call('munmap', at.value + offset + end - start, sizeBytes - offset - (end - start));
+  }
+  if (prot !== (readOnly ? PROT_READ : PROT_READ | PROT_WRITE)) b.call('mprotect', start, end - start, prot);
 }
 
 function mapVdso(b: Batch, vdso: Vma): void {
@@ -151,7 +179,7 @@ export function buildMemory(b: Batch, area: AreaRange, image: MemoryImage): Pend
 /** Same kind of memory at the same place of the file: pages of one can stay when it becomes the other. */
 function compatible(a: Vma, c: Vma): boolean {
   const mask = MAP_KEPT;
-  const file = VMA.FILE_PRIVATE | VMA.FILE_SHARED | VMA.ANON_SHARED | VMA.MEMFD | VMA.ANON_PRIVATE;
+  const file = VMA.FILE_PRIVATE | VMA.FILE_SHARED | VMA.ANON_SHARED | VMA.MEMFD | VMA.ANON_PRIVATE | VMA.SYSVIPC;
   return (
     (a.entry.flags & mask) === (c.entry.flags & mask) &&
     (a.entry.status & file) === (c.entry.status & file) &&

@@ -9,6 +9,7 @@ import { adaptMemory, buildMemory, finishMemory, setMm } from './memory.js';
 import { ownAnswers } from './own-answers.js';
 import type { Part } from './part.js';
 import { restoreDumpable } from './process-settings.js';
+import type { ShmSegments } from './shm-segments.js';
 import type { SharedMemory } from './shared-memory.js';
 import { defaultSigactions } from './sigactions.js';
 import type { TreePages } from './tree-pages.js';
@@ -20,6 +21,7 @@ interface Restored {
   readonly files: RestoreFiles;
   readonly pages: TreePages;
   readonly shared: SharedMemory;
+  readonly segments: ShmSegments;
 }
 
 /** Everything that is restored. At each stage the parts act in this order. */
@@ -33,6 +35,7 @@ export const partsOf = (plan: Restored): readonly Part[] => [
   memory(plan.pages),
   ...plan.files.parts,
   plan.shared.part(),
+  plan.segments.part(),
   plan.files.contexts(),
   attributes(),
   dumpable,

@@ -28,6 +28,7 @@ import { stageLines, type Part } from './part.js';
 import { partsOf } from './parts.js';
 import { Rings } from './rings.js';
 import { LocalPages } from '../pages/local-pages.js';
+import { ShmSegments } from './shm-segments.js';
 import { SharedMemory } from './shared-memory.js';
 import { TreePages } from './tree-pages.js';
 import { checkWhole, SameSet } from './whole-set.js';
@@ -81,6 +82,7 @@ export class Plan {
   readonly ctx: RestoreContext;
   readonly pages: TreePages;
   readonly shared: SharedMemory;
+  readonly segments: ShmSegments;
   readonly clocks: Clocks;
   /** undefined when they are to be ignored */
   readonly cgroups: Cgroups | undefined;
@@ -143,6 +145,7 @@ export class Plan {
     const source = new LocalPages(images);
     this.pages = new TreePages(source, () => this.files.reserve());
     this.shared = new SharedMemory(images, this.files, source);
+    this.segments = new ShmSegments(images, source, log, refuse);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(images, task);
     this.files.checkComplete();
     this.shared.check();
@@ -165,7 +168,10 @@ export class Plan {
     const runs = this.pages.locate(imageFileName('PAGEMAP', task.pid), pagesId, entries);
     const vmas = readVmas(task.pid, mm.vmas ?? []);
     for (const vma of vmas)
-      if (vma.entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED)) vma.fd = this.files.addMapping(task.pid, vma.entry);
+      if (vma.entry.status & VMA.SYSVIPC)
+        vma.segment = this.segments.add(vma.entry, `${imageFileName('MM', task.pid)}: ${vma.start.toString(16)}`);
+      else if (vma.entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED))
+        vma.fd = this.files.addMapping(task.pid, vma.entry);
       else if (vma.entry.status & VMA.ANON_SHARED) vma.fd = this.shared.add(vma.entry);
     return {
       exeFd: this.files.addProgram(task.pid, mm.exe_file_id),

@@ -5,7 +5,6 @@ import type { Messages } from '../image/generated/messages.js';
 import { splitPagemap, type StoredRun } from '../image/pagemap.js';
 import type { ImageDir } from '../encode/image-dir.js';
 import { SYSCALLS } from '../arch/index.js';
-import { ERRNO } from '../kernel/uapi/errno.js';
 import {
   MAP_ANONYMOUS,
   MAP_HUGE_MASK,
@@ -17,9 +16,9 @@ import {
   PROT_WRITE,
 } from '../kernel/uapi/mman.js';
 import { AT_FDCWD, O_RDWR } from '../kernel/uapi/open-flags.js';
-import { SysError, sysRaw } from '../native/sys.js';
 import type { Ref } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
+import { copyRuns } from './copy-runs.js';
 import type { Part } from './part.js';
 import type { PageSource } from '../pages/page-source.js';
 
@@ -142,29 +141,11 @@ export class SharedMemory {
       this.#fillMapped(root, slot, sizeBytes, runs);
       return;
     }
-    const sources = new Map<number, number>();
-    const to = openSync(`/proc/${root.tid}/fd/${slot}`, 'r+');
-    const size = statSync(`/proc/${root.tid}/fd/${slot}`).size;
+    const file = `/proc/${root.tid}/fd/${slot}`;
+    const to = openSync(file, 'r+');
     try {
-      for (const run of runs) {
-        const { pagesId } = run.at;
-        const from = sources.get(pagesId) ?? this.#pages.open(pagesId);
-        sources.set(pagesId, from);
-        // the last page of the object may be partial
-        let left = Math.min(run.end, size) - run.start;
-        if (left <= 0) continue;
-        const offset = new BigInt64Array([BigInt(run.at.offset)]);
-        if (sysRaw('lseek', to, run.start, 0) < 0)
-          throw new CritError(`${imageFileName('SHMEM_PAGEMAP', shmid)}: cannot seek`, { code: 'EIO' });
-        while (left > 0) {
-          const n = sysRaw('sendfile', to, from, offset, left);
-          if (n === -ERRNO.EINTR) continue;
-          if (n <= 0) throw new SysError('sendfile', n ? -n : 61, `from ${imageFileName('PAGES', pagesId)}`);
-          left -= n;
-        }
-      }
+      copyRuns(this.#pages, runs, to, statSync(file).size, imageFileName('SHMEM_PAGEMAP', shmid));
     } finally {
-      for (const from of sources.values()) closeSync(from);
       closeSync(to);
     }
   }

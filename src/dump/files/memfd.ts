@@ -1,3 +1,4 @@
+import { readShmSegments } from '../../kernel/proc/sysvipc.js';
 import { FdTypes } from '../../image/generated/messages.js';
 import type { FileKind } from './kind.js';
 import { F_GET_SEALS, F_SEAL_SEAL } from '../../kernel/uapi/open-flags.js';
@@ -45,7 +46,8 @@ interface Inode {
 /** The shared memory objects of the tree: memfds, and what shared anonymous mappings are made of. */
 export class SharedMemoryObjects implements Disposable {
   readonly #inodes = new Map<string, Inode>();
-  readonly #shmids = new Set<number>();
+  /** Taken numbers: pages of System V segments are filed under theirs. */
+  #taken: Set<number> | undefined;
 
   /** Notes an object. @param fd crit's own descriptor of it, which stays the caller's */
   add(name: string, stat: FileStat, fd: number): number {
@@ -55,8 +57,9 @@ export class SharedMemoryObjects implements Disposable {
     const seals = answer('fcntl', sysRaw('fcntl', fd, F_GET_SEALS), ['EINVAL']);
     // the image's number of it: the inode number, of which there are 32 bits
     let shmid = Number(stat.ino & 0xffffffffn);
-    while (this.#shmids.has(shmid) || shmid === 0) shmid = (shmid + 1) >>> 0;
-    this.#shmids.add(shmid);
+    this.#taken ??= new Set(readShmSegments().keys());
+    while (this.#taken.has(shmid) || shmid === 0) shmid = (shmid + 1) >>> 0;
+    this.#taken.add(shmid);
     const inode = {
       id: this.#inodes.size + 1,
       name,
