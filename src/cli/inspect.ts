@@ -1,7 +1,7 @@
 import { overview, type Part } from '../inspect/overview/overview.js';
 import { flag, value, type Command } from './command.js';
-import { PART_OPTIONS } from './inspect-parts.js';
-import type { Section } from './inspect-text.js';
+import { PART_OPTIONS } from './inspect/parts.js';
+import type { Section } from './inspect/section.js';
 import { jsonView } from './json-view.js';
 import { openSource } from './open-image-dir.js';
 import { oneLine } from './safe-text.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { PART_OPTIONS } from '../../src/cli/inspect-parts.js';
+import { PART_OPTIONS } from '../../src/cli/inspect/parts.js';
 import { fixture } from '../project-path.js';
 import { crit } from './run-crit.js';
 
