@@ -8,4 +8,4 @@ long arch_clone(unsigned long args, unsigned long size, unsigned long ring)
 	return -38; /* ENOSYS */
 }
 
-unsigned crit_run_ops(const void *ops, void *results, unsigned n) { return run_ops(ops, results, n); }
+unsigned crit_run_ops(const void *ops, void *results, unsigned n) { return run_ops(ops, results, n, 0); }

@@ -72,6 +72,12 @@
 #define DEATH_EXIT 1
 /* leaves when the word AREA_GO is set, else exits */
 #define DEATH_ASK 2
+#define DEATH_HOW 3
+/* Added for a thread that seccomp restricts, when nothing suspends that any more: it makes no call of a batch when its
+ * controller is gone, ... */
+#define DEATH_WATCH 4
+/* ... and, where a call of the way home is not sure to be allowed, none at all but rt_sigreturn: it does not sleep, either. */
+#define DEATH_QUIET 8
 
 /* Operations that are not system calls; each is told in puppet.c. */
 #define OP_COPY 0x10000

@@ -189,8 +189,8 @@ static s64 special(const struct op *op, u64 *a)
 	return -38;
 }
 
-/* Runs operations until one fails that must not. @returns how many succeeded */
-static u32 run_ops(const struct op *ops, s64 *results, u32 n)
+/* Runs operations until one fails that must not, or the death word, if one is given, is marked. @returns how many succeeded */
+static u32 run_ops(const struct op *ops, s64 *results, u32 n, const volatile u32 *death)
 {
 	u32 i, k;
 
@@ -199,6 +199,8 @@ static u32 run_ops(const struct op *ops, s64 *results, u32 n)
 		u64 a[6];
 		s64 r;
 
+		if (death && *death & FUTEX_OWNER_DIED)
+			break;
 		for (k = 0; k < 6; k++) {
 			u64 v = op->arg[k];
 
@@ -274,20 +276,27 @@ static void wait_for_others(struct ring *r)
 static void controller_died(struct ring *r)
 {
 	u32 go = r->death[(AREA_GO - AREA_DEATH) / sizeof(u32)];
+	u32 how = r->on_death & DEATH_HOW, quiet = r->on_death & DEATH_QUIET;
 	u32 n;
 
-	arch_syscall(NR_futex, (u64)r->death, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
-	for (n = r->nr_cures; n--;) /* the last that was made first */
-		run_ops(&r->cures[n].op, r->results, 1);
-	if (r->on_death == DEATH_EXIT || (r->on_death == DEATH_ASK && !go))
+	if (!quiet) {
+		arch_syscall(NR_futex, (u64)r->death, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
+		for (n = r->nr_cures; n--;) /* the last that was made first */
+			run_ops(&r->cures[n].op, r->results, 1, 0);
+	}
+	if (how == DEATH_EXIT || (how == DEATH_ASK && !go)) {
 		arch_syscall(NR_exit_group, 1, 0, 0, 0, 0, 0);
-	wait_for_others(r);
+		__builtin_trap(); /* a filter has forbidden it, and all signals are blocked */
+	}
+	if (!quiet)
+		wait_for_others(r);
 	arch_leave(r->leave_sp, r->leave_ip);
 }
 
 __attribute__((noreturn, used)) void puppet_loop(struct ring *r)
 {
 	struct answer *answer = r->answer;
+	const volatile u32 *watch;
 	u32 seen = 0;
 
 	for (;;) {
@@ -295,7 +304,9 @@ __attribute__((noreturn, used)) void puppet_loop(struct ring *r)
 
 		while (r->cmd == seen && spin--)
 			arch_pause();
-		if (r->cmd == seen) {
+		while (r->on_death & DEATH_QUIET && r->cmd == seen && !(*r->death & FUTEX_OWNER_DIED))
+			arch_pause();
+		if (r->cmd == seen && !(*r->death & FUTEX_OWNER_DIED)) {
 			__atomic_store_n(&answer->puppet_sleeps, 1, __ATOMIC_SEQ_CST);
 			while (r->cmd == seen && !(*r->death & FUTEX_OWNER_DIED))
 				sleep_on(r, seen);
@@ -304,9 +315,10 @@ __attribute__((noreturn, used)) void puppet_loop(struct ring *r)
 		if (r->cmd == seen)
 			controller_died(r); /* and left no command */
 		seen = r->cmd;
-		answer->failed = run_ops(r->ops, r->results, r->nr_ops);
+		watch = r->on_death & DEATH_WATCH ? r->death : 0;
+		answer->failed = run_ops(r->ops, r->results, r->nr_ops, watch);
 		__atomic_store_n(&answer->done, seen, __ATOMIC_SEQ_CST);
-		if (r->crit_sleeps)
+		if (r->crit_sleeps && !(watch && *watch & FUTEX_OWNER_DIED))
 			arch_syscall(NR_futex, (u64)&answer->done, 1 /* FUTEX_WAKE */, FUTEX_WAKE_ALL, 0, 0, 0);
 	}
 }

@@ -5,6 +5,8 @@ import type { AnySyscallName, SyscallName } from './x86_64/syscalls.js';
 export interface Arch {
   /** core_entry.mtype */
   readonly MTYPE: number;
+  /** linux/audit.h: what seccomp filters know the processor by. */
+  readonly AUDIT_ARCH: number;
   /** Numbers of the system calls. */
   readonly SYSCALLS: Readonly<Record<AnySyscallName, number>>;
   /** Length of the instruction that makes one: what the kernel takes back from ip for a restart. */

@@ -7,6 +7,7 @@ export type { AnySyscallName, SyscallName } from './x86_64/syscalls.js';
 /** Elsewhere nothing is dumped or restored, and images are those of this one. */
 export const {
   MTYPE,
+  AUDIT_ARCH,
   SYSCALLS,
   SYSCALL_INSTRUCTION_BYTES,
   TASK_SIZE,

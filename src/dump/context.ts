@@ -62,6 +62,8 @@ export interface DumpTask {
   /** Read in the stop, before the area was mapped (so it has no mapping of crit's). */
   readonly maps: readonly MapEntry[];
   readonly status: ProcStatus;
+  /** By seccomp: it is to do little, and so is a copy of it. */
+  readonly restricted: boolean;
   readonly frozen: FrozenTask;
   /** The batch of the leader's puppet. */
   batch(): Batch;

@@ -22,6 +22,7 @@ import { askPosixTimers } from './posix-timers.js';
 import { askSelf, askSettings, type ProcessSettings, type ThreadSelf } from './prctl.js';
 import { rlimitsOf } from './rlimits.js';
 import { robustListOf } from './robust-list.js';
+import type { Seccomp } from './seccomp.js';
 import { schedOf } from './sched.js';
 import { askSigactions } from './sigactions.js';
 
@@ -63,9 +64,11 @@ function archPart(thread: BorrowedThread, clearTidAddress: bigint, { tls, timed 
 export function buildCores(
   ctx: DumpContext,
   cgroups: Cgroups,
+  seccomp: Seccomp,
   task: DumpTask,
   parts: CoreParts,
 ): Entry<'core_entry'>[] {
+  const restrictions = seccomp.of(task);
   return task.threads.map((thread, i) => {
     const self = parts.self[i]!;
     const peeked = task.peeked[i]!;
@@ -82,6 +85,7 @@ export function buildCores(
         ...(self.pdeathSignal !== 0 && { pdeath_sig: self.pdeathSignal }),
         signals_p: queue(peeked.ownSignals),
         creds: credsOf(peeked.status, self.securebits),
+        ...restrictions[i],
         comm: commOf(task.pid, thread.tracee.tid),
         ...(self.personality !== parts.self[0]!.personality && { personality: self.personality }),
         ...(peeked.rseq && { rseq_entry: peeked.rseq }),

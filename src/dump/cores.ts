@@ -6,18 +6,21 @@ import type { DumpContext, DumpTask } from './context.js';
 import { askTask, buildCores, zombieCore } from './core.js';
 import type { StandIns } from './landlock.js';
 import type { Resource, TreeView } from './resource.js';
+import type { Seccomp } from './seccomp.js';
 
 /** What processes and threads are (core-*.img): registers, credentials, signals, timers, scheduling, limits. */
 export class Cores implements Resource {
   readonly name = 'processes and threads';
   readonly #ctx: DumpContext;
   readonly #cgroups: Cgroups;
+  readonly #seccomp: Seccomp;
   readonly #standIns: StandIns;
   #tree: TreeView | undefined;
   /** By thread id. */
   readonly #cores = new Map<Pid, Messages['core_entry']>();
 
-  constructor(ctx: DumpContext, cgroups: Cgroups, standIns: StandIns) {
+  constructor(ctx: DumpContext, cgroups: Cgroups, seccomp: Seccomp, standIns: StandIns) {
+    this.#seccomp = seccomp;
     this.#ctx = ctx;
     this.#cgroups = cgroups;
     this.#standIns = standIns;
@@ -30,7 +33,7 @@ export class Cores implements Resource {
   ask(task: DumpTask, b: Batch): () => void {
     const parts = askTask(task, b, this.#standIns);
     return () => {
-      const cores = buildCores(this.#ctx, this.#cgroups, task, parts());
+      const cores = buildCores(this.#ctx, this.#cgroups, this.#seccomp, task, parts());
       for (const [i, core] of cores.entries()) this.#cores.set(task.tids[i]!, core);
     };
   }

@@ -12,7 +12,7 @@ import { fault } from './set/fault.js';
  * tree whose images are complete lives or dies as a whole.
  */
 export function endWithCrit(tasks: readonly { readonly puppet: Puppet }[]): void {
-  for (const { puppet } of tasks) puppet.ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
+  for (const { puppet } of tasks) puppet.ring.onDeath(L.DEATH_EXIT);
   fault('kill');
 }
 

@@ -10,6 +10,7 @@ import { hideStop } from '../task/restart.js';
 import { refusedByStatus, refusedThread } from './refuse-thread.js';
 import { leaveCriticalSection, rseqOf } from './rseq.js';
 import { checkLabel } from './security-label.js';
+import { peekSeccomp, type ThreadSeccomp } from './peek-seccomp.js';
 import type { Sleepers } from './sleepers.js';
 import { timedCallOf, type TimedCall } from './timed-call.js';
 
@@ -21,6 +22,8 @@ export interface PeekedThread {
   sharedSignals: Uint8Array[];
   rseq: Messages['rseq_entry'] | undefined;
   tls: Messages['user_desc_t'][];
+  /** Undefined where it is not restricted. */
+  seccomp: ThreadSeccomp | undefined;
   /** Its call; undefined with a signal to take. */
   timed: TimedCall | undefined;
 }
@@ -44,6 +47,7 @@ export function peekThread(
   const { tid } = thread.tracee;
   const status = readStatus(pid, tid);
   refuse(pid, thread, status);
+  const seccomp = peekSeccomp(pid, tid, status);
   const pending = status.sigPnd | status.shdPnd;
   let timed: TimedCall | undefined;
   if ((pending & ~thread.sigmask) === 0n) {
@@ -57,6 +61,7 @@ export function peekThread(
     ownSignals: status.sigPnd ? peekSignals(tid, 0) : [],
     sharedSignals: leader && status.shdPnd ? peekSignals(tid, P.PTRACE_PEEKSIGINFO_SHARED) : [],
     rseq,
+    seccomp,
     tls: tlsOf((entry, into) => {
       const r = sysRaw('ptrace', P.PTRACE_GET_THREAD_AREA, tid, entry, into);
       return answer('ptrace', r, ['EIO', 'EINVAL'], `GET_THREAD_AREA of task ${tid}`) !== undefined;

@@ -48,6 +48,5 @@ export class ProcessTree implements Resource {
       undefined,
       entries.map((message) => ({ message })),
     );
-    write('SECCOMP', undefined, [{ message: {} }]);
   }
 }

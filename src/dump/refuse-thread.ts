@@ -7,7 +7,6 @@ export const refusedThread = (pid: number, tid: number, what: string): CritError
 
 /** What the status of a thread says that cannot be dumped; nothing need be stopped for it. */
 export function* refusedByStatus(pid: number, tid: number, status: ProcStatus): Generator<CritError> {
-  if (status.seccomp !== 0) yield refusedThread(pid, tid, `is restricted by seccomp (mode ${status.seccomp})`);
   // Linux 6.6
   if (/\bshstk\b/.test(status.fields.get('x86_Thread_features') ?? ''))
     yield refusedThread(pid, tid, 'uses a shadow stack');

@@ -12,6 +12,7 @@ import { namespaces } from './namespaces.js';
 import { Places } from './places.js';
 import { ProcessTree } from './process-tree.js';
 import type { Resource } from './resource.js';
+import { Seccomp } from './seccomp.js';
 import { sharing } from './sharing.js';
 import { ShmSegments } from './shm-segments.js';
 import { TaskPages } from './task-pages.js';
@@ -22,6 +23,7 @@ import { TaskPages } from './task-pages.js';
  */
 function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] {
   const clocks = new Clocks(ctx);
+  const seccomp = new Seccomp(ctx);
   const cgroups = new Cgroups(ctx);
   const files = new DumpFiles(ctx, ahead);
   const linked = new LinkedFiles(files);
@@ -37,7 +39,8 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     processor(ctx),
     files,
     places,
-    new Cores(ctx, cgroups, ahead.standIns),
+    new Cores(ctx, cgroups, seccomp, ahead.standIns),
+    seccomp,
     maps,
     segments,
     new ProcessTree(ctx, files, places, clocks),

@@ -22,8 +22,14 @@ export type Strategy = 'held' | 'outside' | 'beside' | 'inside' | 'fork';
  * @param sizeBytes of the task's pages
  * @param heldBytes of all tasks so far
  * @param leaveRunning whether the tree runs again before the images are complete
+ * @param restricted by seccomp: the task makes no calls that it need not make, and its copy could make none
  */
-export function strategyOf(sizeBytes: number, heldBytes: number, leaveRunning: boolean): Strategy {
+export function strategyOf(
+  sizeBytes: number,
+  heldBytes: number,
+  { leaveRunning, restricted }: { leaveRunning: boolean; restricted: boolean },
+): Strategy {
+  if (restricted) return heldBytes + sizeBytes <= HELD_BYTES ? 'held' : 'outside';
   if (sizeBytes >= INSIDE_BYTES) return leaveRunning ? 'fork' : 'inside';
   if (heldBytes + sizeBytes <= HELD_BYTES) return 'held';
   return sizeBytes >= GIVE_BYTES ? 'beside' : 'outside';

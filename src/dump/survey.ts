@@ -40,6 +40,7 @@ class RunningTask implements DumpTask {
   readonly pid: Pid;
   readonly tids: readonly Pid[];
   readonly status: ProcStatus;
+  readonly restricted = false;
   readonly frozen: DumpTask['frozen'];
   readonly peeked = [];
   readonly threads = [];

@@ -78,7 +78,10 @@ export class TaskPages implements Resource {
     const sizeBytes = bytesOf(runs);
     stats.add('pages_scanned', sizeBytes / PAGE_SIZE);
     stats.add('pages_written', sizeBytes / PAGE_SIZE);
-    const strategy = strategyOf(sizeBytes, this.#heldBytes, options.leaveRunning);
+    const strategy = strategyOf(sizeBytes, this.#heldBytes, {
+      leaveRunning: options.leaveRunning,
+      restricted: task.restricted,
+    });
     if (strategy === 'held') this.#heldBytes += sizeBytes;
     const saved = savedBytes(task.threads);
     const apart = strategy === 'held' ? runs : setApart(runs, saved);

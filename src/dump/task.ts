@@ -3,12 +3,14 @@ import { readMaps, type MapEntry, type MapRange } from '../kernel/proc/maps.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
 import { Borrowed } from '../task/borrow.js';
 import { BorrowedThread, type BorrowMapping } from '../task/borrowed-thread.js';
+import { guardOf } from '../task/guard.js';
 import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { SNAPSHOT_RINGS } from '../task/snapshot.js';
 import type { DumpTask } from './context.js';
 import type { FrozenTask } from './freeze.js';
 import { peekThread, type PeekedThread } from './peek.js';
+import { restrictionOf } from './peek-seccomp.js';
 import type { Sleepers } from './sleepers.js';
 import { waitRest, type TimedCall } from './timed-call.js';
 
@@ -21,6 +23,7 @@ export class Task implements DumpTask {
   peeked: readonly PeekedThread[];
   maps: readonly MapEntry[];
   readonly status: ProcStatus;
+  readonly restricted: boolean;
   readonly borrowed: Borrowed;
   readonly #timed: readonly (TimedCall | undefined)[];
 
@@ -35,7 +38,11 @@ export class Task implements DumpTask {
     this.peeked = this.threads.map((thread, i) => peekThread(frozen.pid, thread, i === 0, mappings, sleepers));
     this.status = this.peeked[0]!.status;
     this.#timed = this.peeked.map(({ timed }) => timed);
-    this.borrowed = Borrowed.of(frozen.pid, this.threads, mappings, leaveRunning ? SNAPSHOT_RINGS : []);
+    const restricted = this.peeked.flatMap(({ seccomp }) => (seccomp ? [restrictionOf(seccomp)] : []));
+    this.restricted = restricted.length > 0;
+    this.borrowed = Borrowed.of(frozen.pid, this.threads, mappings, leaveRunning ? SNAPSHOT_RINGS : [], {
+      guard: guardOf(restricted),
+    });
   }
 
   get puppet(): Puppet {

@@ -43,7 +43,7 @@ export function fork(from: Puppet, ring: Ring, pid: ImagePid, flags: number, exi
 function addClone(b: Batch, ring: Ring, pid: ImagePid, flags: number, exitSignal: number): Ref {
   // a ring may have had a puppet before, which left without an answer
   ring.reset();
-  ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
+  ring.onDeath(L.DEATH_EXIT);
   b.reserve(1, CLONE_ARGS_BYTES + 64);
   const tid = b.bytes(new Uint8Array(Int32Array.of(pid).buffer));
   const args = new BigUint64Array(CLONE_ARGS_BYTES / 8);

@@ -15,6 +15,7 @@ import { restorePending, signalsOfQueue } from './pending-signals.js';
 import { createPosixTimers, PosixTimerStarter, posixTimersOf } from './posix-timers.js';
 import { restorePersonality, restoreProcFiles, restoreSettings, procNow, type ProcNow } from './process-settings.js';
 import { restoreRlimits } from './rlimits.js';
+import type { Seccomp } from './seccomp.js';
 import { restoreSched } from './sched.js';
 import { actsByDefault, restoreSigactions } from './sigactions.js';
 import { TASK } from '../image/task-state.js';
@@ -39,7 +40,7 @@ function beginningOf({ puppet }: RestoreTask): Beginning {
 }
 
 /** Everything that the cores of a process tell but registers and memory: settings, signals, timers, limits, credentials. */
-export function attributes(): Part {
+export function attributes(seccomp: Seccomp): Part {
   let beginning: Beginning | undefined;
   return {
     name: 'attributes of processes and threads',
@@ -48,12 +49,13 @@ export function attributes(): Part {
         beginning ??= beginningOf(task);
         flushSigchld(b);
         restoreTaskAttributes(task, b, beginning);
+        seccomp.restrictAll(task, b);
       },
       thread: ({ task, index, b }) => {
-        restoreThreadAttributes(task, index, b, beginning!);
+        restoreThreadAttributes(task, index, b, beginning!, seccomp);
       },
       leader: ({ task, b }) => {
-        restoreThreadAttributes(task, 0, b, beginning!);
+        restoreThreadAttributes(task, 0, b, beginning!, seccomp);
       },
     },
   };
@@ -118,10 +120,16 @@ function restoreTaskAttributes(task: RestoreTask, b: Batch, beginning: Beginning
  * What belongs to a thread, in its own batch: the leader (index 0) last, for it also starts what runs by itself (timers),
  * gives the process its limits, and loses the privileges that the others' restoring may need.
  *
- * Order: names and registrations; scheduling; timers and pending signals; limits; credentials; what credentials clear
+ * Order: names and registrations; scheduling; timers and pending signals; limits; seccomp; credentials; what these clear
  * (but for the dumpable flag, which comes last of all: restore.ts).
  */
-function restoreThreadAttributes(task: RestoreTask, index: number, b: Batch, beginning: Beginning): void {
+function restoreThreadAttributes(
+  task: RestoreTask,
+  index: number,
+  b: Batch,
+  beginning: Beginning,
+  seccomp: Seccomp,
+): void {
   const { tc } = coreOf(task);
   const core = task.cores[index];
   const thread = core?.thread_core;
@@ -151,6 +159,7 @@ function restoreThreadAttributes(task: RestoreTask, index: number, b: Batch, beg
     if (tc.timers) restoreItimers(b, tc.timers);
     restoreRlimits(b, tc.rlimits?.rlimits ?? []);
   }
+  seccomp.restrict(task, index, b);
   if (thread.creds) restoreCreds(b, thread.creds, beginning.creds);
   if (thread.pdeath_sig) b.call('prctl', PR.PR_SET_PDEATHSIG, thread.pdeath_sig, 0, 0, 0);
 }

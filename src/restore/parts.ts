@@ -10,6 +10,7 @@ import { ownAnswers } from './own-answers.js';
 import type { Part } from './part.js';
 import { restoreDumpable } from './process-settings.js';
 import type { ShmSegments } from './shm-segments.js';
+import type { Seccomp } from './seccomp.js';
 import type { SharedMemory } from './shared-memory.js';
 import { defaultSigactions } from './sigactions.js';
 import type { TreePages } from './tree-pages.js';
@@ -20,6 +21,7 @@ interface Restored {
   readonly clocks: Clocks;
   readonly files: RestoreFiles;
   readonly pages: TreePages;
+  readonly seccomp: Seccomp;
   readonly shared: SharedMemory;
   readonly segments: ShmSegments;
 }
@@ -37,7 +39,7 @@ export const partsOf = (plan: Restored): readonly Part[] => [
   plan.shared.part(),
   plan.segments.part(),
   plan.files.contexts(),
-  attributes(),
+  attributes(plan.seccomp),
   dumpable,
 ];
 

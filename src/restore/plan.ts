@@ -29,6 +29,7 @@ import { partsOf } from './parts.js';
 import { Rings } from './rings.js';
 import { LocalPages } from '../pages/local-pages.js';
 import { ShmSegments } from './shm-segments.js';
+import { Seccomp } from './seccomp.js';
 import { SharedMemory } from './shared-memory.js';
 import { TreePages } from './tree-pages.js';
 import { checkWhole, SameSet } from './whole-set.js';
@@ -84,6 +85,7 @@ export class Plan {
   readonly shared: SharedMemory;
   readonly segments: ShmSegments;
   readonly clocks: Clocks;
+  readonly seccomp: Seccomp;
   /** undefined when they are to be ignored */
   readonly cgroups: Cgroups | undefined;
   readonly births: BirthPlan;
@@ -137,6 +139,7 @@ export class Plan {
     this.clocks = new Clocks(images, this.#timeNamespace(inventory), log, refuse);
     this.ctx = { options, log, tasks: this.tasks, root: this.root, lookupRoot: ownRoot, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
+    this.seccomp = new Seccomp(images, this.tasks, refuse);
     this.cgroups =
       options.cgroups.mode === 'ignore'
         ? undefined
@@ -155,7 +158,9 @@ export class Plan {
     });
     this.rings = new Rings(
       this.births,
-      this.tasks.flatMap(({ tree }) => tree.tids.slice(1)),
+      this.tasks.flatMap((task) =>
+        task.tids.slice(1).map((tid, i) => ({ tid, bytes: this.seccomp.roomOf(task, i + 1) })),
+      ),
     );
     this.parts = partsOf(this);
   }

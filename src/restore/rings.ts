@@ -13,10 +13,11 @@ export class Rings {
   readonly #shapes = new Map<Whose, RingShape>([[SPARE, WIDE]]);
   readonly #rings = new Map<Whose, Ring>();
 
-  /** @param threads tids of all threads but the leaders */
-  constructor(births: BirthPlan, threads: readonly number[]) {
+  /** @param threads all threads but the leaders, and the bytes that each needs at least */
+  constructor(births: BirthPlan, threads: readonly { readonly tid: number; readonly bytes: number }[]) {
     for (const birth of births.order) this.#shapes.set(birth, isWide(birth) ? WIDE : NARROW);
-    for (const tid of threads) this.#shapes.set(tid, NARROW);
+    for (const { tid, bytes } of threads)
+      this.#shapes.set(tid, { ...NARROW, arenaBytes: Math.max(NARROW.arenaBytes, roundUp(bytes)) });
     for (const helper of births.groupHelpers) this.#shapes.set(helper, NARROW);
   }
 
@@ -33,5 +34,7 @@ export class Rings {
     return this.#rings.get(whose)!;
   }
 }
+
+const roundUp = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
 const isWide = (birth: Birth) => !birth.helper && !birth.task.zombie;

@@ -18,6 +18,7 @@ import type { BorrowedThread, BorrowMapping, PlainCall } from './borrowed-thread
 import { Cures, type Cure, type CureArg } from './cures.js';
 import * as L from './generated/layout.js';
 import { giveBackAll, type Leaver } from './give-back.js';
+import { GUARD, type Guard } from './guard.js';
 import { findHole } from './hole.js';
 import { noRoom } from './no-room.js';
 import { Patience } from './patience.js';
@@ -49,6 +50,9 @@ const INT_MAX = 0x7fffffff;
  *
  * The leader unmaps the area, so it must leave last: another thread is counted in before it enters the blob, and the
  * first of its two frames counts it out again by FUTEX_WAKE_OP, made by code outside the area.
+ *
+ * A process that seccomp restricts is spared calls when crit is gone: guard.ts. One that is quiet has no first frame, and keeps
+ * the area.
  *
  * A process with a thread whose stack pointer is not in a real stack (a goroutine, a coroutine), or without a
  * restorer, gets its frames in the area itself as soon as that is there: then a death of crit leaves the area mapped.
@@ -89,10 +93,11 @@ export class Borrowed implements Disposable, Leaver {
     threads: readonly BorrowedThread[],
     mappings: readonly BorrowMapping[],
     rings: readonly RingShape[] = [],
-    nrCures = NR_CURES,
+    { nrCures = NR_CURES, guard = GUARD.none }: { nrCures?: number; guard?: Guard } = {},
   ): Borrowed {
     const found = findWayHome(pid, threads, mappings);
     const { gadgets } = found;
+    for (const thread of threads) thread.careful = guard === GUARD.quiet;
     const shape = { ...WIDE, nrCures };
     const shapes = areaSize([shape, ...rings, ...threads.slice(1).map(() => SLIM)]);
     const main = threads[0]!;
@@ -101,7 +106,7 @@ export class Borrowed implements Disposable, Leaver {
     let size = sizeOf(shapes, roomy ? [] : threads);
     // 1, 2
     const unmap = (): PlainCall => ['munmap', base, size.orders + size.answers];
-    if (gadgets.restorer !== undefined && !main.writeFrames(gadgets, unmap()) && roomy) {
+    if (gadgets.restorer !== undefined && !main.writeFrames(gadgets, unlessQuiet(guard, unmap())) && roomy) {
       roomy = false;
       size = sizeOf(shapes, threads);
     }
@@ -120,6 +125,7 @@ export class Borrowed implements Disposable, Leaver {
       }
       const puppet = new Puppet(area.ring(shape), pid, Patience.ofDump(), main.tracee);
       const home = new WayHome(area, threads, { gadgets, roomy }, shapes.orders);
+      puppet.ring.guarded(guard);
       const borrowed = new Borrowed(area, home, puppet);
       borrowed.#start();
       return borrowed;
@@ -154,7 +160,10 @@ export class Borrowed implements Disposable, Leaver {
     const found = findWayHome(leader.tid, threads, mappings);
     const inside = leader.ring.insideAddress;
     const callOf = (i: number): PlainCall => (i > 0 ? countOut(inside) : ['munmap', area.base, area.sizeBytes]);
-    const roomy = found.roomy && threads.every((thread, i) => thread.writeFrames(found.gadgets, callOf(i)));
+    const { guard } = leader.ring;
+    for (const thread of threads) thread.careful = guard === GUARD.quiet;
+    const roomy =
+      found.roomy && threads.every((thread, i) => thread.writeFrames(found.gadgets, unlessQuiet(guard, callOf(i))));
     const home = new WayHome(area, threads, { ...found, roomy }, framesOffset);
     const borrowed = new Borrowed(area, home, leader, whenParked);
     borrowed.#countInside(threads.length - 1);
@@ -207,11 +216,12 @@ export class Borrowed implements Disposable, Leaver {
     if (index === 0 || this.#others.has(thread)) throw new RangeError(`thread ${index} runs the blob already`);
     const ring = this.area.ring(SLIM);
     ring.set(L.RING_SPIN, 0); // there is no next batch
+    ring.guarded(this.#ring.guard);
     const batch = new Puppet(ring, thread.tracee.tid, this.puppet.patience, thread.tracee).batch();
     const answer = ask(batch);
     batch.submit();
     if (!this.#home.roomy) this.#home.frameInArea(index);
-    else if (!thread.writeFrames(this.#home.gadgets, countOut(this.#ring.insideAddress)))
+    else if (!thread.writeFrames(this.#home.gadgets, unlessQuiet(ring.guard, countOut(this.#ring.insideAddress))))
       throw new CritError(`task ${thread.tracee.tid}: its stack cannot be written`, { code: 'TASK_FAULT' });
     this.#countInside(1);
     thread.park(this.#home.restorer);
@@ -265,7 +275,8 @@ export class Borrowed implements Disposable, Leaver {
         for (const thread of this.#others) thread.restore(gadgets);
         if (this.puppet.lost) for (const call of this.#cures.calls()) main.call(gadgets, call);
         // only now: this way home takes the area with it
-        if (!this.#home.roomy && gadgets.restorer !== undefined && main.writeFrames(gadgets, unmap))
+        const last = unlessQuiet(this.#ring.guard, unmap);
+        if (!this.#home.roomy && gadgets.restorer !== undefined && main.writeFrames(gadgets, last))
           main.park(gadgets.restorer);
         main.beginCall(gadgets, unmap);
         main.tracee.toSyscall();
@@ -304,6 +315,10 @@ export class Borrowed implements Disposable, Leaver {
 }
 
 const roundPage = (n: number) => Math.ceil(n / PAGE) * PAGE;
+
+/** A call of a way home; none where seccomp may forbid it. */
+const unlessQuiet = (guard: number, call: PlainCall): PlainCall | undefined =>
+  guard === GUARD.quiet ? undefined : call;
 
 /** What a thread beside the leader calls on its way home. */
 const countOut = (inside: number): PlainCall => ['futex', inside, FUTEX_WAKE_OP, INT_MAX, 0, inside, MINUS_ONE];

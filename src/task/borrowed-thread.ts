@@ -4,6 +4,7 @@ import {
   REG,
   type Regs,
   SYSCALLS,
+  SYSCALL_INSTRUCTION_BYTES,
   type SyscallName,
   buildFrame,
   frameBytes,
@@ -55,6 +56,10 @@ export class BorrowedThread implements ThreadState {
   whenHome: (() => void) | undefined;
   /** Where its way home is: rsp of a `ret` that leads through rt_sigreturn. Undefined while nothing is changed. */
   home: number | undefined;
+  /** Seccomp may forbid the calls that it is led through. */
+  careful = false;
+  /** Registers of the call that takes the place of the one that it enters. */
+  #replacing: Regs | undefined;
   /** What stood where frames were written on its stack. */
   saved: { address: number; bytes: Buffer } | undefined;
 
@@ -86,19 +91,17 @@ export class BorrowedThread implements ThreadState {
   }
 
   /**
-   * Writes the way home below the stack: first a system call, then the thread's own state.
+   * Writes the way home below the stack: first a system call, if it is to make one, then the thread's own state.
    * @returns false when the stack cannot be written: nothing is changed
    */
-  writeFrames(gadgets: Gadgets, call: PlainCall): boolean {
+  writeFrames(gadgets: Gadgets, call: PlainCall | undefined): boolean {
     const restorer = gadgets.restorer!;
     const top = Number(this.regs[REG.sp]) - REDZONE;
     const back = buildFrame(top, this.#frame(restorer));
-    const regs = this.#callRegs(gadgets, call);
-    regs[REG.sp] = BigInt(back.address);
-    const first = buildFrame(back.address - 8, { regs, mask: ALL_SIGNALS, restorer });
-    const { address } = first;
+    const first = call && this.#callFrame(gadgets, call, back.address, restorer);
+    const { address } = first ?? back;
     const bytes = new Uint8Array(top - address);
-    bytes.set(first.bytes, 0);
+    if (first) bytes.set(first.bytes, 0);
     bytes.set(back.bytes, back.address - address);
     try {
       const saved = insist(() => readMemory(this.tracee.tid, address, bytes.length));
@@ -109,6 +112,12 @@ export class BorrowedThread implements ThreadState {
     }
     this.home = address;
     return true;
+  }
+
+  #callFrame(gadgets: Gadgets, call: PlainCall, back: number, restorer: number) {
+    const regs = this.#callRegs(gadgets, call);
+    regs[REG.sp] = BigInt(back);
+    return buildFrame(back - 8, { regs, mask: ALL_SIGNALS, restorer });
   }
 
   /** A frame that leads to the thread's own state, to stand elsewhere than on its stack: ends at `top`. */
@@ -124,14 +133,16 @@ export class BorrowedThread implements ThreadState {
 
   /** The thread stands at the beginning of its way home; only then are signals blocked. */
   park(restorer: number | undefined): void {
-    if (this.home !== undefined && restorer !== undefined) {
-      const regs = this.regs.slice();
-      regs[REG.ip] = BigInt(restorer);
-      regs[REG.sp] = BigInt(this.home + 8);
-      leaveCall(regs);
-      this.tracee.setRegs(regs);
-    }
+    if (this.home !== undefined && restorer !== undefined) this.#faceHome(restorer, this.home);
     this.tracee.setSigmask(ALL_SIGNALS);
+  }
+
+  #faceHome(restorer: number, home: number): void {
+    const regs = this.regs.slice();
+    regs[REG.ip] = BigInt(restorer);
+    regs[REG.sp] = BigInt(home + 8);
+    leaveCall(regs);
+    this.tracee.setRegs(regs);
   }
 
   /** Registers with which the thread makes a system call through code that it has mapped anyway. */
@@ -152,11 +163,21 @@ export class BorrowedThread implements ThreadState {
     return this.endCall();
   }
 
-  /** The same in parts, so that many threads make theirs side by side: sets the call up, ... */
+  /**
+   * The same in parts, so that many threads make theirs side by side: sets the call up, ...
+   *
+   * A tracer that dies while a thread stands at the entry of a call leaves the call to seccomp. Where that may forbid it, the
+   * thread enters rt_sigreturn(2), its way home, and the call takes the place of that when the thread is let go on.
+   */
   beginCall(gadgets: Gadgets, call: PlainCall): void {
     const regs = this.#callRegs(gadgets, call);
     if (this.home !== undefined) regs[REG.sp] = BigInt(this.home);
-    this.tracee.setRegs(regs);
+    if (this.careful && this.home !== undefined && gadgets.restorer !== undefined) {
+      regs[REG.call] = regs[REG.result]!;
+      regs[REG.ip] = BigInt(gadgets.syscall + SYSCALL_INSTRUCTION_BYTES);
+      this.#replacing = regs;
+      this.#faceHome(gadgets.restorer, this.home);
+    } else this.tracee.setRegs(regs);
   }
 
   /** ... and, after the first `toSyscall`, leads it to its end. */
@@ -165,6 +186,8 @@ export class BorrowedThread implements ThreadState {
       const stop = this.tracee.wait();
       if (stop.syscall) stops++;
       if (stops === 2) break;
+      if (stop.syscall && this.#replacing) this.tracee.setRegs(this.#replacing);
+      this.#replacing = undefined;
       this.tracee.toSyscall(passedOn(stop));
     }
     return Number(BigInt.asIntN(64, this.tracee.getRegs()[REG.result]!));

@@ -59,6 +59,8 @@ export class Ring {
   readonly stackOffset: number;
   readonly answerArena: number;
   readonly cureWordsOffset: number;
+  /** What its puppet must not do when crit is gone, because of seccomp: GUARD. */
+  guard = 0;
   /** The last command that was given. Counted here: nothing that a puppet could change says what crit waits for. */
   #command = 0;
 
@@ -109,6 +111,17 @@ export class Ring {
 
   set(field: number, value: number): void {
     this.area.u32[(this.orders + field) >>> 2] = value;
+  }
+
+  /** What its puppet does when crit is gone (DEATH_*). */
+  onDeath(how: number): void {
+    this.set(L.RING_ON_DEATH, how | this.guard);
+  }
+
+  /** From now on its puppet is one that seccomp restricts: GUARD. */
+  guarded(guard: number): void {
+    this.guard = guard;
+    this.onDeath(this.area.u32[(this.orders + L.RING_ON_DEATH) >>> 2]! & L.DEATH_HOW);
   }
 
   set64(field: number, value: number): void {

@@ -73,8 +73,8 @@ export function snapshot(borrowed: Borrowed, sizeBytes: number, keepFds: readonl
   const before = new Set(readChildren(pid));
   const middleRing = borrowed.spareRing(NARROW);
   const copyRing = borrowed.spareRing(WIDE);
-  middleRing.set(L.RING_ON_DEATH, L.DEATH_EXIT);
-  copyRing.set(L.RING_ON_DEATH, L.DEATH_EXIT);
+  middleRing.onDeath(L.DEATH_EXIT);
+  copyRing.onDeath(L.DEATH_EXIT);
   puppet.patience.grant(sizeBytes);
   // The intermediate finds its first command waiting, and the process waits for its end.
   const middle = new Puppet(middleRing, pid, puppet.patience);

@@ -98,7 +98,7 @@ const PID_WAIT_MS = 3000;
 export function spawnPuppet(options: SpawnOptions): Puppet {
   const { ring } = options;
   const { area, ordersFd, answersFd } = options.area;
-  ring.set(L.RING_ON_DEATH, L.DEATH_EXIT);
+  ring.onDeath(L.DEATH_EXIT);
   const view = new DataView(area.buffer);
   const params: readonly (readonly [number, number])[] = [
     [L.STUB_PARAM_BASE, area.base],

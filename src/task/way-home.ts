@@ -73,6 +73,6 @@ export class WayHome implements Way {
   tell(ring: Ring, thread: BorrowedThread, onDeath: number): void {
     ring.set64(L.RING_LEAVE_SP, thread.home! + 8);
     ring.set64(L.RING_LEAVE_IP, this.restorer);
-    ring.set(L.RING_ON_DEATH, onDeath);
+    ring.onDeath(onDeath);
   }
 }

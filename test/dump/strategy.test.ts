@@ -25,5 +25,5 @@ const CASES: readonly (readonly [number, number, boolean, Strategy])[] = [
 
 for (const [sizeBytes, heldBytes, leaveRunning, strategy] of CASES)
   test(`${sizeBytes / KIB} KiB with ${heldBytes / MIB} MiB held, ${leaveRunning ? 'running on' : 'ending'}: ${strategy}`, () => {
-    assert.equal(strategyOf(sizeBytes, heldBytes, leaveRunning), strategy);
+    assert.equal(strategyOf(sizeBytes, heldBytes, { leaveRunning, restricted: false }), strategy);
   });

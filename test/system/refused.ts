@@ -16,8 +16,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   pidfd: 'a pidfd is not supported yet',
   'pidfd-dead': 'a pidfd is not supported yet',
   'pty-data': 'a terminal with data that nobody has read is not supported yet',
-  'seccomp-filter': 'is restricted by seccomp (mode 2): not supported',
-  'seccomp-strict': 'is restricted by seccomp (mode 1): not supported',
   'socket-ebpf': 'a socket with a filter of eBPF (SO_ATTACH_BPF) is not supported yet',
   'sysv-ipc': 'is in a IPC namespace of its own',
   'tcp-est': 'option --tcp-established is not supported yet',

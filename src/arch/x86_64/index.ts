@@ -13,6 +13,7 @@ import { hasTiles } from './xstate.js';
 
 export const x86_64: Arch = {
   MTYPE: CoreEntryMarch.X86_64,
+  AUDIT_ARCH: 0xc000003e,
   SYSCALLS,
   SYSCALL_INSTRUCTION_BYTES,
   TASK_SIZE,

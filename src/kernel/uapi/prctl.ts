@@ -72,15 +72,3 @@ export const SECBIT_KEEP_CAPS = 0x10;
 
 // linux/sched/coredump.h: what PR_GET_DUMPABLE answers; 2 (root only) cannot be set.
 export const SUID_DUMP_USER = 1;
-
-// linux/seccomp.h: modes as PR_GET_SECCOMP and status say them; flags of seccomp(2).
-export const SECCOMP_MODE_DISABLED = 0;
-export const SECCOMP_MODE_STRICT = 1;
-export const SECCOMP_MODE_FILTER = 2;
-export const SECCOMP_SET_MODE_STRICT = 0;
-export const SECCOMP_SET_MODE_FILTER = 1;
-export const SECCOMP_GET_ACTION_AVAIL = 2;
-export const SECCOMP_FILTER_FLAG_TSYNC = 1;
-export const SECCOMP_FILTER_FLAG_LOG = 2;
-export const SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4;
-export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;

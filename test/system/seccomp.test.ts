@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { CRIT, program } from '../programs.js';
+import { test } from '../root.js';
+import { sleep, Subject, verdict } from './round-trip.js';
+
+/** How many dumps, and restores, are killed. */
+const KILLS = 40;
+
+/** Kills a run of crit some time after a moment that is waited for. */
+async function killedAfter(args: readonly string[], moment: () => boolean, ms: number): Promise<void> {
+  const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  const until = performance.now() + 5000;
+  while (!moment() && performance.now() < until);
+  const instant = performance.now() + ms;
+  while (performance.now() < instant);
+  child.kill('SIGKILL');
+  await exit;
+}
+
+const isTraced = (pid: number) => !/TracerPid:\s+0\n/.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+
+test(`processes whose filters forbid almost all calls live on when crit is killed in the stop, ${KILLS} times`, async () => {
+  await using subject = new Subject(program('seccomp-tight'), ['alone']);
+  await subject.says('ready');
+  const args = ['dump', '-t', String(subject.pid), '-D', subject.images, '-R', '-o', 'dump.log'];
+  for (let i = 0; i < KILLS; i++) {
+    await killedAfter(args, () => isTraced(subject.pid), i / 3);
+    for (let n = 0; n < 100 && subject.tree().some(isTraced); n++) await sleep(10);
+    const alive = subject.tree().filter((pid) => !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')));
+    assert.equal(alive.length, 3, `killed ${(i / 3).toFixed(1)} ms into the stop`);
+  }
+  assert.equal(await verdict(subject), 'ok\n');
+  subject.passed();
+});
+
+test('a filter that asks a supervisor is refused by name', async () => {
+  await using subject = new Subject('python3', [
+    '-c',
+    `
+import ctypes, struct, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(38, 1, 0, 0, 0)
+insns = struct.pack("<HBBI", 0x20, 0, 0, 0) + struct.pack("<HBBI", 0x15, 0, 1, 100) + struct.pack("<HBBI", 6, 0, 0, 0x7fc00000) + struct.pack("<HBBI", 6, 0, 0, 0x7fff0000)
+code = ctypes.create_string_buffer(insns, len(insns))
+prog = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", 4, ctypes.addressof(code)), 16)
+assert libc.syscall(317, 1, 0, prog) == 0
+print("ready", flush=True)
+time.sleep(1000)
+`,
+  ]);
+  await subject.says('ready');
+  const { status, stderr } = subject.tryDump('-o', '-');
+  assert.equal(status, 1);
+  assert.match(stderr, /has a seccomp filter that asks a supervisor \(SECCOMP_RET_USER_NOTIF\): not supported/);
+  subject.passed();
+});
