@@ -1,12 +1,14 @@
 import { benchCodec } from './codec.js';
 import { benchEngine } from './engine.js';
 import { benchMemory } from './memory.js';
+import { benchSets } from './sets.js';
 
 /** Every benchmark: prints a table of its own. */
 const BENCHMARKS: Readonly<Record<string, (print: (line: string) => void) => Promise<void>>> = {
   codec: benchCodec,
   engine: benchEngine,
   memory: benchMemory,
+  sets: benchSets,
 };
 
 const wanted = process.argv.slice(2);

@@ -1,11 +1,11 @@
-import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { ImageDir } from '../../src/encode/image-dir.js';
+import { fixture } from '../project-path.js';
 import { makeSet, PID, vma } from '../inspect/one-task-set.js';
-import { projectPath } from '../project-path.js';
+import { compare, CRIT, TABLE_HEAD, type Tool } from './compare.js';
 
-const ROUNDS = Number(process.env['CRIT_BENCH_ROUNDS'] ?? 3);
 const SIZE_BYTES = 1 << 30;
 const PIECE_BYTES = 16 << 20;
 const START = 0x10000;
@@ -26,6 +26,8 @@ function makeLarge(dir: string): string {
     vmas: [vma(START, START + SIZE_BYTES)],
     runs: [[START, SIZE_BYTES / 4096, 4]],
   });
+  // its registers, which a core file has
+  new ImageDir(set).write('CORE', PID, new ImageDir(fixture('tree')).read('CORE', 812).entries);
   const fd = openSync(path.join(set, 'pages-1.img'), 'w');
   const bytes = Buffer.alloc(PIECE_BYTES);
   let x = 1;
@@ -41,37 +43,42 @@ function makeLarge(dir: string): string {
   return set;
 }
 
-/** The best time of a whole process, in ms. */
-function best(command: string, args: readonly string[]): number | undefined {
-  let ms = Infinity;
-  for (let round = 0; round < ROUNDS; round++) {
-    const started = performance.now();
-    const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    if (error || status !== 0) return undefined;
-    ms = Math.min(ms, performance.now() - started);
-  }
-  return ms;
-}
-
-const rate = (ms: number | undefined): string =>
-  ms === undefined ? '-' : `${(SIZE_BYTES / ms / 1e6).toFixed(2)} GB/s`;
-
-/** Searching 1 GiB that is in the page cache, and making a core file of it. */
-export function benchMemory(print: (line: string) => void): Promise<void> {
+/** Searching 1 GiB that is in the page cache, comparing it with its like, and making a core file of it. */
+export async function benchMemory(print: (line: string) => void): Promise<void> {
   const dir = mkdtempSync(path.join(tmpdir(), 'crit-bench-'));
+  const python: Tool = { name: 'Python, mmap', command: ['python3', '-c', PYTHON] };
   try {
     const set = makeLarge(dir);
     const pages = path.join(set, 'pages-1.img');
-    const mem = (...args: string[]) => best(projectPath('bin/crit'), ['mem', set, String(PID), ...args]);
-    const python = (...args: string[]) => best('python3', ['-c', PYTHON, pages, ...args]);
-    print('| 1 GiB, best of the rounds, whole processes | crit | Python, mmap |\n| --- | --- | --- |');
-    print(`| search for text | ${rate(mem('search', NEEDLE))} | ${rate(python(NEEDLE, 'text'))} |`);
+    TABLE_HEAD.forEach(print);
+    const search = (what: string, pattern: string, pythons: readonly string[]): Promise<void> =>
+      compare(print, {
+        what: `mem search for ${what}`,
+        sizeBytes: SIZE_BYTES,
+        tools: [
+          [CRIT, ['mem', set, String(PID), 'search', pattern]],
+          [python, [pages, ...pythons]],
+        ],
+      });
+    await search('text', NEEDLE, [NEEDLE, 'text']);
     for (const expression of ['NEEDLE-[A-Z]+', '[A-Z]EEDLE'])
-      print(
-        `| search for /${expression}/ | ${rate(mem('search', `/${expression}/`))} | ${rate(python(expression, 'expression'))} |`,
-      );
+      await search(`/${expression}/`, `/${expression}/`, [expression, 'expression']);
+    const other = path.join(dir, 'other');
+    cpSync(set, other, { recursive: true });
+    await compare(print, { what: 'diff of two sets', sizeBytes: SIZE_BYTES, tools: [[CRIT, ['diff', set, other]]] });
+    rmSync(other, { recursive: true });
+    await compare(print, {
+      what: 'core file, to the disk',
+      sizeBytes: SIZE_BYTES,
+      tools: [
+        [CRIT, ['core', set, String(PID), '-o', path.join(dir, 'core')]],
+        [
+          { name: 'dd, fsync', command: ['dd', 'bs=1M', 'conv=fsync'] },
+          [`if=${pages}`, `of=${path.join(dir, 'copy')}`, 'status=none'],
+        ],
+      ],
+    });
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
-  return Promise.resolve();
 }
