@@ -118,3 +118,43 @@ test('a restore that is killed leaves no directory of its own', async () => {
   }
   subject.passed();
 });
+
+const CLIENT = `
+import signal, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect('OUTSIDE')
+def say(*_): s.send(b'said')
+signal.signal(signal.SIGUSR1, say)
+print('ready', flush=True)
+while True: signal.pause()
+`;
+
+const LOGGER = `
+import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(os.path.abspath('log.sock'))
+print('bound', flush=True)
+while True: os.write(1, s.recv(99) + b'\\n')
+`;
+
+test('a client of a process outside is dumped and connected again when that is asked for', async () => {
+  const logger = new Subject('python3', ['-c', LOGGER]);
+  await using _logger = logger;
+  await logger.says('bound');
+  const outside = path.join(logger.dir, 'log.sock');
+  await using subject = new Subject('python3', ['-c', CLIENT.replace('OUTSIDE', outside)]);
+  await subject.says('ready');
+  const refused = subject.tryDump();
+  assert.equal(refused.status, 1);
+  assert.ok(refused.stderr.includes(`connected to ${outside}, outside the tree`), refused.stderr);
+  assert.match(refused.stderr, /--ext-unix-sk/);
+  await subject.dump('--ext-unix-sk');
+  const { status, stderr } = restore(subject);
+  assert.equal(status, 1);
+  assert.match(stderr, /outside of the tree: --ext-unix-sk connects it again/);
+  assert.equal(restore(subject, '--ext-unix-sk').status, 0);
+  process.kill(subject.pid, 'SIGUSR1');
+  await logger.says('said');
+  subject.passed();
+  logger.passed();
+});

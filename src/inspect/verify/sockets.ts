@@ -1,6 +1,7 @@
 import { imageFileName } from '../../image/catalogue.js';
 import { SOCKET_STATE } from '../../image/socket-names.js';
 import { AF_INET, AF_INET6, IPPROTO_TCP, SOCK_STREAM } from '../../kernel/uapi/socket.js';
+import { URGENT_BYTE } from '../../image/unix-sockets.js';
 import { checkFileId } from './descriptors.js';
 import { DUMP_AGAIN, type Rule } from './finding.js';
 
@@ -35,9 +36,13 @@ export const socketRules: readonly Rule[] = [
         inodes.add(message.ino);
       }
       if (!set.byId) return;
-      for (const { message, image, entry } of set.of('usk'))
+      for (const { message, image, entry } of set.of('usk')) {
         if (message.peer !== 0 && !inodes.has(message.peer))
           report({ image, entry, field: 'usk.peer' }, `no unix socket of the set has inode ${message.peer}`);
+        for (const [i, ino] of (message.waiting ?? []).entries())
+          if (!inodes.has(ino))
+            report({ image, entry, field: `usk.waiting[${i}]` }, `no unix socket of the set has inode ${ino}`);
+      }
     },
   },
   {
@@ -47,10 +52,15 @@ export const socketRules: readonly Rule[] = [
     todo: DUMP_AGAIN,
     walk: (set, report) => {
       const image = imageFileName('SK_QUEUES');
-      for (const [entry, { id_for, scm }] of (set.keep('SK_QUEUES') ?? []).entries()) {
+      for (const [entry, { id_for, scm, length, urgent }] of (set.keep('SK_QUEUES') ?? []).entries()) {
         const owner = set.byId?.get(id_for)?.file;
         if (set.byId && !(owner?.usk ?? owner?.nlsk ?? owner?.isk ?? owner?.psk))
           report({ image, entry, field: 'id_for' }, `no socket of ${imageFileName('FILES')} has the id ${id_for}`);
+        if (urgent && length !== (urgent === URGENT_BYTE.read ? 0 : 1))
+          report(
+            { image, entry, field: 'urgent' },
+            `${urgent} of ${length} bytes: an urgent byte is one, or none any more`,
+          );
         for (const [i, { rights = [] }] of (scm ?? []).entries())
           for (const [k, id] of rights.entries())
             checkFileId(set, report, { image, entry, field: `scm[${i}].rights[${k}]` }, id);
