@@ -24,6 +24,7 @@
 
 extern "C" unsigned crit_run_ops(const void* ops, void* results, unsigned n);
 extern "C" long crit_call_as(int pid, uint32_t uid, uint32_t gid, const uint32_t* groups, size_t nr_groups, long nr, const uint64_t* arg);
+extern "C" long crit_run_ops_apart(const void* ops, void* results, unsigned n);
 
 namespace {
 
@@ -216,6 +217,12 @@ Napi::Value RingWait(const Napi::CallbackInfo& info) {
 // the attaching one). For memory that is crit's alone.
 Napi::Value RunOps(const Napi::CallbackInfo& info) {
   unsigned ran = crit_run_ops(RingWord(info, 1, 0), RingWord(info, 2, 0), info[3].As<Napi::Number>().Uint32Value());
+  return Napi::Number::New(info.Env(), ran);
+}
+
+// runOpsApart(the same) -> how many succeeded, or -errno: a process that crit's death does not end runs them (apart.c).
+Napi::Value RunOpsApart(const Napi::CallbackInfo& info) {
+  long ran = crit_run_ops_apart(RingWord(info, 1, 0), RingWord(info, 2, 0), info[3].As<Napi::Number>().Uint32Value());
   return Napi::Number::New(info.Env(), ran);
 }
 
@@ -414,6 +421,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("ringSubmit", Napi::Function::New<RingSubmit>(env));
   exports.Set("ringWait", Napi::Function::New<RingWait>(env));
   exports.Set("runOps", Napi::Function::New<RunOps>(env));
+  exports.Set("runOpsApart", Napi::Function::New<RunOpsApart>(env));
   exports.Set("setV8Flag", Napi::Function::New<SetV8Flag>(env));
   exports.Set("catchSignal", Napi::Function::New<CatchSignal>(env));
   exports.Set("cpuid", Napi::Function::New<Cpuid>(env));

@@ -28,6 +28,12 @@ export interface DumpOptions {
   linkRemap: boolean;
   /** Connections that nobody has accepted yet are left out. */
   skipInFlight: boolean;
+  /** --tcp-established: connections are dumped. */
+  tcpEstablished: boolean;
+  /** --tcp-close: they are restored closed. */
+  tcpClose: boolean;
+  /** --network-lock: how segments are kept away from connections until they are restored. */
+  networkLock: 'nftables' | 'skip';
   evasiveDevices: boolean;
   /** Unix sockets may be connected to processes outside the tree (--ext-unix-sk). */
   extUnixSk: boolean;

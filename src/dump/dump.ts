@@ -114,7 +114,10 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     options.action('post-dump');
     images.commit();
     done = true;
-    if (toKill()) endWithCrit(tasks);
+    if (toKill()) {
+      resources.each((resource) => resource.end?.(tree.alive.map(({ pid }) => pid)));
+      endWithCrit(tasks);
+    }
     resources.each((resource) => resource.kept?.());
   } catch (error) {
     throw whoDied(tree, error) ?? error;

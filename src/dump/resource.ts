@@ -48,6 +48,8 @@ export interface Resource extends Partial<Disposable> {
   write?(): void;
   /** What inventory.img says of it. */
   inventory?(): Partial<Messages['inventory_entry']>;
+  /** The images are complete, and the processes are to end now; who must be in control of their last moments is. */
+  end?(pids: readonly Pid[]): void;
   /** The dump is complete, its images have their names. */
   kept?(): void;
   /** The dump failed: what processes were told to do is waited for. Must not fail. */

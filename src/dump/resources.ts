@@ -38,6 +38,7 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     cgroups,
     processor(ctx),
     files,
+    files.connections,
     places,
     new Cores(ctx, cgroups, seccomp, ahead.standIns),
     seccomp,

@@ -36,6 +36,7 @@ export const ERROR_CODES = [
   'NOT_A_FILE',
   'NOT_A_PROCESS',
   'NOT_BUILT',
+  'NETWORK_LOCK',
   'NOT_ENDED',
   'NO_ACCESS',
   'NO_DESCRIPTORS',

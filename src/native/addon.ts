@@ -25,6 +25,8 @@ export interface Addon {
   ): boolean;
   /** Runs operations in crit itself. @returns how many succeeded */
   runOps(buffer: ArrayBuffer, operations: number, results: number, count: number): number;
+  /** The same by a process that finishes them even when crit is killed; -errno where it cannot be had. */
+  runOpsApart(buffer: ArrayBuffer, operations: number, results: number, count: number): number;
   /** The instruction: eax, ebx, ecx, edx. */
   cpuid(leaf: number, subleaf: number): Uint32Array;
   catchSignal(signal: number, word: Int32Array | null): number;

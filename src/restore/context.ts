@@ -40,6 +40,10 @@ export interface RestoreOptions {
   inheritFds: InheritedFds;
   /** Locks and leases on files are taken again. */
   fileLocks: boolean;
+  /** --tcp-established: connections are restored. */
+  tcpEstablished: boolean;
+  /** --tcp-close: they are closed instead. */
+  tcpClose: boolean;
   /** Program and arguments that crit becomes once the tree runs (--exec-cmd). */
   execCmd: readonly string[] | undefined;
   action: (name: string) => void;

@@ -2,7 +2,11 @@ import type { Pid } from '../image/pid.js';
 import { SIGSTOP, signalBit } from '../kernel/uapi/signal.js';
 import { NT_X86_XSTATE, PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { sys } from '../native/sys.js';
+import { addon } from '../native/addon.js';
 import type { Area } from '../task/area.js';
+import type { Batch } from '../task/batch.js';
+import { AREA_GO } from '../task/generated/layout.js';
+import { runApart } from '../task/own.js';
 import { Borrowed } from '../task/borrow.js';
 import { BorrowedThread, type BorrowMapping } from '../task/borrowed-thread.js';
 import { giveBackAll } from '../task/give-back.js';
@@ -81,8 +85,16 @@ export class Leaving {
   }
 
   /** The one step that cannot be undone, for all tasks at once: a store that each of them would see. */
-  commit(): void {
-    this.#area.go();
+  commit(more: readonly ((b: Batch) => void)[]): void {
+    if (more.length === 0) {
+      this.#area.go();
+      return;
+    }
+    runApart((b) => {
+      const go = b.bytes(Uint8Array.of(1, 0, 0, 0));
+      b.call('copy', addon().addressOf(this.#area.buffer) + BigInt(AREA_GO), go, 4);
+      for (const add of more) add(b);
+    });
   }
 
   /**

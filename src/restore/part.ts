@@ -42,6 +42,11 @@ export interface Part {
   readonly at: Acts;
   /** Lines for `restore --dry-run`. */
   planLines?(): string[];
+  /**
+   * Adds what happens at the moment from which the tree runs by itself: a process makes these calls together with the
+   * commit, whatever becomes of crit.
+   */
+  commit?(b: Batch): void;
   /** After a failure, when nothing of the tree is left: what was made outside of it goes. Must not fail. */
   undo?(): void;
 }

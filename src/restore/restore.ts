@@ -6,6 +6,7 @@ import type { Stats } from '../image/stats.js';
 import { VMA } from '../image/vma-status.js';
 import { MAP_GROWSDOWN, MAP_SHARED, PROT_EXEC, PROT_WRITE } from '../kernel/uapi/mman.js';
 import type { BorrowMapping } from '../task/borrowed-thread.js';
+import type { Batch } from '../task/batch.js';
 import { TaskDied } from '../task/remote-error.js';
 import type { SharedArea } from '../task/stub.js';
 import { isDead } from '../task/tracee.js';
@@ -77,7 +78,7 @@ export function restore(options: RestoreOptions, log: Log, stats: Stats): Restor
     running: () => {
       if (options.pidfile) removePidfile = writePidfile(options.pidfile, seenByCrit(plan.root.pid));
       options.action('pre-resume');
-      leaving!.commit();
+      leaving!.commit(plan.parts.flatMap((part) => (part.commit ? [(b: Batch) => part.commit!(b)] : [])));
       state.committed = true;
       for (const failure of leaving!.leave()) log.warn(`a task left crit's code by itself: ${failure.message}`);
     },

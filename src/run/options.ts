@@ -16,6 +16,9 @@ export const DUMP_DEFAULTS = {
   cgroups: CGROUP_DEFAULTS,
   fileLocks: false,
   skipInFlight: false,
+  tcpEstablished: false,
+  tcpClose: false,
+  networkLock: 'nftables',
   fileValidation: 'buildid',
   timeoutSec: 10,
   sync: false,
@@ -34,4 +37,6 @@ export const RESTORE_DEFAULTS = {
   externals: new Map<string, string>(),
   inheritFds: new Map<string, number>(),
   fileLocks: true,
+  tcpEstablished: false,
+  tcpClose: false,
 } as const satisfies Partial<RestoreOptions>;

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { MFD_CLOEXEC } from '../kernel/uapi/mman.js';
 import { addon } from '../native/addon.js';
-import { cString, sys } from '../native/sys.js';
+import { cString, sys, SysError } from '../native/sys.js';
 import { Area, areaSize, type RingShape } from './area.js';
 import { Batch } from './batch.js';
 import * as L from './generated/layout.js';
@@ -13,7 +13,14 @@ const SHAPE: RingShape = { nrOps: 1024, arenaBytes: 128 << 10 };
 /** A ring that crit works off itself when it is submitted. */
 class OwnRing extends Ring {
   #ran = 0;
+  /** Set while what is submitted is to be finished even when crit is killed. */
+  apart = false;
   override submit(count: number): void {
+    if (this.apart) {
+      this.#ran = addon().runOpsApart(this.area.buffer, this.opsOffset, this.resultsOffset, count);
+      if (this.#ran < 0) throw new SysError('clone', -this.#ran);
+      return;
+    }
     this.#ran = addon().runOps(this.area.buffer, this.opsOffset, this.resultsOffset, count);
   }
   override ran(): number {
@@ -22,6 +29,7 @@ class OwnRing extends Ring {
 }
 
 let batch: Batch | undefined;
+let ring: OwnRing | undefined;
 
 /**
  * The batch of crit's own system calls: for many small questions to the kernel, each of which would take a multiple of
@@ -36,7 +44,7 @@ export function ownBatch(): Batch {
     try {
       sys('ftruncate', fd, size.orders + size.answers);
       const area = new Area([fd], undefined, size);
-      const ring = new OwnRing(area, L.AREA_RINGS, size.orders, SHAPE);
+      ring = new OwnRing(area, L.AREA_RINGS, size.orders, SHAPE);
       batch = new Batch(
         ring,
         () => process.pid,
@@ -47,6 +55,22 @@ export function ownBatch(): Batch {
     }
   }
   return batch;
+}
+
+/**
+ * Calls that belong together even if crit is killed while they are made: a process of its own makes them, which shares
+ * crit's memory and descriptors. They must not wait. 0.2 ms.
+ */
+export function runApart(add: (b: Batch) => void): void {
+  const b = ownBatch();
+  b.run();
+  ring!.apart = true;
+  try {
+    add(b);
+    b.run();
+  } finally {
+    ring!.apart = false;
+  }
 }
 
 /** Things asked about in one piece: enough for the calls to be cheap, few enough for their answers to stay in cache. */

@@ -29,10 +29,11 @@ static int is_state(int level, int option, int connected)
 {
 	if (level == SOL_SOCKET)
 		/* ERROR, INCOMING_CPU, MEMINFO, NAPI_ID, COOKIE, PEERPIDFD */
-		return option != 4 && option != 49 && option != 55 && option != 56 && option != 57 && option != 77;
+		return option != 4 && option != 49 && option != 55 && option != 56 && option != 57 && option != 77 &&
+		       (!connected || option != SO_SNDBUF); /* grows by itself */
 	if (level != IPPROTO_TCP)
-		/* ATTACH_FILTER, IP_IPSEC_POLICY: nothing is told; MTU of a route */
-		return 1;
+		/* MULTICAST_TTL of an accepted connection is that of the segment that came, MULTICAST_IF the interface; V6ONLY is for binding */
+		return !connected || (level == IPPROTO_IP ? option != 33 && option != 32 : option != 17 && option != 18 && option != 26);
 	/* INFO, TIMESTAMP, CC_INFO, SAVED_SYN, ZEROCOPY_RECEIVE; of a connection what changes by itself */
 	if (option == 11 || option == 24 || option == 26 || option == 28 || option == 35)
 		return 0;

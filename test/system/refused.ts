@@ -18,7 +18,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'pty-data': 'a terminal with data that nobody has read is not supported yet',
   'socket-ebpf': 'a socket with a filter of eBPF (SO_ATTACH_BPF) is not supported yet',
   'sysv-ipc': 'is in a IPC namespace of its own',
-  'tcp-est': 'option --tcp-established is not supported yet',
   tun: 'is in a network namespace of its own',
   'unix-backlog-data': 'a unix connection that has sent data before it was accepted (at backlog.sock)',
 };

@@ -53,6 +53,8 @@ export class Subject implements AsyncDisposable {
   /** The commands that dump and restore it: crit, or another with the same options. */
   dumpedBy = CRIT;
   restoredBy = CRIT;
+  /** A command that runs both where the program is. */
+  inside: readonly string[] = [];
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
   /** Who was in the tree: when the root ends first, its children are not found below it any more. */
@@ -122,10 +124,15 @@ export class Subject implements AsyncDisposable {
     }
   }
 
+  #within(command: string, args: readonly string[]): [string, readonly string[]] {
+    const [first, ...rest] = this.inside;
+    return first === undefined ? [command, args] : [first, [...rest, command, ...args]];
+  }
+
   /** Dumps it. */
   tryDump(...options: string[]): Done {
     const target = ['-t', String(this.pid), '-D', this.images];
-    return run(this.dumpedBy, ['dump', ...target, '-o', 'dump.log', '-v4', ...options]);
+    return run(...this.#within(this.dumpedBy, ['dump', ...target, '-o', 'dump.log', '-v4', ...options]));
   }
 
   /** Dumps it, waiting until all of it is gone. @throws with the log when crit fails */
@@ -140,7 +147,8 @@ export class Subject implements AsyncDisposable {
   }
 
   restore(...options: string[]): void {
-    const done = run(this.restoredBy, ['restore', '-d', '-D', this.images, '-o', 'restore.log', '-v4', ...options]);
+    const args = ['restore', '-d', '-D', this.images, '-o', 'restore.log', '-v4', ...options];
+    const done = run(...this.#within(this.restoredBy, args));
     if (done.status !== 0) throw new Error(`restore: ${done.stderr}${this.#log('restore.log')} (${this.dir})`);
   }
 

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { headLines, program } from '../programs.js';
 import { Subject, verdict, type Done } from './round-trip.js';
 
+let networks = 0;
+
 const words = (line: string | undefined) => line?.split(/\s+/).filter(Boolean) ?? [];
 
 function shell(dir: string, line: string | undefined): void {
@@ -16,6 +18,7 @@ function shell(dir: string, line: string | undefined): void {
  * them is its directory, in which it has a copy of itself:
  *
  *     options, dump-options, restore-options   given to both or one of the two
+ *     network                                   it and crit run in a network namespace of their own
  *     launch                                    put before the program
  *     prepare, between, cleanup                 shell lines: before it starts, between dump and restore, after all
  *     out                                       the file that it writes to, when that is not its standard output
@@ -23,12 +26,17 @@ function shell(dir: string, line: string | undefined): void {
 export class Workload extends Subject {
   readonly #lines: ReadonlyMap<string, string>;
   #root: number | undefined;
+  readonly #network: string | undefined;
   /** Why it could not set up its state. */
   obstacle: string | undefined;
 
   private constructor(name: string, lines: ReadonlyMap<string, string>) {
-    const [command, ...args] = [...words(lines.get('launch')), `./${name}`];
+    // a namespace that this makes, with all that is run in it
+    const network = lines.has('network') ? `crit-${process.pid}-${++networks}` : undefined;
+    const inside = network === undefined ? [] : ['nsenter', `--net=/run/netns/${network}`];
+    const [command, ...args] = [...inside, ...words(lines.get('launch')), `./${name}`];
     super(command, args, {}, (dir) => {
+      if (network !== undefined) shell(dir, `ip netns add ${network} && ip -n ${network} link set lo up`);
       chmodSync(dir, 0o755); // some are other users
       copyFileSync(program(name), path.join(dir, name));
       shell(dir, lines.get('prepare'));
@@ -36,6 +44,8 @@ export class Workload extends Subject {
       if (out !== undefined) writeFileSync(path.join(dir, out), '');
     });
     this.#lines = lines;
+    this.#network = network;
+    this.inside = inside;
   }
 
   static async start(name: string): Promise<Workload> {
@@ -82,5 +92,6 @@ export class Workload extends Subject {
 
   protected override cleanUp(): void {
     shell(this.dir, this.#line('cleanup'));
+    if (this.#network !== undefined) shell(this.dir, `ip netns delete ${this.#network}`);
   }
 }

@@ -49,6 +49,8 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'socket-options',
   'stopped-pending',
   'subreaper-children',
+  'tcp-outside',
+  'tcp-states',
   'tcp-unconnected',
   'thread-attributes',
   'timerfd-alarm',

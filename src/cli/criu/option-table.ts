@@ -9,6 +9,7 @@ import {
   parseExternal,
   parseInheritFd,
   parseName,
+  parseNetworkLock,
   parseOwnFd,
   parsePid,
   parsePreDumpMode,
@@ -200,6 +201,14 @@ export const OPTIONS: readonly CriuOption[] = [
     reads('timeoutSec', parseCount),
     { value: 'SECONDS' },
   ),
+  flag('tcp-established', 'TCP connections', turns('tcpEstablished'), no),
+  flag('tcp-close', 'TCP connections come back closed', turns('tcpClose'), no),
+  takes(
+    'network-lock',
+    'dump: how segments are kept from TCP connections: nftables (default), skip',
+    reads('networkLock', parseNetworkLock),
+    { value: 'METHOD' },
+  ),
   flag('skip-in-flight', 'dump: leave out TCP connections that nobody has accepted yet', turns('skipInFlight'), no),
   flag('sync', 'dump: bring the images to the disk before the processes are ended', turns('sync'), {
     negatable: true,
@@ -215,9 +224,6 @@ export const OPTIONS: readonly CriuOption[] = [
 
   laterFlag('daemon', 'page-server, lazy-pages, service: run in the background', no),
   flag('log-pid', 'restore: nothing more: crit is one process and has one log', () => undefined, no),
-  laterFlag('tcp-established', 'established TCP connections', no),
-  laterFlag('tcp-close', 'TCP connections are closed when restored', no),
-  laterTakes('network-lock', 'how the network is locked', { value: 'METHOD' }),
   mayTake(
     'ext-unix-sk',
     'unix sockets that are connected outside the tree: datagrams to a name, others by inode',

@@ -32,6 +32,9 @@ export interface OptionValues {
   /** Undefined: a dump refuses locks, a restore takes those of the images. */
   fileLocks: boolean | undefined;
   skipInFlight: boolean;
+  tcpEstablished: boolean;
+  tcpClose: boolean;
+  networkLock: 'nftables' | 'skip';
   fileValidation: 'filesize' | 'buildid' | 'none';
   skipRwxCheck: boolean;
   timeoutSec: number;
@@ -72,6 +75,9 @@ export const defaultValues = (): OptionValues => ({
   cgroups: { ...CGROUP_DEFAULTS, roots: new Map(), props: new Map(), only: new Set() },
   fileLocks: undefined,
   skipInFlight: DUMP_DEFAULTS.skipInFlight,
+  tcpEstablished: DUMP_DEFAULTS.tcpEstablished,
+  tcpClose: DUMP_DEFAULTS.tcpClose,
+  networkLock: DUMP_DEFAULTS.networkLock,
   fileValidation: DUMP_DEFAULTS.fileValidation,
   skipRwxCheck: RESTORE_DEFAULTS.skipRwxCheck,
   timeoutSec: DUMP_DEFAULTS.timeoutSec,

@@ -27,6 +27,8 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     externals: settings.externals,
     cpuCaps: settings.cpuCap.image ? settings.cpuCap.compared : undefined,
     inheritFds: settings.inheritFds,
+    tcpEstablished: settings.tcpEstablished,
+    tcpClose: settings.tcpClose,
     fileLocks: settings.fileLocks ?? RESTORE_DEFAULTS.fileLocks,
     execCmd: settings.execCmd,
   };

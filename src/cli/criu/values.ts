@@ -46,6 +46,15 @@ export function parseValidation(text: string, as: string): (typeof VALIDATIONS)[
   return found;
 }
 
+const NETWORK_LOCKS = ['nftables', 'skip'] as const;
+
+/** The argument of --network-lock. @throws UsageError */
+export function parseNetworkLock(text: string, as: string): (typeof NETWORK_LOCKS)[number] {
+  const found = NETWORK_LOCKS.find((name) => name === text);
+  if (!found) throw new UsageError(`option ${as}: "${text}" is not supported: ${NETWORK_LOCKS.join(', ')} are`);
+  return found;
+}
+
 /** The argument of --manage-cgroups. @throws UsageError */
 export function parseCgroupMode(text: string, as: string): CgroupMode {
   const found = text === '' ? 'soft' : CGROUP_MODES.find((mode) => mode === text);

@@ -17,6 +17,7 @@ import { Kinds } from './kinds.js';
 import { SharedMemoryObjects } from './memfd.js';
 import { Names } from './names.js';
 import type { OpenFile } from './open-file.js';
+import { TcpConnections } from './tcp-connections.js';
 import { hasFixedContent, regularEntry } from './regular-entry.js';
 
 /**
@@ -26,6 +27,7 @@ import { hasFixedContent, regularEntry } from './regular-entry.js';
 export class DumpFiles implements Files, Resource {
   readonly name = 'files';
   readonly ctx: DumpContext;
+  readonly connections: TcpConnections;
   readonly #buildIds: BuildIds;
   #lastId = 0;
   readonly #entries: FileEntry[] = [];
@@ -41,6 +43,7 @@ export class DumpFiles implements Files, Resource {
 
   constructor(ctx: DumpContext, { fdRanks, buildIds }: { readonly fdRanks: FdRanks; readonly buildIds: BuildIds }) {
     this.ctx = ctx;
+    this.connections = new TcpConnections(ctx);
     this.#buildIds = buildIds;
     this.#names = new Names(
       ctx,

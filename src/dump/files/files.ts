@@ -2,6 +2,7 @@ import type { DumpContext } from '../context.js';
 import type { Description } from './description.js';
 import type { OpenFile } from './open-file.js';
 import type { FileStat } from './file-stat.js';
+import type { TcpConnections } from './tcp-connections.js';
 import type { FileEntry, FownEntry, RegFileEntry } from '../../image/generated/messages.js';
 import type { OutEntry } from '../image-sink.js';
 import type { ImageType } from '../../image/catalogue.js';
@@ -9,6 +10,7 @@ import type { ImageType } from '../../image/catalogue.js';
 /** What the kinds of files may ask of the dump. */
 export interface Files {
   readonly ctx: DumpContext;
+  readonly connections: TcpConnections;
   /** An id of files.img that nothing else has. */
   newId(): number;
   /** Adds an entry to files.img besides that of the description. */

@@ -1,14 +1,6 @@
 import { FdTypes, type InetSkEntry } from '../../image/generated/messages.js';
 import { NAMESPACES } from '../../image/namespaces.js';
-import {
-  IP_PROTOCOL,
-  IPV6_V6ONLY,
-  TCP_INFO,
-  TCP_INFO_BYTES,
-  TCP_INFO_FIELDS,
-  TCP_ULP,
-  UDP_CORK,
-} from '../../kernel/uapi/inet.js';
+import { IP_PROTOCOL, IPV6_V6ONLY, TCP_ULP, UDP_CORK } from '../../kernel/uapi/inet.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import { addressWords, parseInetAddress, SOCKADDR_BYTES, type InetAddress } from '../../kernel/uapi/sockaddr.js';
 import * as S from '../../kernel/uapi/socket.js';
@@ -25,6 +17,7 @@ import { socketOwner } from './peer-credentials.js';
 import { getOption, socketOptions } from './socket-options.js';
 import { pollSocket } from './socket-queue.js';
 import { peekDatagrams } from './udp-queue.js';
+import { tcpInfo } from './tcp-info.js';
 import { unsupported } from './unsupported.js';
 
 /** What a socket of IPv4 or IPv6 is. */
@@ -91,8 +84,10 @@ export const inet: MakesEntries = {
         };
         if (kind.family === S.AF_INET6) isk.v6only = getOption(fd, IPV6_V6ONLY, S.IPPROTO_IPV6) !== 0;
         if (boundDevice && general.so_bound_dev) isk.ifname = general.so_bound_dev;
-        if (asked.shutdown) isk.shutdown = asked.shutdown;
+        if (asked.shutdown && (kind.type !== S.SOCK_STREAM || !asked.dst)) isk.shutdown = asked.shutdown;
         if (groups.length > 0) isk.groups = groups;
+        if (kind.type === S.SOCK_STREAM && asked.dst && !files.ctx.options.tcpClose)
+          files.connections.add(file, files.take(file), isk);
         return { isk };
       });
   },
@@ -103,6 +98,15 @@ const isDatagram = ({ type, proto }: InetKind) =>
 
 /** Protocols of sockets that are no raw ones, and what others are called. */
 const KNOWN: readonly number[] = [S.IPPROTO_TCP, S.IPPROTO_UDP, S.IPPROTO_UDPLITE, S.IPPROTO_ICMP, S.IPPROTO_ICMPV6];
+const CONNECTED: readonly number[] = [
+  S.TCP_ESTABLISHED,
+  S.TCP_SYN_SENT,
+  S.TCP_FIN_WAIT1,
+  S.TCP_FIN_WAIT2,
+  S.TCP_CLOSE_WAIT,
+  S.TCP_LAST_ACK,
+  S.TCP_CLOSING,
+];
 const OTHERS: Readonly<Record<number, string>> = {
   [S.IPPROTO_MPTCP]: 'a multipath TCP socket (MPTCP)',
   [S.IPPROTO_SCTP]: 'an SCTP socket',
@@ -131,7 +135,7 @@ function ask(file: Description, fd: number, kind: InetKind, listed: InetSocket |
   return {
     ...kind,
     state,
-    backlog: state === S.TCP_LISTEN ? tcp!.sacked : 0,
+    backlog: state === S.TCP_LISTEN ? tcp!.backlog : 0,
     src: src && hasName(src) && !(state === S.TCP_CLOSE && tcp && lostPort(fd)) ? src : undefined,
     dst: state === S.TCP_LISTEN || state === S.TCP_CLOSE ? undefined : dst,
     shutdown: listed?.shutdown ?? polledShutdown(fd, kind),
@@ -152,18 +156,6 @@ function lostPort(fd: number): boolean {
   const value = new Int32Array(1);
   const r = sysRaw('getsockopt', fd, S.IPPROTO_IP, IP_PROTOCOL, value, Uint32Array.of(4));
   return answer('getsockopt', r, ['ENOPROTOOPT'], 'of IP_PROTOCOL') !== undefined && value[0] === 0;
-}
-
-function tcpInfo(fd: number): { state: number; waiting: number; sacked: number } {
-  const view = new DataView(new ArrayBuffer(TCP_INFO_BYTES));
-  const r = sysRaw('getsockopt', fd, S.IPPROTO_TCP, TCP_INFO, view.buffer, Uint32Array.of(TCP_INFO_BYTES));
-  answer('getsockopt', r, [], 'of TCP_INFO');
-  return {
-    state: view.getUint8(TCP_INFO_FIELDS.state),
-    // of a socket that listens: connections that wait, and how many may
-    waiting: view.getUint32(TCP_INFO_FIELDS.unacked, true),
-    sacked: view.getUint32(TCP_INFO_FIELDS.sacked, true),
-  };
 }
 
 /** shutdown(2) of a socket that no list has: poll(2) tells of the direction that is read from, or of both. */
@@ -200,7 +192,10 @@ function refuse(file: Description, fd: number, asked: Asked, listed: InetSocket 
     files.ctx.log.warn(`${file.where} (${file.link}): ${what} to be accepted: lost (--skip-in-flight)`);
     return;
   }
-  throw unsupported(file, 'a TCP connection');
+  if (!CONNECTED.includes(state)) throw unsupported(file, `a TCP connection in state ${state}`);
+  const { tcpEstablished, tcpClose } = files.ctx.options;
+  if (!tcpEstablished && !tcpClose)
+    throw unsupported(file, 'a TCP connection', 'is dumped with --tcp-established only, or closed with --tcp-close');
 }
 
 /** An error that the next call would be told; asking for it (SO_ERROR) would take it away. */

@@ -228,6 +228,8 @@ const CHECKSUM6 = options(IPPROTO_IPV6, 'ipv6_opts', [[7, 'checksum', 'sint']]);
 const ICMP = options(SOL_RAW, 'raw', [[ICMP_FILTER, 'icmpv_filter', 'words']], CRIU);
 const ICMP6 = options(S.IPPROTO_ICMPV6, 'raw', [[ICMP_FILTER, 'icmpv_filter', 'words']], CRIU);
 
+const MULTICAST = /^multicast_(?:if|ttl|hops)$/;
+
 /** The options of a socket of IPv4 or IPv6, by what socket(2) was called with. */
 export function inetOptions(family: number, type: number, proto: number): readonly InetOption[] {
   const four = family === S.AF_INET;
@@ -239,7 +241,8 @@ export function inetOptions(family: number, type: number, proto: number): readon
     return list;
   }
   if (!four) list.push(...IP, ...IP_OF_IPV6);
-  if (proto === IPPROTO_TCP) list.push(...TCP);
+  // of one that was accepted, multicast options tell of the segment that came
+  if (proto === IPPROTO_TCP) return [...list.filter(({ field }) => !MULTICAST.test(field)), ...TCP];
   if (proto === IPPROTO_UDP || proto === IPPROTO_UDPLITE) list.push(...UDP);
   if (proto === IPPROTO_UDPLITE) list.push(...UDPLITE);
   return list;
@@ -254,3 +257,29 @@ export const GROUP_SOURCE_REQ_BYTES = 264;
 /** struct ip_mreqn (linux/in.h). */
 export const IP_MREQN = { group: 0, address: 4, ifindex: 8 } as const;
 export const IP_MREQN_BYTES = 12;
+
+// linux/tcp.h: repair mode.
+export const TCP_REPAIR = 19;
+export const TCP_REPAIR_QUEUE = 20;
+export const TCP_QUEUE_SEQ = 21;
+export const TCP_REPAIR_OPTIONS = 22;
+export const TCP_TIMESTAMP = 24;
+export const TCP_REPAIR_WINDOW = 29;
+export const TCP_MAXSEG = 2;
+export const REPAIR_ON = 1;
+/** With a probe of the other end's window. */
+export const REPAIR_OFF = 0;
+export const REPAIR_OFF_SILENTLY = -1;
+export const NO_QUEUE = 0;
+export const RECV_QUEUE = 1;
+export const SEND_QUEUE = 2;
+/** TCPI_OPT_* */
+export const TCPI_OPT = { timestamps: 1, sack: 2, wscale: 4 } as const;
+/** TCPOPT_* of struct tcp_repair_opt { u32 code, value; } */
+export const TCPOPT = { maxseg: 2, window: 3, sack: 4, timestamp: 8 } as const;
+/** struct tcp_repair_window { u32 snd_wl1, snd_wnd, max_window, rcv_wnd, rcv_wup; } */
+export const REPAIR_WINDOW_BYTES = 20;
+
+/** States of connections in which a FIN of ours is in the send queue, or behind it; and one of the other end received. */
+export const SENT_FIN: readonly number[] = [S.TCP_FIN_WAIT1, S.TCP_FIN_WAIT2, S.TCP_CLOSING, S.TCP_LAST_ACK];
+export const RECEIVED_FIN: readonly number[] = [S.TCP_CLOSE_WAIT, S.TCP_LAST_ACK, S.TCP_CLOSING];

@@ -11,6 +11,9 @@ import { group, type Files, type GroupMaker } from './group.js';
 import { isMapped, isSet, ownAddress, peerAddress } from './inet-address.js';
 import { checkInetOptions, joinGroups, setInetOptions, setInt } from './inet-options.js';
 import { place, setFlags } from './place.js';
+import { IPTABLES, removeIptablesLock } from './iptables-lock.js';
+import { networkLock } from './network-lock.js';
+import { TcpConnection } from './tcp-connection.js';
 import { setFileOwner } from './socket-owner.js';
 import { checkSocketOptions, setSocketOptions } from './socket-options.js';
 import { fillDatagrams } from './udp-queue.js';
@@ -19,14 +22,30 @@ const BOTH = 3;
 
 /** tcp(7), udp(7), udplite(7), raw(7), and ICMP sockets (icmp(7)), of IPv4 and IPv6. */
 export const inet: GroupMaker<'isk'> = (files, entries) => {
+  const { options } = files.ctx;
+  const close = options.tcpClose || files.images.dir.read('INVENTORY').entries[0]?.message.tcp_close === true;
+  const connections: TcpConnection[] = [];
   for (const { id, isk } of entries) {
     check(id, isk);
     files.slot(id);
+    if (!isConnected(isk) || close) continue;
+    if (!options.tcpEstablished)
+      throw new CritError(
+        `${nameOf(isk)} is connected: use --tcp-established to restore it, or --tcp-close to have it closed`,
+        { code: 'UNSUPPORTED' },
+      );
+    connections.push(new TcpConnection(files, isk));
   }
+  const connectionOf = new Map(connections.map((connection) => [connection.isk.id, connection]));
+  const lock = connections.length > 0 ? networkLock(files) : undefined;
   const ports = new Ports(entries);
-  return group('Internet sockets', {
+  const part = group('Internet sockets', {
     open: ({ b }) => {
-      for (const { id, isk } of entries) open(files, b, files.slot(id), isk, ports);
+      for (const { id, isk } of entries) {
+        const connection = connectionOf.get(id);
+        if (isConnected(isk) && !connection) openClosed(b, files.slot(id), isk);
+        else open(files, b, files.slot(id), isk, ports, connection);
+      }
       // behind all that are bound: two of one port may be there only as long as neither listens
       for (const { id, isk } of entries) {
         if (isk.state !== S.TCP_LISTEN) continue;
@@ -34,10 +53,33 @@ export const inet: GroupMaker<'isk'> = (files, entries) => {
         b.call('listen', files.slot(id), isk.backlog);
       }
     },
+    fill: () => {
+      for (const connection of connections) connection.fill();
+      // the other end of one may be among them: it is there now
+      for (const connection of connections) connection.fillEnds();
+    },
     filled: ({ b }) => {
       for (const { id, isk } of entries) finish(b, files.slot(id), isk, ports);
     },
   });
+  if (connections.length === 0) return part;
+  const byIptables = files.images.dir.read('INVENTORY').entries[0]?.message.network_lock_method === IPTABLES;
+  return {
+    ...part,
+    at: {
+      ...part.at,
+      running: () => {
+        if (byIptables) for (const { isk } of connections) removeIptablesLock(isk, files.ctx.log);
+      },
+    },
+    commit: (b) => {
+      lock?.removeLock(b);
+      for (const connection of connections) connection.commit(b);
+    },
+    undo: () => {
+      for (const connection of connections) connection.letGo();
+    },
+  };
 };
 
 const isTcp = ({ type }: InetSkEntry) => type === S.SOCK_STREAM;
@@ -68,7 +110,6 @@ function check(id: number, isk: InetSkEntry): void {
     if (address.length < words) throw no(`has an address of ${address.length} words`, 'BAD_IMAGE');
   for (const port of [isk.src_port, isk.dst_port]) if (port > 0xffff) throw no(`has port ${port}`, 'BAD_IMAGE');
   if ((isk.shutdown ?? 0) > BOTH) throw no(`is shut down in ${isk.shutdown}`, 'BAD_IMAGE');
-  if (isConnected(isk)) throw no('is connected: not supported yet');
   if (isk.state === S.TCP_LISTEN && !isTcp(isk)) throw no('listens', 'BAD_IMAGE');
   checkSocketOptions(where, isk.opts);
   checkInetOptions(where, isk);
@@ -103,19 +144,37 @@ class Ports {
   }
 }
 
-function open(files: Files, b: Batch, slot: number, isk: InetSkEntry, ports: Ports): void {
+/** --tcp-close: a socket that says to its process what one says whose connection has ended. */
+function openClosed(b: Batch, slot: number, isk: InetSkEntry): void {
+  place(b, b.call('socket', isk.family, isk.type, isk.proto), slot);
+  b.tryCall('shutdown', slot, S.SHUT_RDWR);
+}
+
+function open(
+  files: Files,
+  b: Batch,
+  slot: number,
+  isk: InetSkEntry,
+  ports: Ports,
+  connection: TcpConnection | undefined,
+): void {
   const { family, type, proto, opts } = isk;
   const queue = isk.type === S.SOCK_DGRAM ? (files.images.queues.get(isk.id) ?? []) : [];
   using _doing = b.doing(`making the socket ${nameOf(isk)}`);
   place(b, b.call('socket', family, type, proto), slot);
   if (isk.v6only !== undefined && type !== S.SOCK_RAW) setInt(b, slot, S.IPPROTO_IPV6, IPV6_V6ONLY, Number(isk.v6only));
-  setInetOptions(b, slot, isk, false, false);
+  setInetOptions(b, slot, isk, connection !== undefined, false);
   if (ports.reusesAddress(isk)) setInt(b, slot, S.SOL_SOCKET, S.SO_REUSEADDR, 1);
   if (ports.reusesPort(isk)) setInt(b, slot, S.SOL_SOCKET, S.SO_REUSEPORT, 1);
-  // what is in a queue comes over the loopback interface
-  if (opts.so_bound_dev && queue.length === 0)
+  connection?.begin(b, slot);
+  // what is in a queue, or the end of a stream, comes over the loopback interface
+  if (opts.so_bound_dev && queue.length === 0 && !connection?.needsLoopback)
     b.call('setsockopt', slot, S.SOL_SOCKET, S.SO_BINDTODEVICE, `${opts.so_bound_dev}\0`, opts.so_bound_dev.length + 1);
   bind(b, slot, isk);
+  if (connection) {
+    connection.connect(b, slot);
+    return;
+  }
   const peer = peerAddress(isk);
   if (isk.dst_port || (type === S.SOCK_RAW && isSet(peer))) {
     using _doing = b.doing(`connecting the socket ${nameOf(isk)}`);
@@ -165,5 +224,5 @@ function finish(b: Batch, slot: number, isk: InetSkEntry, ports: Ports): void {
   setFlags(b, slot, isk.flags);
   setFileOwner(b, slot, isk);
   // of a socket without a connection it says ENOTCONN, and does it
-  if (isk.shutdown) b.tryCall('shutdown', slot, isk.shutdown - 1 + S.SHUT_RD);
+  if (isk.shutdown && !isConnected(isk)) b.tryCall('shutdown', slot, isk.shutdown - 1 + S.SHUT_RD);
 }

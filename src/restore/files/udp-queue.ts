@@ -7,6 +7,7 @@ import { receiveMessage } from '../../native/message.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import type { Queued } from './file-images.js';
 import type { Files } from './group.js';
+import { ip6Header, ipHeader, packetChecksum } from './ip-packet.js';
 import { isMapped, ownAddress } from './inet-address.js';
 
 const LARGEST_BUFFER = 0x3fffffff;
@@ -107,14 +108,6 @@ function hexOf(address: string): string {
   return [...first, ...new Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0000'), ...last].join('');
 }
 
-/** The sum of 16-bit words that the Internet's protocols check their packets by (RFC 1071). */
-function checksum(...parts: readonly Uint8Array[]): number {
-  let sum = 0;
-  for (const part of parts) for (let i = 0; i < part.length; i += 2) sum += (part[i]! << 8) | (part[i + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
-  return ~sum & 0xffff;
-}
-
 function makeDatagram(
   proto: number,
   source: readonly number[],
@@ -132,35 +125,7 @@ function makeDatagram(
   // of UDP-Lite: how much the sum covers
   view.setUint16(4, length);
   bytes.set(data, UDP_HEADER_BYTES);
-  const pseudo = new DataView(new ArrayBuffer(8));
-  pseudo.setUint32(0, length);
-  pseudo.setUint32(4, proto);
-  const sum = checksum(wordBytes(source), wordBytes(target), new Uint8Array(pseudo.buffer), bytes);
+  const sum = packetChecksum(proto, source, target, bytes);
   view.setUint16(6, sum || 0xffff);
-  return bytes;
-}
-
-/** RFC 791. The kernel adds the checksum, the length, and a number. */
-function ipHeader(proto: number, source: readonly number[], target: readonly number[], size: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(20));
-  view.setUint8(0, 0x45);
-  view.setUint16(2, 20 + size);
-  view.setUint8(8, 255);
-  view.setUint8(9, proto);
-  view.setUint32(12, source[0]!, true);
-  view.setUint32(16, target[0]!, true);
-  return new Uint8Array(view.buffer);
-}
-
-/** RFC 8200 */
-function ip6Header(proto: number, source: readonly number[], target: readonly number[], size: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(40));
-  view.setUint8(0, 0x60);
-  view.setUint16(4, size);
-  view.setUint8(6, proto);
-  view.setUint8(7, 255);
-  const bytes = new Uint8Array(view.buffer);
-  bytes.set(wordBytes(source), 8);
-  bytes.set(wordBytes(target), 24);
   return bytes;
 }

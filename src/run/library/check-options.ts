@@ -37,6 +37,8 @@ const RUN: Rules<Pick<CheckOptions, 'signal' | 'log'>> = {
 
 const ENGINE = {
   ...RUN,
+  tcpEstablished: flag,
+  tcpClose: flag,
   imagesDir: text,
   shellJob: flag,
   leaveStopped: flag,
@@ -58,6 +60,7 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   evasiveDevices: flag,
   fileLocks: flag,
   skipInFlight: flag,
+  networkLock: oneOf('nftables', 'skip'),
   timeoutSec: count,
   sync: flag,
 };

@@ -26,6 +26,10 @@ export interface EngineOptions extends RunOptions {
   readonly imagesDir: string;
   /** The tree belongs to a session that is not all in it: a job of a shell. Default: false. */
   readonly shellJob?: boolean | undefined;
+  /** TCP connections are dumped and restored. Default: false, they are refused. */
+  readonly tcpEstablished?: boolean | undefined;
+  /** TCP connections come back closed. Default: false. */
+  readonly tcpClose?: boolean | undefined;
   /** In the end the processes are stopped, as by SIGSTOP. Default: false. */
   readonly leaveStopped?: boolean | undefined;
   /** What is done about control groups, as `--manage-cgroups` has it. Default: 'soft': those that are gone are made. */
@@ -54,6 +58,8 @@ export interface DumpOptions extends EngineOptions {
   readonly fileLocks?: boolean | undefined;
   /** TCP connections that wait to be accepted are left out: the other side finds them reset. Default: false. */
   readonly skipInFlight?: boolean | undefined;
+  /** How the network is locked for TCP connections until they are restored. Default: 'nftables'. */
+  readonly networkLock?: 'nftables' | 'skip' | undefined;
   /** How long stopping the tree may take; 0 for ever. Default: 10. */
   readonly timeoutSec?: number | undefined;
   /** The images are on the disk before any process is ended. Default: false. */

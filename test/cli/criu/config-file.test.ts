@@ -86,9 +86,9 @@ describe('a configuration file', () => {
       code: 'USAGE',
       message: /wrong\.conf: unknown option/,
     });
-    const later = write('later.conf', 'tcp-established\n');
+    const later = write('later.conf', 'veth-pair a=b\n');
     assert.throws(() => readSettings(['check', '--config', later], {}), {
-      message: /later\.conf: option --tcp-established is not supported yet/,
+      message: /later\.conf: option --veth-pair is not supported yet/,
     });
   });
 });

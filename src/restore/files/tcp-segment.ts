@@ -1,0 +1,49 @@
+import { closeSync } from 'node:fs';
+import type { InetSkEntry } from '../../image/generated/messages.js';
+import { inetAddressBytes } from '../../kernel/uapi/sockaddr.js';
+import * as S from '../../kernel/uapi/socket.js';
+import { sys } from '../../native/sys.js';
+import { ip6Header, ipHeader, packetChecksum } from './ip-packet.js';
+import { isMapped, ownAddress, peerAddress } from './inet-address.js';
+
+const HEADER_BYTES = 20;
+const FLAG_FIN = 1;
+const FLAG_ACK = 0x10;
+/** Packets that the lock of CRIU's and crit's lets through. */
+const LOCK_MARK = 0xc114;
+
+export interface Segment {
+  readonly seq: number;
+  readonly ack: number;
+  readonly fin: boolean;
+  readonly window: number;
+}
+
+/** Has a connection receive an empty segment that looks as if its other end had sent it (raw(7)). @throws SysError */
+export function sendSegment(isk: InetSkEntry, { seq, ack, fin, window }: Segment): void {
+  const plain = (words: readonly number[]) => (isMapped(words) ? words.slice(3) : words);
+  const source = plain(peerAddress(isk).words);
+  const target = plain(ownAddress(isk).words);
+  const four = target.length === 1;
+  const view = new DataView(new ArrayBuffer(HEADER_BYTES));
+  view.setUint16(0, isk.dst_port);
+  view.setUint16(2, isk.src_port);
+  view.setUint32(4, seq);
+  view.setUint32(8, ack);
+  view.setUint8(12, (HEADER_BYTES / 4) << 4);
+  view.setUint8(13, FLAG_ACK | (fin ? FLAG_FIN : 0));
+  view.setUint16(14, window);
+  const bytes = new Uint8Array(view.buffer);
+  view.setUint16(16, packetChecksum(S.IPPROTO_TCP, source, target, bytes));
+  const header = (four ? ipHeader : ip6Header)(S.IPPROTO_TCP, source, target, bytes.length);
+  const packet = Buffer.concat([header, bytes]);
+  const family = four ? S.AF_INET : S.AF_INET6;
+  const to = inetAddressBytes({ family, port: 0, words: target });
+  const raw = sys('socket', family, S.SOCK_RAW | S.SOCK_CLOEXEC, S.IPPROTO_RAW);
+  try {
+    sys('setsockopt', raw, S.SOL_SOCKET, S.SO_MARK, Int32Array.of(LOCK_MARK), 4);
+    sys('sendto', raw, packet, packet.length, 0, to, to.length);
+  } finally {
+    closeSync(raw);
+  }
+}
