@@ -66,6 +66,7 @@ export const ERROR_CODES = [
   'SOCKET_NAME',
   'TASK_DIED',
   'TASK_FAULT',
+  'TERMINAL_DATA',
   'TERMINAL_IN_USE',
   'TIMEOUT',
   'TIMER_ID',

@@ -40,6 +40,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'pipe-packet',
   'pipe-shapes',
   'posix-timer-overrun',
+  'pty-lines',
   'seccomp-tight',
   'shared-fs',
   'shared-tables',

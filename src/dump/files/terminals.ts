@@ -2,7 +2,7 @@ import type { TtyFileEntry, TtyInfoEntry } from '../../image/generated/messages.
 import { TTYAUX, TTYAUX_MAJOR, PTS_MAJORS, ttyInfoId } from '../../image/terminals.js';
 import { TtyType } from '../../image/generated/messages.js';
 import { readStat } from '../../kernel/proc/stat-file.js';
-import { FIONREAD, TIOCGDEV, TIOCGPGRP, TIOCGPTN, TIOCGSID } from '../../kernel/uapi/ioctl.js';
+import { TIOCGDEV, TIOCGPGRP, TIOCGPTN, TIOCGSID } from '../../kernel/uapi/ioctl.js';
 import { POLLHUP } from '../../kernel/uapi/socket.js';
 import { devMajor, devMinor } from '../../kernel/uapi/stat.js';
 import { pollFd } from '../../native/poll.js';
@@ -11,6 +11,7 @@ import type { Description } from './description.js';
 import { statPath } from './file-stat.js';
 import type { Files } from './files.js';
 import { regularFile } from './regular-entry.js';
+import { PtyQueues } from './pty-queues.js';
 import { askInt, isHungUp, lineOf } from './tty-line.js';
 import { unsupported } from './unsupported.js';
 
@@ -157,6 +158,16 @@ export class Terminals {
     return { id: own, tty_info_id: id, flags: info.flags, fown: owner, regf_id: regf };
   }
 
+  /** What waits in a terminal is dumped last: it may be much. @throws CritError UNSUPPORTED */
+  #queues(master: Description, { index, dev }: End): void {
+    const slave = this.#ends.find(({ end }) => end.index === index && !end.isMaster)?.file;
+    const queues = new PtyQueues(this.#files, { index: index!, master, slave, dev });
+    queues.check();
+    this.#files.finally(() => {
+      queues.dump();
+    });
+  }
+
   /** Every terminal is one of the tree, with its session, or the shell's. */
   #check(): void {
     const { ctx } = this.#files;
@@ -168,8 +179,7 @@ export class Terminals {
         if (inTree.has(end.dev)) {
           if (sid && !ctx.running && !pids.has(sid))
             throw unsupported(file, `a terminal that controls session ${sid}, whose leader is outside of the tree,`);
-          if (this.#files.use(file, (fd) => askInt(fd, FIONREAD)))
-            throw unsupported(file, 'a terminal with data that nobody has read');
+          if (end.isMaster) this.#queues(file, end);
           return;
         }
         if (!ctx.options.shellJob)

@@ -9,6 +9,7 @@ import type { RestoreTask } from '../context.js';
 import type { Files } from './group.js';
 import { fetchFromCrit } from './inherited.js';
 import { setFlags } from './place.js';
+import { fillPty } from './pty-data.js';
 import { inUse, Pty, PTMX } from './pty.js';
 import type { OpenTerminal } from './open-terminal.js';
 
@@ -79,8 +80,13 @@ export class PtyPair implements Disposable {
     setFlags(b, slot, entry.tty.flags);
   }
 
-  /** When the root has all ends. */
+  /** When the root has all ends. @throws CritError TERMINAL_DATA */
   finish(): void {
+    const data = this.#files.images.dir.messages('TTY_DATA') ?? [];
+    const of = (end: OpenTerminal | undefined) => end && data.find(({ tty_id }) => tty_id === end.info.id);
+    const { slaves_closed: closed } = this.#master.info;
+    if (this.#slaves.length > 0 || closed)
+      fillPty(this.#pty!, this.index, { output: of(this.#master), input: of(this.#slaves[0]) });
     this.#pty!.finish(this.#master.info, this.#slaves[0]?.info);
     this[Symbol.dispose]();
   }

@@ -13,7 +13,15 @@ import {
   TIOCSPTLCK,
   TIOCSWINSZ,
 } from '../../kernel/uapi/ioctl.js';
-import { AT_FDCWD, O_ACCMODE, O_CLOEXEC, O_LARGEFILE, O_NOCTTY, O_RDWR } from '../../kernel/uapi/open-flags.js';
+import {
+  AT_FDCWD,
+  O_ACCMODE,
+  O_CLOEXEC,
+  O_LARGEFILE,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDWR,
+} from '../../kernel/uapi/open-flags.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
 import { termiosBytes, winsizeBytes } from '../termios-bytes.js';
 
@@ -55,7 +63,8 @@ export class Pty implements Disposable {
 
   /** crit's own descriptor of a further open description of the slave. @throws SysError */
   open(flags: number): number {
-    const peer = () => sys('ioctl', this.#master, TIOCGPTPEER, (flags & O_ACCMODE) | O_NOCTTY | O_CLOEXEC);
+    const peer = () =>
+      sys('ioctl', this.#master, TIOCGPTPEER, (flags & (O_ACCMODE | O_NONBLOCK)) | O_NOCTTY | O_CLOEXEC);
     // what was opened by name has this flag
     const fd = flags & O_LARGEFILE ? this.#byName(flags, peer) : peer();
     this.#slaves.push(fd);
@@ -76,12 +85,10 @@ export class Pty implements Disposable {
   }
 
   /** Settings, size of the window; nobody has it as controlling terminal yet, so that nobody hears of it. @throws SysError */
-  set({ termios, winsize, termios_locked: locked }: TtyInfoEntry): void {
+  set({ termios, winsize }: TtyInfoEntry): void {
     const fd = this.#master;
     if (termios) sys('ioctl', fd, termios.c_ospeed ? TCSETS2 : TCSETS, termiosBytes(termios));
     if (winsize) sys('ioctl', fd, TIOCSWINSZ, winsizeBytes(winsize));
-    // last: what is locked cannot be set
-    if (locked && locks(locked)) sys('ioctl', fd, TIOCSLCKTRMIOS, termiosBytes(locked));
   }
 
   /** Whose /dev/pts/N is. */
@@ -101,6 +108,9 @@ export class Pty implements Disposable {
       this.open(O_RDWR);
       closeSync(this.#slaves.pop()!);
     }
+    // what is locked cannot be set any more
+    const locked = (slave ?? master).termios_locked;
+    if (locked && locks(locked)) sys('ioctl', this.#master, TIOCSLCKTRMIOS, termiosBytes(locked));
     if (master.packet_mode) sys('ioctl', this.#master, TIOCPKT, Int32Array.of(1));
     if (slave?.exclusive) sys('ioctl', this.#slaves[0]!, TIOCEXCL);
     if (master.exclusive) sys('ioctl', this.#master, TIOCEXCL);
