@@ -13,6 +13,10 @@ script:bsdutils
 ip:iproute2
 rsyslogd:rsyslog
 mkfs.ext2:e2fsprogs
+redis-server:redis-server
+memcached:memcached
+nginx:nginx-light
+pg_lsclusters:postgresql
 chromium:chromium
 '
 
