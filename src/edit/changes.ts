@@ -3,7 +3,15 @@ import { addDescriptor, changePosition, dropDescriptor } from './changes/descrip
 import { changeArgument, changeEnvironment, changeMemory } from './changes/memory.js';
 import { changeCgroup, changeComm, changeHostname, changePaths } from './changes/names.js';
 import { changePids } from './changes/pids.js';
-import { changeGroup, changeLimit, changeRegister, changeSigmask, changeUser } from './changes/process.js';
+import {
+  changeGidMap,
+  changeGroup,
+  changeLimit,
+  changeRegister,
+  changeSigmask,
+  changeUidMap,
+  changeUser,
+} from './changes/process.js';
 import { changeAddress, changePort } from './changes/sockets.js';
 import { EditedSet } from './edited-set.js';
 import { MemoryEdits } from './memory/memory-edits.js';
@@ -51,19 +59,26 @@ const KINDS: readonly (ChangeKind & { readonly apply: Apply })[] = [
   { name: 'sigmask', form: 'TID=SIGNAL,...', what: 'change which signals a thread blocks', apply: each(changeSigmask) },
   { name: 'uid', form: 'OLD=NEW', what: 'change a user in all credentials', apply: each(changeUser) },
   { name: 'gid', form: 'OLD=NEW', what: 'change a group in all credentials', apply: each(changeGroup) },
+  {
+    name: 'uid-map',
+    form: 'INSIDE=OUTSIDE[:COUNT]',
+    what: 'change where the users of user namespaces are outside, for the range that begins with INSIDE',
+    apply: each(changeUidMap),
+  },
+  { name: 'gid-map', form: 'INSIDE=OUTSIDE[:COUNT]', what: 'the same for groups', apply: each(changeGidMap) },
   { name: 'pos', form: 'PID:FD=BYTES', what: 'change the position in an open file', apply: each(changePosition) },
   { name: 'drop-fd', form: 'PID:FD', what: 'take a descriptor away', apply: each(dropDescriptor) },
   { name: 'add-fd', form: 'PID:FD=PATH[:r|w|rw]', what: 'add a descriptor of a file', apply: each(addDescriptor) },
   {
     name: 'memory',
-    form: 'PID:ADDRESS=VALUE',
-    what: 'write into memory: hex:BYTES, text:TEXT, or u8: to u64: and a number',
+    form: 'PID:PLACE=VALUE',
+    what: 'write into memory, at an address or sym:NAME: hex:BYTES, text:TEXT, or u8: to u64: and a number',
     apply: changeMemory,
   },
   {
     name: 'env',
     form: 'PID:NAME=VALUE',
-    what: 'change an environment variable, which may become longer',
+    what: 'change an environment variable, which may become longer, or add one',
     apply: changeEnvironment,
   },
   { name: 'arg', form: 'PID:N=TEXT', what: 'change an argument, from 0', apply: changeArgument },

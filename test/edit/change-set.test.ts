@@ -187,3 +187,28 @@ test('memory is written where it is stored, and where it was zero', () => {
   assert.throws(() => changeSet(from, { typed: { memory: ['812:0x10=u8:1'] } }), /nothing mapped/);
   assert.throws(() => changeSet(from, { typed: { memory: ['812:0x10=1'] } }), /is no value/);
 });
+
+test('maps of user namespaces, and vector registers', () => {
+  const from = copyOf('container');
+  const [id] = new ImageDir(from).list().flatMap((file) => (file.type === 'USERNS' ? [Number(file.id)] : []));
+  const was = new ImageDir(from).first('USERNS', id)!;
+  const { first, count } = was.uid_map![0]!;
+  const [tid] = new ImageDir(from).list().flatMap((file) => (file.type === 'CORE' ? [Number(file.id)] : []));
+  const { images } = changed(from, {
+    typed: {
+      'uid-map': [`${first}=300000`],
+      register: [`${tid}:xmm3=0x0102030405060708090a0b0c0d0e0f10`, `${tid}:mxcsr=0x3f80`],
+    },
+  });
+  assert.deepEqual(images.first('USERNS', id)!.uid_map![0], { first, lower_first: 300000, count });
+  assert.deepEqual(images.first('USERNS', id)!.gid_map, was.gid_map);
+  const { fpregs } = images.first('CORE', tid)!.thread_info!;
+  assert.deepEqual(fpregs.xmm_space!.slice(12, 16), [0x0d0e0f10, 0x090a0b0c, 0x05060708, 0x01020304]);
+  assert.equal(fpregs.mxcsr, 0x3f80);
+  const refused = (typed: NonNullable<Changes['typed']>, message: RegExp) =>
+    assert.throws(() => changeSet(openCheckpoint(from), { typed }), message);
+  refused({ 'uid-map': ['77=1'] }, /nothing in the set has a uid_map with a range from 77 on/);
+  refused({ 'uid-map': [`${first}=1:0`] }, /is empty/);
+  refused({ register: [`${tid}:mxcsr=0xffff0000`] }, /does not know/);
+  refused({ register: [`${tid}:xmm16=1`] }, /is no register/);
+});

@@ -52,6 +52,8 @@ static void say(const char *argument)
 	printf("child %d alive %d\n", child, kill(child, 0) == 0 && waitpid(-1, 0, WNOHANG) == 0);
 	printf("comm %s\n", comm);
 	printf("where %s\n", getenv("WHERE"));
+	printf("extra %s\n", getenv("EXTRA") ? getenv("EXTRA") : "-");
+	printf("mxcsr %x\n", __builtin_ia32_stmxcsr());
 	printf("argument %s\n", argument);
 	printf("value %lu\n", value);
 	printf("limit %lu %lu\n", (unsigned long)limit.rlim_cur, (unsigned long)limit.rlim_max);

@@ -56,16 +56,27 @@ for (const restorer of RESTORERS) {
     const out = set(
       it,
       ...['--comm', `${pid}=renamed`, '--env', `${pid}:WHERE=${long}`, '--arg', `${pid}:1=another argument`],
-      ...['--memory', `${pid}:${value}=u64:0x12345678`, '--limit', `${pid}:NOFILE=333:444`, '--uid', '0=65534'],
+      ...[
+        '--memory',
+        `${pid}:sym:value=u64:0x12345678`,
+        '--register',
+        `${pid}:mxcsr=0x3f80`,
+        '--limit',
+        `${pid}:NOFILE=333:444`,
+        '--uid',
+        '0=65534',
+      ],
       ...['--gid', '0=65533', '--pos', `${pid}:9=7`, '--drop-fd', `${pid}:8`, '--add-fd', `${pid}:7=/dev/null:rw`],
       ...['--sigmask', `${pid}=USR1,USR2`, `core-${pid}.img`, 'thread_core.sched_nice=5'],
     );
     assert.match(out, /1 pointer leads there/);
+    assert.ok(out.includes(`8 bytes of u64 at ${value}\n`));
     const found = await seen(it, restorer);
     assert.deepEqual(
       [found['comm'], found['where'], found['argument'], found['value'], found['limit'], found['user']],
       ['renamed', long, 'another argument', String(0x12345678), '333 444', '65534 group 65533'],
     );
+    assert.equal(found['mxcsr'], '3f80');
     assert.deepEqual([found['read'], found['blocks'], found['eight']], ['1 7', '1', '-1 seven 0']);
     assert.equal(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[16], '5');
     assert.ok(readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`WHERE=${long}\0`));
@@ -79,12 +90,13 @@ for (const restorer of RESTORERS) {
     const { pid } = it;
     // far away, and below the smallest pid_max that is usual
     const to = (id: number) => (id > 16_384 ? id - 15_000 : id + 15_000);
-    set(it, ...[pid, thread, child].flatMap((id) => ['--pid', `${id}=${to(id)}`]));
+    set(it, '--env', `${pid}:EXTRA=new`, ...[pid, thread, child].flatMap((id) => ['--pid', `${id}=${to(id)}`]));
     const found = await seen(it, restorer, to(pid));
     assert.deepEqual(
       [found['pid'], found['group'], found['thread']],
       [String(to(pid)), `${to(pid)} session ${to(pid)}`, `${to(thread)} found 0`],
     );
+    assert.deepEqual([found['extra'], found['where']], ['new', 'here']);
     // where a program keeps a number itself, it is the old one
     assert.equal(found['child'], `${child} alive 0`);
     it.passed();

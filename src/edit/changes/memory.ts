@@ -1,6 +1,7 @@
 import type { EditedSet } from '../edited-set.js';
 import type { MemoryEdits } from '../memory/memory-edits.js';
-import { ARGUMENTS, changeString, ENVIRONMENT, stringsOf, type Strings } from '../memory/strings.js';
+import { findPlace } from '../../inspect/address-space/place.js';
+import { addVariable, ARGUMENTS, changeString, ENVIRONMENT, stringsOf, type Strings } from '../memory/strings.js';
 import { badChange, number, parts, processOf, small } from './spec.js';
 
 const WIDTHS: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 4, u64: 8 };
@@ -19,15 +20,24 @@ function bytesOf(text: string): Uint8Array {
   throw badChange(`${JSON.stringify(text)} is no value: hex:BYTES, text:TEXT, or u8:, u16:, u32:, u64: and a number`);
 }
 
-/** `PID:ADDRESS=VALUE` */
+/** An address, or what findPlace knows: it begins there, and may have an end. */
+function placeOf(edits: MemoryEdits, pid: number, text: string): { start: bigint; end?: bigint | undefined } {
+  if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return { start: number(text, 'address', 2n ** 63n - 1n) };
+  const place = findPlace(edits.space(pid), text);
+  return 'start' in place ? place : place[0]!;
+}
+
+/** `PID:PLACE=VALUE` */
 export function changeMemory(set: EditedSet, edits: MemoryEdits, text: string): string {
-  const [where, value] = parts(text, 'PID:ADDRESS=VALUE');
-  const [who = '', at = ''] = where.split(':');
+  const [where, value] = parts(text, 'PID:PLACE=VALUE');
+  const [, who = '', at = ''] = /^([^:]*):?(.*)$/s.exec(where)!;
   const pid = processOf(set, who);
-  const address = number(at, 'address', 2n ** 63n - 1n);
+  const { start, end } = placeOf(edits, pid, at);
   const bytes = bytesOf(value);
-  edits.write(pid, address, bytes);
-  return `process ${pid} has ${bytes.length} bytes of ${value.slice(0, value.indexOf(':'))} at 0x${address.toString(16)}`;
+  if (end !== undefined && BigInt(bytes.length) > end - start)
+    throw badChange(`${at} of process ${pid} has ${end - start} bytes, ${bytes.length} do not fit there`);
+  edits.write(pid, start, bytes);
+  return `process ${pid} has ${bytes.length} bytes of ${value.slice(0, value.indexOf(':'))} at 0x${start.toString(16)}`;
 }
 
 function change(set: EditedSet, edits: MemoryEdits, pid: number, kind: Strings, index: number, value: string): string {
@@ -37,14 +47,16 @@ function change(set: EditedSet, edits: MemoryEdits, pid: number, kind: Strings, 
     : `it stands in a new mapping, and ${changed} ${changed === 1 ? 'pointer leads' : 'pointers lead'} there`;
 }
 
-/** `PID:NAME=VALUE`: a variable that is in the environment that the program was started with. */
+/** `PID:NAME=VALUE`: a variable of the environment that the program was started with, or a new one. */
 export function changeEnvironment(set: EditedSet, edits: MemoryEdits, text: string): string {
   const [, who = '', name = '', value = ''] = /^(\d+):([^=]+)=(.*)$/s.exec(text) ?? [];
   if (name === '') throw badChange(`${JSON.stringify(text)}: a change of this kind goes PID:NAME=VALUE`);
   const pid = processOf(set, who);
   const index = stringsOf(edits, pid, ENVIRONMENT).findIndex((one) => one.text.startsWith(`${name}=`));
-  if (index < 0)
-    throw badChange(`process ${pid} was not started with a variable ${name}: there is no room for one that is new`);
+  if (index < 0) {
+    const pointers = addVariable(set, edits, pid, `${name}=${value}`);
+    return `process ${pid} has the variable ${name}, ${value}: ${pointers} ${pointers === 1 ? 'pointer leads' : 'pointers lead'} to a new list of variables`;
+  }
   return `${name} of process ${pid} is ${value}: ${change(set, edits, pid, ENVIRONMENT, index, `${name}=${value}`)}`;
 }
 

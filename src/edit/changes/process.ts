@@ -1,5 +1,5 @@
 import { CoreEntryMarch } from '../../image/generated/messages.js';
-import type { CredsEntry, FownEntry } from '../../image/generated/messages.js';
+import type { CredsEntry, FownEntry, Messages } from '../../image/generated/messages.js';
 import { RLIM_INFINITY, rlimitName, rlimitNumber, RLIMITS } from '../../kernel/uapi/resource.js';
 import { signalBit, signalNumber } from '../../kernel/uapi/signal.js';
 import type { EditedSet } from '../edited-set.js';
@@ -39,14 +39,83 @@ export function changeRegister(set: EditedSet, text: string): string {
     throw badChange(
       `the registers of ${Object.entries(CoreEntryMarch).find(([, march]) => march === message.mtype)?.[0] ?? 'this machine'} cannot be changed by name`,
     );
+  const vector = changeVector(message.thread_info?.fpregs, tid, name, value);
+  if (vector !== undefined) return vector;
   const key = [name, name.replace(/^r(?=[a-z])/, '')].find((known) => typeof regs[known] === 'bigint');
   if (key === undefined) {
     const names = Object.keys(regs).filter((known) => typeof regs[known] === 'bigint');
-    throw badChange(`${JSON.stringify(name)} is no register: ${names.join(', ')}`);
+    throw badChange(`${JSON.stringify(name)} is no register: ${names.join(', ')}, mxcsr, xmm0 to xmm15, ymm0 to ymm15`);
   }
   regs[key] = number(value, 'value of a register');
   return `${name} of thread ${tid} is 0x${regs[key].toString(16)}`;
 }
+
+/** Components of the extended state (XSAVE): one whose bit is not set has its first value, whatever stands in its place. */
+const XSTATE = { SSE: 2n, AVX: 4n } as const;
+/** Bits of MXCSR that a processor has which does not tell them (FXSAVE). */
+const MXCSR_MASK = 0xffbf;
+
+/** A register of floating point and vectors, by name; undefined for others. */
+function changeVector(
+  fpregs: Messages['user_x86_fpregs_entry'] | undefined,
+  tid: number,
+  name: string,
+  value: string,
+): string | undefined {
+  const [, kind, index = ''] = /^(?:mxcsr|([xy])mm([0-9]|1[0-5]))$/.exec(name) ?? [];
+  if (!/^(mxcsr|[xy]mm\d+)$/.test(name) || (name !== 'mxcsr' && kind === undefined)) return undefined;
+  if (!fpregs) throw badChange(`the images have no ${name} of thread ${tid}`);
+  if (name === 'mxcsr') {
+    const mxcsr = small(value, 'value of mxcsr', 0xffffffff);
+    if (mxcsr & ~(fpregs.mxcsr_mask || MXCSR_MASK))
+      throw badChange(`${value}: mxcsr has bits that the processor does not know`);
+    fpregs.mxcsr = mxcsr;
+  } else {
+    const number_ = number(value, `value of ${name}`, (1n << (kind === 'y' ? 256n : 128n)) - 1n);
+    const words = Array.from({ length: 8 }, (_, i) => Number((number_ >> BigInt(32 * i)) & 0xffffffffn));
+    const at = 4 * Number(index);
+    const high = fpregs.xsave?.ymmh_space;
+    if (!fpregs.xmm_space || fpregs.xmm_space.length < at + 4 || (kind === 'y' && (!high || high.length < at + 4)))
+      throw badChange(`the images have no ${name} of thread ${tid}`);
+    fpregs.xmm_space.splice(at, 4, ...words.slice(0, 4));
+    if (kind === 'y') high!.splice(at, 4, ...words.slice(4));
+    if (fpregs.xsave) fpregs.xsave.xstate_bv |= kind === 'y' ? XSTATE.SSE | XSTATE.AVX : XSTATE.SSE;
+  }
+  return `${name} of thread ${tid} is ${value}`;
+}
+
+/** `INSIDE=OUTSIDE[:COUNT]`: where the ids of user namespaces are outside, for the range that begins with INSIDE. */
+function changeMap(set: EditedSet, text: string, key: 'uid_map' | 'gid_map'): string {
+  const [inside, rest] = parts(text, 'INSIDE=OUTSIDE[:COUNT]');
+  const first = small(inside, 'id', 0xfffffffe);
+  const [outside = '', size] = rest.split(':');
+  const lower = small(outside, 'id', 0xfffffffe);
+  const changed = sum(
+    set.ids('USERNS').map((id) =>
+      set.changeIf('USERNS', id, ({ entries }) => {
+        const extents = entries.flatMap(({ message }) => message[key] ?? []);
+        const found = extents.find((extent) => extent.first === first);
+        if (!found) return 0;
+        found.lower_first = lower;
+        if (size !== undefined) found.count = small(size, 'number of ids', 0xffffffff);
+        const clash = (start: 'first' | 'lower_first'): boolean =>
+          found[start] + found.count > 0xffffffff ||
+          extents.some(
+            (one) => one !== found && one[start] < found[start] + found.count && found[start] < one[start] + one.count,
+          );
+        if (found.count === 0 || clash('first') || clash('lower_first'))
+          throw badChange(`${text}: the range is empty, too large, or overlaps another one of the map`);
+        return 1;
+      }),
+    ),
+    `a ${key} with a range from ${first} on`,
+  );
+  return `${key} of ${changed} user ${changed === 1 ? 'namespace has' : 'namespaces have'} ${first} at ${lower}`;
+}
+
+export const changeUidMap = (set: EditedSet, text: string): string => changeMap(set, text, 'uid_map');
+
+export const changeGidMap = (set: EditedSet, text: string): string => changeMap(set, text, 'gid_map');
 
 /** `TID=SIGNAL,...`: the signals that a thread blocks; none after the `=` for none. */
 export function changeSigmask(set: EditedSet, text: string): string {

@@ -80,12 +80,15 @@ export function changeString(
   return changed;
 }
 
-/** Changes every word of the process's own memory that is an address. @returns how many */
-function redirect(edits: MemoryEdits, pid: number, from: bigint, to: bigint): number {
-  const wanted = Buffer.alloc(WORD);
-  wanted.writeBigUInt64LE(from);
-  const replacement = Buffer.alloc(WORD);
-  replacement.writeBigUInt64LE(to);
+const wordOf = (value: bigint): Buffer => {
+  const word = Buffer.alloc(WORD);
+  word.writeBigUInt64LE(value);
+  return word;
+};
+
+/** Where in the process's own memory a word is an address. */
+function wordsThatAre(edits: MemoryEdits, pid: number, address: bigint): bigint[] {
+  const wanted = wordOf(address);
   const found: bigint[] = [];
   const space = edits.space(pid);
   for (const { start, end, status } of space.mm.vmas ?? []) {
@@ -97,8 +100,55 @@ function redirect(edits: MemoryEdits, pid: number, from: bigint, to: bigint): nu
         if (at % WORD === 0) found.push(piece.start + BigInt(at));
     }
   }
-  for (const address of found) edits.write(pid, address, replacement);
+  return found;
+}
+
+/** Changes every word of the process's own memory that is an address. @returns how many */
+function redirect(edits: MemoryEdits, pid: number, from: bigint, to: bigint): number {
+  const found = wordsThatAre(edits, pid, from);
+  for (const address of found) edits.write(pid, address, wordOf(to));
   return found.length;
+}
+
+/**
+ * Adds a variable. The array of the environment ends where the auxiliary vector begins, so that a longer one gets a mapping
+ * of its own, with all strings, which /proc shows; what points to the array (main()'s argument, `environ`) is changed.
+ * @returns how many pointers were changed
+ */
+export function addVariable(set: EditedSet, edits: MemoryEdits, pid: number, text: string): number {
+  const all = stringsOf(edits, pid, ENVIRONMENT);
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.includes(0)) throw bad('a string of environment cannot hold a NUL');
+  const mm = set.change('MM', pid).entries[0]!.message;
+  if (mm.mm_env_start !== edits.space(pid).mm.mm_env_start)
+    throw bad(`process ${pid}: its environment is moved by another change already: add one variable at a time`);
+  const old = Buffer.concat([...all.map(({ address }) => wordOf(address)), wordOf(0n)]);
+  const arrays = wordsThatAre(edits, pid, all[0]!.address).filter((at) => has(edits, pid, at, old));
+  const block = Buffer.concat([...all.map((one) => Buffer.from(`${one.text}\0`, 'latin1')), bytes, Buffer.alloc(1)]);
+  const arrayAt = Math.ceil(block.length / WORD) * WORD;
+  const size = Math.ceil((arrayAt + old.length + WORD) / PAGE_SIZE) * PAGE_SIZE;
+  const base = addMapping(mm, BigInt(size));
+  const page = Buffer.alloc(size);
+  block.copy(page);
+  old.copy(page, arrayAt);
+  wordOf(base + BigInt(block.length - bytes.length - 1)).copy(page, arrayAt + old.length - WORD);
+  edits.add(pid, base, page);
+  const changed = arrays.reduce((sum, at) => sum + redirect(edits, pid, at, base + BigInt(arrayAt)), 0);
+  if (changed === 0)
+    throw bad(
+      `process ${pid}: nothing points to the list of its variables: it cannot be told where one would be looked up`,
+    );
+  mm.mm_env_start = base;
+  mm.mm_env_end = base + BigInt(block.length);
+  return changed;
+}
+
+function has(edits: MemoryEdits, pid: number, at: bigint, bytes: Uint8Array): boolean {
+  try {
+    return Buffer.from(edits.read(pid, at, bytes.length)).equals(bytes);
+  } catch {
+    return false; // it goes on in memory that the images do not have
+  }
 }
 
 /** Adds private memory where there is most room. @returns its address */
