@@ -21,7 +21,7 @@ export const memRead: MemVerb = async (space, words, args) => {
         if (piece.kind === 'bytes') sink.write(piece.bytes);
         else if (piece.kind === 'none') {
           const at = `0x${piece.start.toString(16)}-0x${piece.end.toString(16)}`;
-          throw new CritError(`${at}: not in the images: ${piece.reason}`, { code: 'MISSING_IMAGE' });
+          throw new CritError(`${at}: not in the images: ${piece.reason}`, { code: 'NOT_IN_IMAGES' });
         } else
           for (let left = piece.end - piece.start; left > 0n; left -= BigInt(ZEROS.length))
             sink.write(left < ZEROS.length ? ZEROS.subarray(0, Number(left)) : ZEROS);

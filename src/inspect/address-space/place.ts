@@ -8,7 +8,7 @@ import type { Mapping } from './memory-run.js';
 /** Where something is in memory: an address, of which nobody knows how far it goes, or ranges in order. */
 export type MemoryPlace = { readonly start: bigint; readonly end: undefined } | readonly MemoryRange[];
 
-const noPlace = (text: string, why: string): CritError => new CritError(`${text}: ${why}`, { code: 'BAD_ARGUMENT' });
+const noPlace = (text: string, why: string): CritError => new CritError(`${text}: ${why}`, { code: 'NO_PLACE' });
 const HEX = '(?:0x)?([0-9a-f]+)';
 const ADDRESS = new RegExp(`^${HEX}$`, 'i');
 const RANGE = new RegExp(`^${HEX}-${HEX}$`, 'i');
@@ -22,7 +22,7 @@ const named = (space: AddressSpace, name: string): readonly Mapping[] =>
  * Finds what a text names: an address (`7ffd4c000`, with or without 0x), `START-END`, the name of a mapping (`[heap]`, a
  * path or its last part), `env:NAME` (its value), `env`, `args`, `sym:NAME` (a symbol of the program, else of a library),
  * `FILE:NAME` (of that file). `+OFFSET` behind one of them is added.
- * @throws CritError BAD_ARGUMENT
+ * @throws CritError NO_PLACE
  */
 export function findPlace(space: AddressSpace, text: string): MemoryPlace {
   const range = RANGE.exec(text);
