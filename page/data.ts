@@ -11,10 +11,15 @@ export type Wire<T> = T extends bigint
 
 export type Data = Wire<Report> & { readonly madeBy: string; readonly madeAt: string };
 export type Process = Data['processes'][number];
-export type MapData = NonNullable<Process['map']>;
-export type MappingData = MapData['mappings'][number];
+type ToldMap = NonNullable<Process['map']>;
+export type MappingData = Omit<ToldMap['mappings'][number], 'what'> & Data['whats'][number];
+export type MapData = Omit<ToldMap, 'mappings'> & { readonly mappings: readonly MappingData[] };
 
 export const data = JSON.parse(document.getElementById('data')!.textContent) as Data;
+
+/** The memory map of a process, each mapping with what it is. */
+export const mapOf = ({ map }: Process): MapData | undefined =>
+  map && { ...map, mappings: map.mappings.map(({ what, ...rest }) => ({ ...rest, ...data.whats[what]! })) };
 
 /** The path without the directories before it. */
 export const baseName = (path: string): string => path.split('/').filter(Boolean).at(-1) ?? path;

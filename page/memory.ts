@@ -1,6 +1,6 @@
 import { addressWords, sizeWords } from '../src/cli/words.js';
 import { PAGE_SIZE } from '../src/image/vma-status.js';
-import { processName, type MapData, type MappingData, type Process } from './data.js';
+import { mapOf, processName, type MapData, type MappingData, type Process } from './data.js';
 import { bar, h, svg } from './dom.js';
 import { runsOf } from './map-layout.js';
 import { MapPicture } from './map-picture.js';
@@ -65,7 +65,8 @@ function stateWords({ runs }: MappingData): string {
 
 /** The memory of a process: sums by kind, the map, and the same as a table. */
 export function memoryPanel(process: Process): Node[] {
-  const { map, memory } = process;
+  const { memory } = process;
+  const map = mapOf(process);
   if (!map || map.mappings.length === 0)
     return [
       h(

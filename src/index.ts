@@ -59,7 +59,9 @@ export { sharingGraph, type GraphEdge, type GraphNode, type SharingGraph } from 
 export {
   report,
   type Report,
+  type MappingWhat,
   type ReportDiff,
+  type ReportMapping,
   type ReportOptions,
   type ReportProcess,
 } from './inspect/report/report.js';

@@ -206,6 +206,10 @@ describe('a report', () => {
     assert.ok(found.credentials.length < 8);
     for (const { fds } of found.processes)
       for (const [, file] of fds) assert.ok(file === -1 || found.files[file] !== undefined);
+    const [first] = found.processes;
+    const kinds = new Set(first!.map?.mappings.map(({ what }) => found.whats[what]?.kind));
+    assert.ok(kinds.has('stack') && kinds.has('file'), [...kinds].join());
+    assert.ok(found.whats.length < found.processes.reduce((sum, { map }) => sum + (map?.mappings.length ?? 0), 0));
   });
 
   it('as a page, has nothing in its data that could end a script element', () => {

@@ -9,8 +9,16 @@ import { sharingGraph, type SharingGraph } from '../sharing-graph.js';
 import { TolerantImages } from '../tolerant-images.js';
 import { logTimes, type LogTimes } from './log-times.js';
 import { machineOf, type Machine } from './machine.js';
-import { memoryMap, type MemoryMap } from './memory-map.js';
+import { memoryMap, type MappingMap, type MemoryMap } from './memory-map.js';
 import { Pool } from './pool.js';
+
+/** What a mapping is, wherever it lies. */
+export type MappingWhat = Omit<MappingMap, 'start' | 'pages' | 'runs'>;
+
+/** A mapping of a report; `what` is a place in `Report.whats`. */
+export interface ReportMapping extends Pick<MappingMap, 'start' | 'pages' | 'runs'> {
+  readonly what: number;
+}
 
 /** A process of a report. What many processes have alike is told once: numbers are places in the report's lists. */
 export interface ReportProcess extends Omit<
@@ -23,7 +31,7 @@ export interface ReportProcess extends Omit<
   readonly limits: number | undefined;
   /** Number, index in `Report.files` (-1: not in the images), 1 for close-on-exec. */
   readonly fds: readonly (readonly [fd: number, file: number, isCloexec: 0 | 1])[];
-  readonly map: MemoryMap | undefined;
+  readonly map: (Omit<MemoryMap, 'mappings'> & { readonly mappings: readonly ReportMapping[] }) | undefined;
 }
 
 /** What a comparison with another checkpoint found. */
@@ -40,6 +48,7 @@ export interface Report extends Pick<
   readonly processes: readonly ReportProcess[];
   readonly sharing: SharingGraph;
   readonly diff: ReportDiff | undefined;
+  readonly whats: readonly MappingWhat[];
   readonly strings: readonly string[];
   readonly files: readonly OpenFile[];
   readonly credentials: readonly CredentialsInfo[];
@@ -139,6 +148,7 @@ export function report(checkpoint: Checkpoint, { after, env = true, pages = true
   const bounds = new Bounds();
   const images = new TolerantImages(checkpoint.images);
   const found = overview(checkpoint, { parts: env ? [...PARTS, 'env'] : PARTS });
+  const whats = new Pool<MappingWhat>();
   const strings = new Pool<string>((text) => text);
   const files = new Pool<OpenFile>(({ id }) => `${id}`);
   const credentials = new Pool<CredentialsInfo>();
@@ -148,6 +158,7 @@ export function report(checkpoint: Checkpoint, { after, env = true, pages = true
   const processes = told.map((process): ReportProcess => {
     const { env: variables, files: fds = [], credentials: creds, limits: of, ...rest } = process;
     const whose = `of process ${process.pid}`;
+    const map = memoryMap(checkpoint, images, process.pid, mapBounds);
     return {
       ...rest,
       ...(rest.threads && {
@@ -159,7 +170,15 @@ export function report(checkpoint: Checkpoint, { after, env = true, pages = true
       fds: bounds
         .first(fds, share(MOST.fds, told.length), `descriptors ${whose}`)
         .map(({ fd, file, isCloexec }) => [fd, file ? files.index(file) : -1, isCloexec ? 1 : 0] as const),
-      map: memoryMap(checkpoint, images, process.pid, mapBounds),
+      map: map && {
+        ...map,
+        mappings: map.mappings.map(({ start, pages, runs, ...what }) => ({
+          start,
+          pages,
+          runs,
+          what: whats.index(what),
+        })),
+      },
     };
   });
   const diff = after && { path: after.path, ...boundedDiff(diffCheckpoints(checkpoint, after, { pages }), bounds) };
@@ -180,6 +199,7 @@ export function report(checkpoint: Checkpoint, { after, env = true, pages = true
     cgroups: rows(found.cgroups, 'sets of control groups'),
     sharing: boundedGraph(graph, bounds),
     diff,
+    whats: whats.all,
     strings: strings.all,
     files: files.all,
     credentials: credentials.all,
