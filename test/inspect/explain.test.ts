@@ -113,7 +113,7 @@ const LINES: readonly (readonly [line: string, object: Record<string, string>, c
   ],
   [
     'Error (src/dump): process 812, descriptor 3 (/dev/x): a character device (1:2) is not supported',
-    {},
+    { pid: '812', descriptor: '3', path: '/dev/x', what: 'a character device (1:2)' },
     /does not support/,
   ],
 ];
@@ -181,4 +181,34 @@ test('what crit itself prints when a restore is refused is explained', () => {
   const found = explain(log(...refused.stderr.trimEnd().split('\n')));
   assert.ok(found.line, refused.stderr);
   assert.ok(found.cause, refused.stderr);
+});
+
+test('an error after which CRIU goes on is not the cause, and names of files may lack their first slash', () => {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'crit-explain-'));
+  const file = path.join(dir, 'log');
+  const ofLog = (...lines: string[]) => {
+    writeFileSync(file, lines.map((line) => `(00.01) ${line}\n`).join(''));
+    return explain(file);
+  };
+  const harmless = "Error (criu/util.c:1534): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted";
+  const size = ofLog(harmless, ' 65999: Error (criu/files-reg.c:2175): File tmp/data has bad size 8 (expect 3)');
+  assert.match(size.cause ?? '', /another size/);
+  assert.equal(size.object['path'], 'tmp/data');
+  assert.equal(ofLog(harmless).line, undefined);
+  for (const [text, cause] of [
+    ["Error (criu/files-ext.c:98): Can't dump file 3 of that type [600] (anon anon_inode:bpf-map)", /file open/],
+    ['Error (criu/tun.c:306): tun: Net namespace is required to dump tun link', /network interface/],
+    ['Error (criu/protobuf.c:72): Unexpected EOF on (empty-image)', /missing or empty/],
+    ['Error (src/restore): /set/core-65999.img: there is no such file', /missing or empty/],
+    [
+      'Error (src/dump): process 6, descriptor 3 (/x): a lock on a file (a lock of flock) is held: use --file-locks',
+      /lock/,
+    ],
+    [
+      'Error (src/dump): process 6, descriptor 3 (anon_inode:[pidfd]): a pidfd is not supported yet',
+      /does not support/,
+    ],
+  ] as const)
+    assert.match(ofLog(harmless, text).cause ?? '', cause, text);
+  rmSync(dir, { recursive: true });
 });

@@ -5,7 +5,7 @@ import { unreadable } from '../../image/unreadable.js';
 import { CritError } from '../../image/errors.js';
 import { taskFiles } from '../files.js';
 import { taskTree, type TaskNode } from '../tree.js';
-import { REASONS, type Reason } from './reasons.js';
+import { HARMLESS, REASONS, type Reason } from './reasons.js';
 
 /** An error line of a log. */
 export interface LogLine {
@@ -80,7 +80,7 @@ export function explain(log: string, images?: ImageDir): Explanation {
     number++;
     const latin = bytes.replace(/\r$/, '');
     const groups = (ERROR_LINE.exec(latin) ?? TOLD.exec(latin))?.groups;
-    if (!groups) continue;
+    if (!groups || HARMLESS.test(groups['text'] ?? '')) continue;
     nrErrors++;
     if (found) continue;
     const pid = groups['pie'] ?? groups['pid'];

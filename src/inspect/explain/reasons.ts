@@ -10,6 +10,9 @@ const SAME_FILE =
 const FREE_PID = 'end the process that has it, or restore in a pid namespace of its own (unshare -pf --mount-proc)';
 const CRIU_ONLY = 'restore or dump it with CRIU, or without what is named (docs/limits.md)';
 
+/** Error lines of CRIU after which it goes on: a container that may not raise its limits says the first at every dump. */
+export const HARMLESS = /^(?:rlimit: )?Can't setup RLIMIT_NOFILE for self/;
+
 /**
  * The errors of CRIU 4.2 and of crit that decide. In the order in which they are tried; of two that fit a line, the first. What only
  * follows from another error ("Restoring FAILED.") is in no row.
@@ -17,17 +20,17 @@ const CRIU_ONLY = 'restore or dump it with CRIU, or without what is named (docs/
 export const REASONS: readonly Reason[] = [
   // files
   {
-    pattern: /[Ff]ile (?<path>\/.*?) has bad size (?<size>\d+) \(expect (?<expected>\d+)\)/,
+    pattern: /[Ff]ile (?<path>\S.*?) has bad size (?<size>\d+) \(expect (?<expected>\d+)\)/,
     cause: 'the file was changed since the dump: it has another size',
     todo: SAME_FILE,
   },
   {
-    pattern: /[Ff]ile (?<path>\/.*?) has bad mode (?<mode>\S+) \(expect (?<expected>\S+?)\)/,
+    pattern: /[Ff]ile (?<path>\S.*?) has bad mode (?<mode>\S+) \(expect (?<expected>\S+?)\)/,
     cause: 'the file has another type or other permissions than when it was dumped',
     todo: 'put them back (chmod); --skip-file-rwx-check passes over permissions',
   },
   {
-    pattern: /[Ff]ile (?<path>\/.*?) has bad build-ID/,
+    pattern: /[Ff]ile (?<path>\S.*?) has bad build-ID/,
     cause: 'the program or library is another build than the one that was running: its code in memory would not fit',
     todo: 'install the version of that time again, or restore where it is installed (--file-validation filesize compares sizes alone)',
   },
@@ -94,9 +97,10 @@ export const REASONS: readonly Reason[] = [
     todo: 'dump with --link-remap',
   },
   {
-    pattern: /Some file locks are hold by dumping tasks/,
+    pattern:
+      /Some file locks are hold by dumping tasks|process (?<pid>\d+), descriptor (?<descriptor>\d+) \((?<path>.*?)\): .* is held: use --file-locks/,
     cause: 'a process holds a file lock',
-    todo: 'dump and restore with --file-locks (CRIU)',
+    todo: 'dump and restore with --file-locks',
   },
   // numbers
   {
@@ -228,6 +232,11 @@ export const REASONS: readonly Reason[] = [
     todo: 'restore on a machine of that type',
   },
   {
+    pattern: /Unexpected EOF on \((?<image>\S+)\)|(?<image2>[\w-]+\.img): there is no such file/,
+    cause: 'an image of the set is missing or empty',
+    todo: '`crit verify` names everything that is missing or damaged',
+  },
+  {
     pattern: /Can't open core data for (?<pid>\d+)|(?:Can't open|Unable to open) (?<image>\S+\.img)/,
     cause: 'an image of the set is missing or cannot be read',
     todo: '`crit verify` names everything that is missing or damaged',
@@ -254,6 +263,22 @@ export const REASONS: readonly Reason[] = [
       /control group (?<path>\S+)|[Cc]an't move (?:into )?(?<path2>\S+).*cg|Cgroup dir (?<path3>\S+) doesn't exist/,
     cause: 'a control group is not there, or the process cannot be put into it',
     todo: 'make the group again, or use --manage-cgroups=ignore',
+  },
+  {
+    pattern: /Can't dump file (?<descriptor>\d+) of that type \[\d+\] \((?<what>.*)\)/,
+    cause: 'the process has a file open that the tool does not support',
+    todo: CRIU_ONLY,
+  },
+  {
+    pattern: /Net namespace is required to dump tun link/,
+    cause: 'the process has a network interface (tun, tap) of a namespace that is not dumped',
+    todo: 'run the tree in a network namespace of its own',
+  },
+  {
+    pattern:
+      /process (?<pid>\d+), (?:descriptor (?<descriptor>\d+) \((?<path>.*?)\)|mapping (?<mapping>[\da-f]+-[\da-f]+) ?(?<path2>.*?)): (?<what>.*?) (?:is |are )?not supported/,
+    cause: 'the tool does not support what the process has',
+    todo: CRIU_ONLY,
   },
   {
     pattern: /namespace of its own|not supported(?: yet)?\b/,
