@@ -2,7 +2,7 @@ import { FdTypes, type InetSkEntry } from '../../image/generated/messages.js';
 import { NAMESPACES } from '../../image/namespaces.js';
 import { IP_PROTOCOL, IPV6_V6ONLY, TCP_ULP, UDP_CORK } from '../../kernel/uapi/inet.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
-import { addressWords, parseInetAddress, SOCKADDR_BYTES, type InetAddress } from '../../kernel/uapi/sockaddr.js';
+import { addressWords, parseInetAddress, INET_ADDRESS_BYTES, type InetAddress } from '../../kernel/uapi/sockaddr.js';
 import * as S from '../../kernel/uapi/socket.js';
 import type { InetSocket } from '../../kernel/netlink/inet-diag.js';
 import { answer, sysRaw } from '../../native/sys.js';
@@ -18,6 +18,7 @@ import { getOption, socketOptions } from './socket-options.js';
 import { pollSocket } from './socket-queue.js';
 import { peekDatagrams } from './udp-queue.js';
 import { tcpInfo } from './tcp-info.js';
+import { refuseUnread } from './tcp-stream.js';
 import { unsupported } from './unsupported.js';
 
 /** What a socket of IPv4 or IPv6 is. */
@@ -143,7 +144,7 @@ function ask(file: Description, fd: number, kind: InetKind, listed: InetSocket |
 }
 
 function name(call: 'getsockname' | 'getpeername', fd: number): InetAddress | undefined {
-  const bytes = new Uint8Array(SOCKADDR_BYTES);
+  const bytes = new Uint8Array(INET_ADDRESS_BYTES);
   const length = Uint32Array.of(bytes.length);
   if (answer(call, sysRaw(call, fd, bytes, length), ['ENOTCONN', 'EINVAL']) === undefined) return undefined;
   return parseInetAddress(bytes.subarray(0, length[0]));
@@ -182,7 +183,10 @@ function refuse(file: Description, fd: number, asked: Asked, listed: InetSocket 
   if (r < 0 && r !== -ERRNO.ENOPROTOOPT) answer('getsockopt', r, [], 'of TCP_ULP');
   if (listed?.md5) throw unsupported(file, 'a TCP socket that signs its segments (TCP_MD5SIG)');
   const { state } = asked;
-  if (state === S.TCP_CLOSE) return;
+  if (state === S.TCP_CLOSE) {
+    refuseUnread(file, fd);
+    return;
+  }
   if (state === S.TCP_LISTEN) {
     const { waiting } = tcpInfo(fd);
     if (waiting === 0) return;

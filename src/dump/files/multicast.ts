@@ -1,7 +1,7 @@
 import type { InetSkEntry } from '../../image/generated/messages.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import { GROUP_FILTER, MCAST_INCLUDE, MCAST_MSFILTER } from '../../kernel/uapi/inet.js';
-import { inetAddressBytes, parseInetAddress, SOCKADDR_BYTES } from '../../kernel/uapi/sockaddr.js';
+import { inetAddressBytes, parseInetAddress, INET_ADDRESS_BYTES } from '../../kernel/uapi/sockaddr.js';
 import { AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6 } from '../../kernel/uapi/socket.js';
 import { multicastGroups, type MulticastGroup } from '../../kernel/proc/multicast.js';
 import { sysRaw, SysError } from '../../native/sys.js';
@@ -51,7 +51,7 @@ function askMembership(fd: number, family: number, { ifindex, words }: Multicast
     }
     const sources = Array.from({ length: count }, (_, i) => {
       const at = GROUP_FILTER.sources + i * GROUP_FILTER.sourceBytes;
-      return parseInetAddress(bytes.subarray(at, at + SOCKADDR_BYTES))?.words ?? [];
+      return parseInetAddress(bytes.subarray(at, at + INET_ADDRESS_BYTES))?.words ?? [];
     }).flat();
     return {
       group: [...words],

@@ -29,6 +29,7 @@ export function readTcpStream(file: Description, fd: number, isk: InetSkEntry): 
   const info = tcpInfo(fd);
   isk.state = info.state;
   if (info.state === S.TCP_CLOSE) {
+    refuseUnread(file, fd);
     Object.assign(isk, { dst_port: 0, dst_addr: isk.dst_addr?.map(() => 0) });
     return undefined;
   }
@@ -57,6 +58,12 @@ export function readTcpStream(file: Description, fd: number, isk: InetSkEntry): 
   }
   if (info.options & I.TCPI_OPT.timestamps) message.timestamp = getOption(fd, I.TCP_TIMESTAMP, S.IPPROTO_TCP) >>> 0;
   return { message, extra: { inq: state.inq, outq: state.outq } };
+}
+
+/** What came before a connection was reset can still be read; a socket without a connection cannot be given it. */
+export function refuseUnread(file: Description, fd: number): void {
+  if (ask(fd, S.SIOCINQ) > 0)
+    throw unsupported(file, 'a TCP connection that has ended, with data that nobody has read,');
 }
 
 function ask(fd: number, request: number): number {

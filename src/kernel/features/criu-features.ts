@@ -15,6 +15,7 @@ import {
   SOL_SOCKET,
   SO_BUF_LOCK,
 } from '../uapi/socket.js';
+import { IPV6_FREEBIND } from '../uapi/inet.js';
 import { kernelAtLeast } from '../proc/system-files.js';
 import {
   UFFD_API,
@@ -44,7 +45,6 @@ const same = (name: FeatureName) => FEATURES[name].probe;
 
 /** linux/sockios.h: the network namespace of a socket or of a tun device. */
 const SIOCGSKNS = 0x894c;
-const IPV6_FREEBIND = 78;
 
 const both =
   (a: CriuFeature['probe'], b: CriuFeature['probe']): CriuFeature['probe'] =>

@@ -12,6 +12,7 @@ import {
   TFD_IOC_SET_TICKS,
   UFFDIO_API,
 } from '../uapi/ioctl.js';
+import { TCP_REPAIR } from '../uapi/inet.js';
 import { KCMP_EPOLL_TFD, KCMP_VM } from '../uapi/kcmp.js';
 import { mapFilesName, readMapRanges, readMaps } from '../proc/maps.js';
 import { MADV_GUARD_INSTALL, MFD_CLOEXEC, MFD_NOEXEC_SEAL } from '../uapi/mman.js';
@@ -76,8 +77,7 @@ function withFd(
 
 const { EINVAL, ENOSYS, EBADF, E2BIG, EEXIST, ENOTTY, EPERM, EIO, ENOPROTOOPT, EPROTONOSUPPORT, EAFNOSUPPORT } = ERRNO;
 
-/** linux/tcp.h, linux/netlink.h */
-const TCP_REPAIR = 19;
+/** linux/netlink.h */
 const NETLINK_SOCK_DIAG = 4;
 
 /** What crit may need of a kernel. The order is that of `crit check`. */

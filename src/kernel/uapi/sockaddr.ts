@@ -12,7 +12,7 @@ export interface InetAddress {
   readonly flowInfo: number;
 }
 
-export const SOCKADDR_BYTES = 28;
+export const INET_ADDRESS_BYTES = 28;
 
 const SIN = { family: 0, port: 2, address: 4, bytes: 16 } as const;
 const SIN6 = { flowInfo: 4, address: 8, scopeId: 24, bytes: 28 } as const;
