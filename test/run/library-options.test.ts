@@ -22,8 +22,8 @@ const WRONG: readonly (readonly [what: string, call: () => Promise<unknown>, mes
   ],
   [
     'an unknown mode',
-    () => restore({ imagesDir: '.', cgroups: 'full' } as never),
-    /cgroups is soft or ignore, not "full"$/,
+    () => restore({ imagesDir: '.', cgroups: 'hard' } as never),
+    /cgroups is ignore or none or props or soft or full or strict, not "hard"$/,
   ],
   ['no signal', () => check({ signal: {} } as never), /^check\(\): signal is an AbortSignal, not an object$/],
   ['no logger', () => check({ log: { info: () => undefined } } as never), /log is an object with error, warn, /],

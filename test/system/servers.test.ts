@@ -176,9 +176,15 @@ test('postgres: tables, and shared memory of its processes', needs(postgres, 'po
     });
     return status === 0 ? Promise.resolve(stdout.trim()) : Promise.reject(new Error(stderr));
   };
-  await answers(() => psql('create table kept (n int)'));
-  let rows = 0;
-  await livesOn(subject, async () => {
-    assert.equal(await psql('insert into kept values (1); select count(*) from kept'), String(++rows));
-  });
+  try {
+    await answers(() => psql('create table kept (n int)'));
+    let rows = 0;
+    await livesOn(subject, async () => {
+      assert.equal(await psql('insert into kept values (1); select count(*) from kept'), String(++rows));
+    });
+  } finally {
+    // its segment of shared memory goes with an orderly end alone
+    process.kill(subject.pid, 'SIGINT');
+    for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
+  }
 });
