@@ -11,6 +11,11 @@ const dist = path.join(root, 'dist/test');
 /** A compiled test whose source is gone must not run on. @param {string} file */
 const hasSource = (file) => existsSync(path.join(root, 'test', `${path.relative(dist, file).slice(0, -3)}.ts`));
 
+/** Files that take minutes begin first: they would run on alone when all others have ended. */
+const LONG = ['system/workloads', 'differ/differ', 'system/kill', 'system/failures', 'system/one-set'];
+/** @param {string} file */
+const isLong = (file) => LONG.some((name) => file.endsWith(`${name}.test.js`));
+
 /** @param {string} place @returns {string[]} */
 function testsIn(place) {
   if (statSync(place).isFile()) return [place];
@@ -18,7 +23,7 @@ function testsIn(place) {
     .filter((name) => name.endsWith('.test.js'))
     .map((name) => path.join(place, name))
     .filter(hasSource)
-    .sort();
+    .sort((a, b) => Number(isLong(b)) - Number(isLong(a)) || (a < b ? -1 : 1));
 }
 
 const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
@@ -28,7 +33,8 @@ const files = places.flatMap(testsIn);
 if (files.length === 0) throw new Error(`no compiled tests in ${places.join(', ')}: npm run build first`);
 const { status, signal } = spawnSync(
   process.execPath,
-  ['--test', `--test-concurrency=${Math.max(1, Math.min(4, os.availableParallelism()))}`, ...flags, ...files],
+  // tests wait a good part of their time
+  ['--test', `--test-concurrency=${Math.min(4, os.availableParallelism() + 1)}`, ...flags, ...files],
   { cwd: root, stdio: 'inherit' },
 );
 process.exit(signal ? 1 : (status ?? 1));
