@@ -66,7 +66,10 @@ test('a connection that nobody has accepted yet is refused by name', async () =>
   await subject.says('ready');
   const { status, stderr } = crit('dump', '-t', String(subject.pid), '-D', subject.images);
   assert.equal(status, 1);
-  assert.match(stderr, /a unix connection that waits to be accepted by a process outside the tree \(s\) is not supported yet/);
+  assert.match(
+    stderr,
+    /a unix connection that waits to be accepted by a process outside the tree \(s\) is not supported yet/,
+  );
   subject.passed();
   server.passed();
 });
