@@ -2,6 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { run } from 'node:test';
+import * as reporters from 'node:test/reporters';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -31,10 +33,18 @@ const flags = process.argv.slice(2).filter((arg) => arg.startsWith('--'));
 const places = wanted.length > 0 ? wanted.map((name) => path.resolve(dist, name)) : [dist];
 const files = places.flatMap(testsIn);
 if (files.length === 0) throw new Error(`no compiled tests in ${places.join(', ')}: npm run build first`);
-const { status, signal } = spawnSync(
-  process.execPath,
-  // tests wait a good part of their time
-  ['--test', `--test-concurrency=${Math.min(4, os.availableParallelism() + 1)}`, ...flags, ...files],
-  { cwd: root, stdio: 'inherit' },
-);
-process.exit(signal ? 1 : (status ?? 1));
+// tests wait a good part of their time
+const concurrency = Math.min(4, os.availableParallelism() + 1);
+if (flags.length > 0) {
+  const args = ['--test', `--test-concurrency=${concurrency}`, ...flags, ...files];
+  const { status, signal } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  process.exit(signal ? 1 : (status ?? 1));
+}
+// node --test would sort the files by their names
+process.chdir(root);
+run({ files, concurrency })
+  .on('test:fail', () => {
+    process.exitCode = 1;
+  })
+  .compose(process.stdout.isTTY ? new reporters.spec() : reporters.tap)
+  .pipe(process.stdout);
