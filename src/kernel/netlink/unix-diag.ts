@@ -1,12 +1,11 @@
 import { AF_UNIX } from '../uapi/socket.js';
-import { NLMSG_HEADER_BYTES } from './netlink-attribute.js';
+import { diagRequest, parseDiag } from './sock-diag.js';
 // linux/sock_diag.h, linux/unix_diag.h (sock_diag(7)): what the kernel tells about the unix sockets of a network namespace.
 
-const SOCK_DIAG_BY_FAMILY = 20;
-const NLM_F_REQUEST = 1;
-const NLM_F_DUMP = 0x300;
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
+const REQUEST_BYTES = 24;
+/** struct unix_diag_msg */
+const MESSAGE_BYTES = 16;
+const ALL_STATES = 0xffffffff;
 
 const SHOW_NAME = 1;
 const SHOW_PEER = 4;
@@ -41,37 +40,18 @@ export interface UnixSocket {
 }
 
 /** The request for all sockets, to be sent to NETLINK_SOCK_DIAG. */
-export function unixDiagRequest(): Uint8Array {
-  const bytes = new DataView(new ArrayBuffer(NLMSG_HEADER_BYTES + 24));
-  bytes.setUint32(0, bytes.byteLength, true);
-  bytes.setUint16(4, SOCK_DIAG_BY_FAMILY, true);
-  bytes.setUint16(6, NLM_F_REQUEST | NLM_F_DUMP, true);
-  bytes.setUint8(NLMSG_HEADER_BYTES, AF_UNIX);
-  bytes.setUint32(NLMSG_HEADER_BYTES + 4, 0xffffffff, true);
-  bytes.setUint32(NLMSG_HEADER_BYTES + 12, SHOW_NAME | SHOW_PEER | SHOW_ICONS | SHOW_RQLEN, true);
-  return new Uint8Array(bytes.buffer);
-}
+export const unixDiagRequest = (): Uint8Array =>
+  diagRequest(REQUEST_BYTES, (body) => {
+    body.setUint8(0, AF_UNIX);
+    body.setUint32(4, ALL_STATES, true);
+    body.setUint32(12, SHOW_NAME | SHOW_PEER | SHOW_ICONS | SHOW_RQLEN, true);
+  });
 
-/**
- * Takes one datagram of the answer apart.
- * @returns the errno of a refusal, or whether the answer is complete
- */
-export function parseUnixDiag(
-  datagram: Uint8Array,
-  add: (socket: UnixSocket) => void,
-): { done: boolean; errno: number } {
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-  for (let at = 0; at + NLMSG_HEADER_BYTES <= view.byteLength;) {
-    const length = view.getUint32(at, true);
-    const type = view.getUint16(at + 4, true);
-    if (length < NLMSG_HEADER_BYTES || at + length > view.byteLength) break;
-    if (type === NLMSG_DONE) return { done: true, errno: 0 };
-    if (type === NLMSG_ERROR) return { done: true, errno: -view.getInt32(at + NLMSG_HEADER_BYTES, true) };
-    if (type === SOCK_DIAG_BY_FAMILY) add(parseSocket(view, at + NLMSG_HEADER_BYTES, at + length));
-    at += (length + 3) & ~3;
-  }
-  return { done: false, errno: 0 };
-}
+/** Takes one datagram of the answer apart. @see parseDiag */
+export const parseUnixDiag = (datagram: Uint8Array, add: (socket: UnixSocket) => void): ReturnType<typeof parseDiag> =>
+  parseDiag(datagram, MESSAGE_BYTES, (view, start, end) => {
+    add(parseSocket(view, start, end));
+  });
 
 function parseSocket(view: DataView, start: number, end: number): UnixSocket {
   const socket: UnixSocket = {
