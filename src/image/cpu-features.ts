@@ -116,6 +116,26 @@ const INSTRUCTIONS: Readonly<Record<number, Names>> = {
   [CPU_WORD.LEAF_7_EDX]: { 2: 'avx512_4vnniw', 3: 'avx512_4fmaps', 8: 'avx512_vp2intersect' },
 };
 
+/** Bits that /proc/cpuinfo does not tell of: the kernel's own, and MPX, which Linux does not know any more. */
+const NOT_IN_PROC: ReadonlySet<string> = new Set(['osxsave', 'mpx']);
+
+/**
+ * The instructions of cpuinfo_x86_entry.capability that a processor lacks, by the word that has them.
+ * @param flags what the processor has, as /proc/cpuinfo names it
+ */
+export function instructionsLacking(
+  capability: readonly number[],
+  flags: ReadonlySet<string>,
+): { readonly word: number; readonly names: readonly string[] }[] {
+  return Object.entries(INSTRUCTIONS).flatMap(([index, names]) => {
+    const word = capability[Number(index)] ?? 0;
+    const lacking = Object.entries(names)
+      .filter(([bit, name]) => (word >>> Number(bit)) & 1 && !NOT_IN_PROC.has(name) && !flags.has(name))
+      .map(([, name]) => name);
+    return lacking.length > 0 ? [{ word: Number(index), names: lacking }] : [];
+  });
+}
+
 /** Bits without which state that a signal frame or XSAVE holds cannot be restored. */
 const STATE: Readonly<Record<number, Names>> = {
   [CPU_WORD.LEAF_1_EDX]: { 0: 'fpu', 24: 'fxsr' },

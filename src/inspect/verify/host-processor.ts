@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
+import { instructionsLacking } from '../../image/cpu-features.js';
 import { CoreEntryMarch } from '../../image/generated/messages.js';
 import type { Rule } from './finding.js';
 
@@ -13,25 +14,6 @@ const COMPONENTS: readonly (readonly [bit: bigint, flag: string])[] = [
   [17n, 'amx_tile'],
   [18n, 'amx_tile'],
 ];
-
-/**
- * Words of cpuinfo_x86_entry.capability (asm/cpufeatures.h), and their bits that stand for instructions which programs choose by
- * what they find when they start: a program that goes on elsewhere uses them without looking again.
- */
-const INSTRUCTIONS: Readonly<Record<number, readonly (readonly [bit: number, flag: string])[]>> = {
-  0: [[8, 'cx8'], [15, 'cmov'], [23, 'mmx'], [24, 'fxsr'], [25, 'sse'], [26, 'sse2']],
-  1: [[27, 'rdtscp'], [29, 'lm']],
-  4: [
-    [0, 'pni'], [1, 'pclmulqdq'], [9, 'ssse3'], [12, 'fma'], [13, 'cx16'], [19, 'sse4_1'], [20, 'sse4_2'], [22, 'movbe'],
-    [23, 'popcnt'], [25, 'aes'], [26, 'xsave'], [28, 'avx'], [29, 'f16c'], [30, 'rdrand'],
-  ],
-  6: [[0, 'lahf_lm'], [5, 'abm'], [6, 'sse4a'], [11, 'xop'], [16, 'fma4'], [21, 'tbm']],
-  9: [
-    [0, 'fsgsbase'], [3, 'bmi1'], [4, 'hle'], [5, 'avx2'], [8, 'bmi2'], [11, 'rtm'], [16, 'avx512f'], [17, 'avx512dq'],
-    [18, 'rdseed'], [19, 'adx'], [21, 'avx512ifma'], [23, 'clflushopt'], [24, 'clwb'], [28, 'avx512cd'], [29, 'sha_ni'],
-    [30, 'avx512bw'], [31, 'avx512vl'],
-  ],
-}; // prettier-ignore
 
 const VENDORS: Readonly<Record<number, string | undefined>> = { 1: 'GenuineIntel', 2: 'AuthenticAMD' };
 
@@ -85,15 +67,11 @@ export const hostProcessorRules: readonly Rule[] = [
     walk: (set, report) => {
       const words = set.keep('CPUINFO')?.[0]?.x86_entry?.[0]?.capability;
       if (!words || process.platform !== 'linux' || process.arch !== 'x64') return;
-      for (const [index, bits] of Object.entries(INSTRUCTIONS)) {
-        const word = words[Number(index)] ?? 0;
-        const lacking = bits.filter(([bit, flag]) => (word >>> bit) & 1 && !cpu().flags.has(flag));
-        if (lacking.length > 0)
-          report(
-            { image: imageFileName('CPUINFO'), entry: 0, field: `x86_entry[0].capability[${index}]` },
-            `this processor lacks ${lacking.map(([, flag]) => flag).join(', ')}`,
-          );
-      }
+      for (const { word, names } of instructionsLacking(words, cpu().flags))
+        report(
+          { image: imageFileName('CPUINFO'), entry: 0, field: `x86_entry[0].capability[${word}]` },
+          `this processor lacks ${names.join(', ')}`,
+        );
     },
   },
 ];
