@@ -134,7 +134,7 @@ export const OPTIONS: readonly CriuOption[] = [
   }),
   flag(
     'json',
-    'dump, restore, check: the result, or the error with its code, as JSON on standard output',
+    'dump, restore, check, cpuinfo: the result, or the error with its code, as JSON on standard output',
     turns('json'),
     {
       ours: true,

@@ -40,8 +40,10 @@ describe('crit cpuinfo', () => {
         // an instruction of which the number of features is not told: the highest of leaf 7
         entry.capability[18] = (entry.capability[18] ?? 0) | (1 << 2);
       });
-      const { status, stderr } = crit('cpuinfo', 'check', '-D', dir, '--json');
+      const { status, stdout, stderr } = crit('cpuinfo', 'check', '-D', dir, '--json');
       assert.equal(status, 1);
+      // one object, whatever it says
+      assert.deepEqual([stdout.trim().split('\n').length, (JSON.parse(stdout) as { code: string }).code], [1, 'CPU']);
       assert.match(stderr, /this processor cannot go on with what was dumped on .*it has not: avx512_4vnniw/);
       assert.equal(crit('cpuinfo', 'check', '-D', dir, '--cpu-cap=none').status, 0);
       assert.equal(crit('cpuinfo', 'check', '-D', dir, '--cpu-cap=^ins').status, 0);
