@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { imageFileName } from '../image/catalogue.js';
 import type { CgroupMode, CgroupOptions } from '../image/cgroup-mode.js';
@@ -157,9 +157,17 @@ export class CgroupDirs {
   }
 
   #own(file: string, { uid, gid, mode }: Messages['cgroup_perms']): void {
+    const before = statSync(file);
+    const wanted = mode & S_IALLUGO;
+    if (before.uid === uid && before.gid === gid && (before.mode & S_IALLUGO) === wanted) return;
     attempt(`owner and mode of ${file} cannot be set`, () => {
       chownSync(file, uid, gid);
-      chmodSync(file, mode & S_IALLUGO);
+      chmodSync(file, wanted);
+    });
+    this.#undo.push(() => {
+      if (!existsSync(file)) return;
+      chownSync(file, before.uid, before.gid);
+      chmodSync(file, before.mode & S_IALLUGO);
     });
   }
 

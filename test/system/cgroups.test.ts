@@ -34,15 +34,20 @@ class Group implements AsyncDisposable {
   put(pid: number, file = 'cgroup.procs'): void {
     writeFileSync(path.join(this.dir, file), String(pid));
   }
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (let i = 0; existsSync(this.dir); i++)
-      try {
-        rmdirSync(this.dir);
-      } catch (error) {
-        if (i === 500) throw error;
-        await sleep(10);
-      }
+  [Symbol.asyncDispose](): Promise<void> {
+    return removed(this.dir);
   }
+}
+
+/** Removes a control group, as soon as who has been killed in it was waited for. */
+async function removed(dir: string): Promise<void> {
+  for (let i = 0; existsSync(dir); i++)
+    try {
+      rmdirSync(dir);
+    } catch (error) {
+      if (i === 500) throw error;
+      await sleep(10);
+    }
 }
 
 const groupOf = (pid: number, hierarchy: string, tid?: number) =>
@@ -128,8 +133,8 @@ for (const [mode, there, gone] of MODES)
       [gone, false],
     ] as const) {
       if (!exist) {
-        if (existsSync(below)) rmdirSync(below);
-        if (existsSync(group.dir)) rmdirSync(group.dir);
+        await removed(below);
+        await removed(group.dir);
       }
       const { status, stderr } = crit('restore', '-d', '-D', subject.images, `--manage-cgroups=${mode}`);
       if (expected instanceof RegExp) {
@@ -147,7 +152,7 @@ for (const [mode, there, gone] of MODES)
       if (!exist) assert.equal(statSync(path.join(below, 'cgroup.procs')).uid, 65534);
       await ended(subject);
     }
-    if (existsSync(below)) rmdirSync(below);
+    await removed(below);
     subject.passed();
   });
 
@@ -156,7 +161,7 @@ test('a restore that fails leaves no control group, and limits as they were', li
   await using subject = new Subject('/bin/sleep', ['1000']);
   const below = await dumpLimited(subject, group);
   writeFileSync(path.join(group.dir, 'pids.max'), '7');
-  rmdirSync(below);
+  await removed(below);
   const { status, stderr } = crit(
     'restore',
     '-d',
@@ -169,8 +174,9 @@ test('a restore that fails leaves no control group, and limits as they were', li
   // a script at this moment is too late: the tree runs. At the one before, all is undone.
   assert.equal(status, 0, stderr);
   await ended(subject);
-  rmdirSync(below);
+  await removed(below);
   writeFileSync(path.join(group.dir, 'pids.max'), '7');
+  chownSync(group.dir, 65534, 65534);
   const failed = crit(
     'restore',
     '-d',
@@ -184,6 +190,7 @@ test('a restore that fails leaves no control group, and limits as they were', li
   assert.ok(!existsSync(`/proc/${subject.pid}/exe`));
   assert.ok(!existsSync(below));
   assert.equal(readFileSync(path.join(group.dir, 'pids.max'), 'utf8').trim(), '7');
+  assert.equal(statSync(group.dir).uid, 65534);
   subject.passed();
 });
 
@@ -211,9 +218,9 @@ test('--cgroup-root restores into other groups, found in a --cgroup-yard', limit
   const inner = path.join(other.dir, 'inner');
   assert.equal(readFileSync(path.join(inner, 'below/pids.max'), 'utf8').trim(), '20');
   await ended(subject);
-  rmdirSync(path.join(inner, 'below'));
-  rmdirSync(inner);
-  rmdirSync(below);
+  await removed(path.join(inner, 'below'));
+  await removed(inner);
+  await removed(below);
   subject.passed();
 });
 
@@ -236,7 +243,7 @@ test('images cannot write other files than settings of groups', limited, async (
     assert.match(stderr, message);
     assert.ok(!existsSync(`/proc/${subject.pid}/exe`));
   }
-  rmdirSync(below);
+  await removed(below);
   subject.passed();
 });
 
