@@ -119,12 +119,17 @@ export class ShmSegments {
       at: {
         outside: () => {
           for (const segment of this.#wanted.values()) {
-            if (segment.gone) this.#make(segment.entry);
+            if (!segment.gone) continue;
+            this.#make(segment.entry);
             this.#fill(segment);
           }
         },
         whole: () => {
-          for (const { entry } of this.#wanted.values()) this.#finish(entry);
+          for (const segment of this.#wanted.values()) {
+            // what somebody else may have written there since is lost only when all else is restored
+            if (!segment.gone) this.#fill(segment);
+            this.#finish(segment.entry);
+          }
         },
       },
       planLines: () =>
