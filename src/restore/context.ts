@@ -1,7 +1,7 @@
 import type { Refuse } from './refuse.js';
 import type { CgroupOptions } from '../image/cgroup-mode.js';
 import type { CpuCap } from '../image/cpu-features.js';
-import type { Externals, InheritedFds } from '../image/external.js';
+import type { InheritedFds } from '../image/external.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
 import type { LookupRoot } from '../task/lookup-root.js';
@@ -34,8 +34,6 @@ export interface RestoreOptions {
   extUnixSk: boolean;
   /** What of the processor is compared with cpuinfo.img (--cpu-cap); undefined: nothing. */
   cpuCaps: ReadonlySet<CpuCap> | undefined;
-  /** --external */
-  externals: Externals;
   /** --inherit-fd */
   inheritFds: InheritedFds;
   /** Locks and leases on files are taken again. */

@@ -34,7 +34,6 @@ export const RESTORE_DEFAULTS = {
   skipRwxCheck: false,
   extUnixSk: false,
   cpuCaps: undefined,
-  externals: new Map<string, string>(),
   inheritFds: new Map<string, number>(),
   fileLocks: true,
   tcpEstablished: false,

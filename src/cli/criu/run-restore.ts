@@ -24,7 +24,6 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     fileValidation: settings.fileValidation,
     skipRwxCheck: settings.skipRwxCheck,
     extUnixSk: settings.extUnixSk,
-    externals: settings.externals,
     cpuCaps: settings.cpuCap.image ? settings.cpuCap.compared : undefined,
     inheritFds: settings.inheritFds,
     tcpEstablished: settings.tcpEstablished,
