@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { InetSkEntry, Messages } from '../../image/generated/messages.js';
+import { NETWORK_LOCK } from '../../image/network-lock.js';
 import { lockName, lockRequest, type Direction } from '../../kernel/netlink/nftables.js';
 import { randomUuid } from '../../kernel/proc/system-files.js';
 import { REPAIR_ON, TCP_REPAIR } from '../../kernel/uapi/inet.js';
@@ -15,9 +16,6 @@ import type { DumpContext } from '../context.js';
 import type { Resource } from '../resource.js';
 import type { Description } from './description.js';
 import { readTcpStream } from './tcp-stream.js';
-
-/** NETWORK_LOCK_* of inventory.img. */
-const METHOD = { nftables: 1, skip: 2 } as const;
 
 interface Connection {
   readonly file: Description;
@@ -111,7 +109,7 @@ export class TcpConnections implements Resource {
   inventory(): Partial<Messages['inventory_entry']> {
     const { networkLock, tcpClose } = this.#ctx.options;
     return {
-      network_lock_method: METHOD[networkLock],
+      network_lock_method: NETWORK_LOCK[networkLock],
       dump_criu_run_id: this.#runId,
       ...(tcpClose && { tcp_close: true }),
     };

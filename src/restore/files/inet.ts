@@ -2,6 +2,7 @@ import { imageFileName } from '../../image/catalogue.js';
 import type { CritErrorCode } from '../../image/error-codes.js';
 import { CritError } from '../../image/errors.js';
 import type { FileOf } from '../../image/file-kinds.js';
+import { NETWORK_LOCK } from '../../image/network-lock.js';
 import type { InetSkEntry } from '../../image/generated/messages.js';
 import { IPV6_FREEBIND, IPV6_V6ONLY } from '../../kernel/uapi/inet.js';
 import { addressText, addressWords, inetAddressBytes } from '../../kernel/uapi/sockaddr.js';
@@ -11,7 +12,7 @@ import { group, type Files, type GroupMaker } from './group.js';
 import { isMapped, isSet, ownAddress, peerAddress } from './inet-address.js';
 import { checkInetOptions, joinGroups, setInetOptions, setInt } from './inet-options.js';
 import { place, setFlags } from './place.js';
-import { IPTABLES, removeIptablesLock } from './iptables-lock.js';
+import { removeIptablesLock } from './iptables-lock.js';
 import { networkLock } from './network-lock.js';
 import { TcpConnection } from './tcp-connection.js';
 import { setFileOwner } from './socket-owner.js';
@@ -63,7 +64,8 @@ export const inet: GroupMaker<'isk'> = (files, entries) => {
     },
   });
   if (connections.length === 0) return part;
-  const byIptables = files.images.dir.read('INVENTORY').entries[0]?.message.network_lock_method === IPTABLES;
+  const byIptables =
+    files.images.dir.read('INVENTORY').entries[0]?.message.network_lock_method === NETWORK_LOCK.iptables;
   return {
     ...part,
     at: {

@@ -5,8 +5,6 @@ import { addressText } from '../../kernel/uapi/sockaddr.js';
 import { AF_INET, AF_INET6 } from '../../kernel/uapi/socket.js';
 import { isMapped, ownAddress, peerAddress, type Address } from './inet-address.js';
 
-/** NETWORK_LOCK_IPTABLES of inventory.img. */
-export const IPTABLES = 0;
 const LONGEST_MS = 10_000;
 
 /** "127.0.0.1", "::1" */

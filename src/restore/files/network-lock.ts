@@ -1,11 +1,10 @@
+import { NETWORK_LOCK } from '../../image/network-lock.js';
 import { lockName, unlockRequest } from '../../kernel/netlink/nftables.js';
 import { addon } from '../../native/addon.js';
 import type { Batch } from '../../task/batch.js';
 import { Netfilter } from '../../task/netfilter.js';
 import type { Files } from './group.js';
 
-/** NETWORK_LOCK_NFTABLES of inventory.img. */
-const NFTABLES = 1;
 /** What may be a part of the name of a table. */
 const RUN_ID = /^[\w-]{1,64}$/;
 
@@ -18,7 +17,7 @@ export interface NetworkLock {
 export function networkLock(files: Files): NetworkLock | undefined {
   const inventory = files.images.dir.read('INVENTORY').entries[0]?.message;
   const runId = inventory?.dump_criu_run_id ?? String(files.ctx.root.pid);
-  if (inventory?.network_lock_method !== NFTABLES || !RUN_ID.test(runId)) return undefined;
+  if (inventory?.network_lock_method !== NETWORK_LOCK.nftables || !RUN_ID.test(runId)) return undefined;
   const request = unlockRequest(lockName(runId));
   const netfilter = new Netfilter();
   return {
