@@ -76,7 +76,7 @@
 /* Added for a thread that seccomp restricts, when nothing suspends that any more: it makes no call of a batch when its
  * controller is gone, ... */
 #define DEATH_WATCH 4
-/* ... and, where a call of the way home is not sure to be allowed, none at all but rt_sigreturn: it does not sleep, either. */
+/* ... and, where a call of the way home is not sure to be allowed, none at all but rt_sigreturn. */
 #define DEATH_QUIET 8
 
 /* Operations that are not system calls; each is told in puppet.c. */

@@ -235,7 +235,8 @@ struct futex_waitv {
 
 /*
  * Sleeps until the command word moves or the controller dies. Of all who sleep on the death word the kernel wakes one
- * (handle_futex_death), and that one may be killed before it wakes the others: so nobody sleeps for long.
+ * (handle_futex_death), and that one may be killed before it wakes the others, or must not make that call: so nobody
+ * sleeps for long.
  */
 static void sleep_on(struct ring *r, u32 seen)
 {
@@ -255,6 +256,8 @@ static void sleep_on(struct ring *r, u32 seen)
 	w[1].pad = 0;
 	arch_syscall(NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, (u64)until, 0, 0, 0, 0);
 	until[0] += 1;
+	if (*r->death & FUTEX_OWNER_DIED)
+		return; /* seccomp may be back */
 	arch_syscall(NR_futex_waitv, (u64)w, 2, 0, (u64)until, 1, 0);
 }
 
@@ -303,8 +306,6 @@ __attribute__((noreturn, used)) void puppet_loop(struct ring *r)
 		u32 spin = r->spin;
 
 		while (r->cmd == seen && spin--)
-			arch_pause();
-		while (r->on_death & DEATH_QUIET && r->cmd == seen && !(*r->death & FUTEX_OWNER_DIED))
 			arch_pause();
 		if (r->cmd == seen && !(*r->death & FUTEX_OWNER_DIED)) {
 			__atomic_store_n(&answer->puppet_sleeps, 1, __ATOMIC_SEQ_CST);

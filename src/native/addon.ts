@@ -23,6 +23,8 @@ export interface Addon {
     spins: number,
     timeoutMs: number,
   ): boolean;
+  /** Two system calls with nothing of JavaScript's in between. @returns what the second did, or -errno of the one that failed */
+  twoSyscalls(first: readonly Word[], second: readonly Word[]): number;
   /** Runs operations in crit itself. @returns how many succeeded */
   runOps(buffer: ArrayBuffer, operations: number, results: number, count: number): number;
   /** The same by a process that finishes them even when crit is killed; -errno where it cannot be had. */

@@ -1,3 +1,4 @@
+import { PTRACE_CONT } from '../kernel/uapi/ptrace.js';
 import type { Pid } from '../image/pid.js';
 import { closeSync, openSync } from 'node:fs';
 import { type Regs, type SyscallName, setBlobEntry } from '../arch/index.js';
@@ -185,8 +186,7 @@ export class Borrowed implements Disposable, Leaver {
     if (!this.#home.roomy) this.#home.frameInArea(0);
     this.#ring.set64(L.RING_INSIDE_PTR, this.#ring.insideAddress);
     this.#home.tell(this.#ring, main, L.DEATH_LEAVE);
-    main.tracee.setRegs(this.#entry(main, this.#ring));
-    main.tracee.cont();
+    main.tracee.runWith(this.#entry(main, this.#ring), PTRACE_CONT);
     if (!this.#home.roomy && onStack) main.putBack();
   }
 
@@ -227,8 +227,7 @@ export class Borrowed implements Disposable, Leaver {
     thread.park(this.#home.restorer);
     this.#others.add(thread);
     this.#home.tell(ring, thread, L.DEATH_LEAVE);
-    thread.tracee.setRegs(this.#entry(thread, ring));
-    thread.tracee.cont();
+    thread.tracee.runWith(this.#entry(thread, ring), PTRACE_CONT);
     return () => {
       batch.run();
       return answer();

@@ -1,3 +1,4 @@
+import { PTRACE_SYSCALL } from '../kernel/uapi/ptrace.js';
 import {
   type Gadgets,
   REDZONE,
@@ -186,9 +187,9 @@ export class BorrowedThread implements ThreadState {
       const stop = this.tracee.wait();
       if (stop.syscall) stops++;
       if (stops === 2) break;
-      if (stop.syscall && this.#replacing) this.tracee.setRegs(this.#replacing);
+      if (stop.syscall && this.#replacing) this.tracee.runWith(this.#replacing, PTRACE_SYSCALL, passedOn(stop));
+      else this.tracee.toSyscall(passedOn(stop));
       this.#replacing = undefined;
-      this.tracee.toSyscall(passedOn(stop));
     }
     return Number(BigInt.asIntN(64, this.tracee.getRegs()[REG.result]!));
   }

@@ -1,6 +1,6 @@
 import type { Pid } from '../image/pid.js';
 import { readFileSync } from 'node:fs';
-import { NR_REGS, type Regs } from '../arch/index.js';
+import { NR_REGS, SYSCALLS, type Regs } from '../arch/index.js';
 import { nowMs } from '../image/clock.js';
 import { CritError } from '../image/errors.js';
 import { addon } from '../native/addon.js';
@@ -132,6 +132,21 @@ export class Tracee {
   toSyscall(signal = 0): void {
     this.#standing = false;
     sys('ptrace', P.PTRACE_SYSCALL, this.tid, 0, signal);
+  }
+
+  /**
+   * Sets registers and lets it run on (PTRACE_CONT, PTRACE_SYSCALL) with nothing in between: a crit that is killed between
+   * the two would leave it with these registers, but with its seccomp filters.
+   */
+  runWith(regs: Regs, how: typeof P.PTRACE_CONT | typeof P.PTRACE_SYSCALL, signal = 0): void {
+    const bytes = new Uint8Array(regs.buffer, regs.byteOffset, NR_REGS * 8);
+    const iov = new BigUint64Array([addon().addressOf(bytes), BigInt(bytes.length)]);
+    this.#standing = false;
+    const r = addon().twoSyscalls(
+      [SYSCALLS.ptrace, P.PTRACE_SETREGSET, this.tid, P.NT_PRSTATUS, iov],
+      [SYSCALLS.ptrace, how, this.tid, 0, signal],
+    );
+    if (r < 0) throw new SysError('ptrace', -r, `registers of task ${this.tid}`);
   }
 
   cont(signal = 0): void {

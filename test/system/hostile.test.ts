@@ -32,8 +32,11 @@ async function dumpOnce(
   return { status, signal, ms: performance.now() - begin };
 }
 
-/** Dumps the victim of a scribbler again and again. */
-async function underScribbling(how: string, what: string, mib: number, dumps: number): Promise<void> {
+/** The status that a zombie waits to be asked for, as wait(2) has it (proc(5), the last field of stat). */
+const endOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/stat`, 'utf8').trimEnd().split(' ').at(-1));
+
+/** Dumps the victim of a scribbler again and again. @returns how many dumps it has lived through: less than asked only in `mortal` */
+async function oneVictim(how: string, what: string, mib: number, dumps: number, mortal: boolean): Promise<number> {
   const bystander = spawn('sleep', ['1000'], { stdio: 'ignore' });
   try {
     await using writer = new Subject(program('scribble'), [how, what, String(bystander.pid), String(mib)]);
@@ -46,7 +49,14 @@ async function underScribbling(how: string, what: string, mib: number, dumps: nu
         assert.ok(status === 0 || status === 1, `status ${String(status)}`);
         assert.equal(bystander.exitCode ?? bystander.signalCode, null, 'a process outside of the tree was touched');
         const state = readFileSync(`/proc/${pid}/status`, 'utf8');
-        assert.match(state, /^State:\s+[RS]/m, `the process ended at dump ${i}: ${writer.output}`);
+        if (/^State:\s+[ZX]/m.test(state)) {
+          const end = endOf(pid);
+          assert.ok(mortal, `the process ended with ${end.toString(16)} at dump ${i}: ${writer.output}`);
+          assert.notEqual(end & 0x7f, 9, 'nobody has killed it');
+          writer.passed();
+          return i + 1;
+        }
+        assert.match(state, /^State:\s+[RS]/m, `at dump ${i}: ${writer.output}`);
         assert.match(state, /^TracerPid:\s+0$/m);
         assert.doesNotMatch(readFileSync(`/proc/${pid}/maps`, 'utf8'), /dev\/zero/);
       }
@@ -62,9 +72,22 @@ async function underScribbling(how: string, what: string, mib: number, dumps: nu
     }
     await sleep(50);
     writer.passed();
+    return dumps;
   } finally {
     bystander.kill('SIGKILL');
   }
+}
+
+async function underScribbling(how: string, what: string, mib: number, dumps: number): Promise<void> {
+  // who shares the memory can make the orders writable, and what his process then executes in its own name may be its end
+  const mortal = how === 'vm';
+  let deaths = 0;
+  for (let done = 0; done < dumps;) {
+    const lived = await oneVictim(how, what, mib, dumps - done, mortal);
+    done += lived;
+    if (done < dumps) deaths++;
+  }
+  assert.ok(deaths <= Math.max(1, dumps / 20), `${deaths} of ${dumps} dumps ended the process`);
 }
 
 test('a process whose user writes all over what crit shares with it is dumped or not, and runs on', () =>

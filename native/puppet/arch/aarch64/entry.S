@@ -2,13 +2,18 @@
  * Two ways in, at fixed places, as on x86_64. Both: sp = top of the ring's stack, 16-byte aligned.
  *
  *  0  puppet_entry: x0 = ring
- * 16  first a system call that crit has laid out in the registers, then x19 = ring
+ * 16  first a system call that crit has laid out in the registers, then x19 = ring; a task that finds crit dead leaves instead
  */
+#include "../../layout.h"
+
 	.section .text.entry, "ax"
 	.globl puppet_entry
 puppet_entry:
 	b	2f
 	.balign	16
+	ldr	x9, [x19, #RING_DEATH_PTR]
+	ldr	w9, [x9]
+	tbnz	w9, #30, 3f		/* FUTEX_OWNER_DIED */
 	svc	#0
 	cbnz	x0, 1f
 	mov	x0, x19
@@ -19,6 +24,10 @@ puppet_entry:
 	mov	x30, xzr
 	bl	puppet_loop
 	udf	#0
+3:	ldr	x9, [x19, #RING_LEAVE_SP]
+	mov	sp, x9
+	ldr	x9, [x19, #RING_LEAVE_IP]
+	br	x9
 
 /* long arch_clone(clone_args, size, ring) */
 	.section .text

@@ -3,13 +3,19 @@
  *
  *  0  puppet_entry: rdi = ring
  * 16  first a system call that crit has laid out in the registers, then r12 = ring: a task whose answers cannot be
- *     written yet makes them so before it needs a stack. One that the kernel refuses ends in an illegal instruction.
+ *     written yet makes them so before it needs a stack. One that the kernel refuses ends in an illegal instruction. A task
+ *     that finds crit dead leaves instead: seccomp may forbid the call by now.
  */
+#include "../../layout.h"
+
 	.section .text.entry, "ax"
 	.globl puppet_entry
 puppet_entry:
 	jmp	2f
 	.balign	16, 0x0f
+	mov	RING_DEATH_PTR(%r12), %r11
+	testl	$0x40000000, (%r11)	/* FUTEX_OWNER_DIED */
+	jnz	3f
 	syscall
 	test	%rax, %rax
 	jnz	1f
@@ -21,6 +27,8 @@ puppet_entry:
 	cld
 	call	puppet_loop
 	ud2
+3:	mov	RING_LEAVE_SP(%r12), %rsp
+	jmp	*RING_LEAVE_IP(%r12)
 
 /* long arch_clone(clone_args, size, ring) */
 	.section .text
