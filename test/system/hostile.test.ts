@@ -7,8 +7,9 @@ import { sleep, Subject } from './round-trip.js';
 
 /** How often a process is dumped in each way of being written to. 1,000 by hand. */
 const DUMPS = Number(process.env['CRIT_SCRIBBLES'] ?? 8);
-/** What a dump may take on a machine with much else to do, ms: crit itself gives up after 4 seconds. */
+/** What a dump may take on a machine with much else to do, ms: crit itself gives up after 4 seconds, and one for each MiB. */
 const LIMIT_MS = 30_000;
+const LIMIT_MS_PER_MIB = 1000;
 
 /** Offsets in a page where words stand that crit and a puppet exchange: headers of rings and answers, operations, results. */
 const WORDS = ['0', '4', '8', '12', '16', '24', '40', '64', '72', '80', '128', '2048'];
@@ -16,13 +17,14 @@ const WORDS = ['0', '4', '8', '12', '16', '24', '40', '64', '72', '80', '128', '
 async function dumpOnce(
   pid: number,
   dir: string,
+  limitMs: number,
 ): Promise<{ status: number | null; signal: string | null; ms: number }> {
   const begin = performance.now();
   const child = spawn(CRIT, ['dump', '-R', '-t', String(pid), '-D', dir, '-o', 'dump.log'], {
     stdio: 'ignore',
     env: { PATH: process.env['PATH'] },
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
   const [status, signal] = await new Promise<[number | null, string | null]>((resolve) =>
     child.once('exit', (...how) => {
       resolve(how);
@@ -44,7 +46,7 @@ async function oneVictim(how: string, what: string, mib: number, dumps: number, 
     const pid = Number(/ready (\d+)/.exec(writer.output)![1]);
     try {
       for (let i = 0; i < dumps; i++) {
-        const { status, signal } = await dumpOnce(pid, writer.images);
+        const { status, signal } = await dumpOnce(pid, writer.images, LIMIT_MS + mib * LIMIT_MS_PER_MIB);
         assert.equal(signal, null, `crit ended by ${String(signal)} at dump ${i}`);
         assert.ok(status === 0 || status === 1, `status ${String(status)}`);
         assert.equal(bystander.exitCode ?? bystander.signalCode, null, 'a process outside of the tree was touched');
