@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "crit",
-      "sources": ["native/addon/addon.cc", "native/addon/apart.c", "native/addon/own.c", "native/addon/call-as.c"],
+      "sources": ["native/addon/addon.cc", "native/addon/apart.c", "native/addon/own.c", "native/addon/call-as.c", "native/addon/end-as.c"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-O2"],

@@ -45,7 +45,7 @@ const SEEN_BY = [
   ],
   [/pipe|fifo/, 'pipe|fifo', ['system/in-flight.test.js']],
   [/inotify|handle-path/, 'inotify', ['system/inotify.test.js']],
-  [/epoll|eventfd|signalfd|memfd/, 'epoll|eventfd|memfd|watches', []],
+  [/epoll|eventfd|signalfd|memfd|pidfd/, 'epoll|eventfd|memfd|watches|pidfd', []],
   [
     /regular|file|ghost|link|name|build-id|appear|look-up|open|owner/,
     'files|ghost|link-remap|dirs|exe|cwd',

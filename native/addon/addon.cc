@@ -23,6 +23,7 @@
 #include "../puppet/layout.h"
 
 extern "C" unsigned crit_run_ops(const void* ops, void* results, unsigned n);
+extern "C" long crit_end_as(int status);
 extern "C" long crit_call_as(int pid, uint32_t uid, uint32_t gid, const uint32_t* groups, size_t nr_groups, long nr, const uint64_t* arg);
 extern "C" long crit_run_ops_apart(const void* ops, void* results, unsigned n);
 
@@ -446,6 +447,11 @@ Napi::Value CallAs(const Napi::CallbackInfo& info) {
                                                     groups.ElementLength(), Word(info[4]), arg));
 }
 
+// endAs(status) -> the number of a zombie, or -errno. A child that ends so (end-as.c); the caller waits for it.
+Napi::Value EndAs(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), crit_end_as(Word(info[0])));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("syscall", Napi::Function::New<Syscall>(env));
   exports.Set("twoSyscalls", Napi::Function::New<TwoSyscalls>(env));
@@ -463,6 +469,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("spawnStub", Napi::Function::New<SpawnStub>(env));
   exports.Set("countSignal", Napi::Function::New<CountSignal>(env));
   exports.Set("callAs", Napi::Function::New<CallAs>(env));
+  exports.Set("endAs", Napi::Function::New<EndAs>(env));
   return exports;
 }
 

@@ -38,6 +38,8 @@ export interface Addon {
   countSignal(signal: number, counts: Int32Array): number;
   /** A system call that a process of this number and these ids makes, which ends again. It has crit's memory and descriptors. */
   callAs(pid: number, uid: number, gid: number, groups: Uint32Array, nr: number, ...args: Word[]): number;
+  /** A child that ends with this status (wait(2)), and is a zombie when this returns. @returns its number, or -errno */
+  endAs(status: number): number;
   /** @param clocks offsets of a time namespace for it, as timens_offsets wants them */
   spawnStub(
     stub: number,

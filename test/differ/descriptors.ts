@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readdirSync, statSync, type Stats } from 'node:fs';
 import { readUnixSockets } from '../../src/dump/files/unix-sockets.js';
 import { KernelOrder } from '../../src/dump/files/kernel-order.js';
+import { PIDFD_GET_INFO, PIDFD_INFO, PIDFD_INFO_BYTES, PIDFD_INFO_EXIT } from '../../src/kernel/uapi/clone.js';
 import { FIONREAD } from '../../src/kernel/uapi/ioctl.js';
 import { KCMP_FILE } from '../../src/kernel/uapi/kcmp.js';
 import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/uapi/socket.js';
@@ -72,6 +73,7 @@ export class Descriptors {
     try {
       if (stat.isFile() && !lasting && !link.startsWith('/proc/')) facts.add(`${where}/contents`, contents(path));
       if (stat.isFIFO()) this.#pipe(where, path, own);
+      if (link === 'anon_inode:[pidfd]') this.#pidfd(where, own);
       if (stat.isSocket()) this.#socket(where, stat, own);
     } finally {
       closeSync(own);
@@ -128,6 +130,18 @@ export class Descriptors {
       closeSync(from);
       closeSync(to);
     }
+  }
+
+  /** How its process ended. */
+  #pidfd(where: string, own: number): void {
+    const told = new DataView(new ArrayBuffer(PIDFD_INFO_BYTES));
+    told.setBigUint64(PIDFD_INFO.mask, PIDFD_INFO_EXIT, true);
+    const r = sysRaw('ioctl', own, PIDFD_GET_INFO, told.buffer);
+    const ended = told.getBigUint64(PIDFD_INFO.mask, true) & PIDFD_INFO_EXIT;
+    this.#facts.add(
+      `${where}/exit status`,
+      r < 0 || !ended ? 'none' : String(told.getInt32(PIDFD_INFO.exit_code, true)),
+    );
   }
 
   #socket(where: string, stat: Stats, own: number): void {

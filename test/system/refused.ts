@@ -13,8 +13,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'ns-uts': 'is in a UTS namespace of its own',
   packet: 'a packet socket is not supported yet',
   'packet-ring-mapped': 'a packet socket is not supported yet',
-  pidfd: 'a pidfd is not supported yet',
-  'pidfd-dead': 'a pidfd is not supported yet',
   'pty-backlog': 'a terminal with 4000 bytes or more that nobody has read is not supported yet',
   'socket-ebpf': 'a socket with a filter of eBPF (SO_ATTACH_BPF) is not supported yet',
   'sysv-ipc': 'is in a IPC namespace of its own',

@@ -40,6 +40,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'orphan-session',
   'pending-signals',
   'pending-timers',
+  'pidfds',
   'pipe-packet',
   'pipe-shapes',
   'posix-timer-overrun',

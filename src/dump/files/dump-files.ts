@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import type { ImageType } from '../../image/catalogue.js';
 import { externalFile } from '../../image/external.js';
 import { FdTypes, type FileEntry, type FownEntry, type RegFileEntry } from '../../image/generated/messages.js';
@@ -5,7 +6,7 @@ import { O_ACCMODE, O_PATH, O_RDONLY } from '../../kernel/uapi/open-flags.js';
 import type { DumpContext, DumpTask } from '../context.js';
 import type { OutEntry } from '../image-sink.js';
 import { isMemoryObject } from '../memory-objects.js';
-import { attempt, type Resource } from '../resource.js';
+import { attempt, type Resource, type TreeView } from '../resource.js';
 import type { BuildIds } from './build-ids.js';
 import type { Description } from './description.js';
 import { Descriptors } from './descriptors.js';
@@ -28,6 +29,7 @@ export class DumpFiles implements Files, Resource {
   readonly name = 'files';
   readonly ctx: DumpContext;
   readonly connections: TcpConnections;
+  tids: ReadonlySet<Pid> = new Set();
   readonly #buildIds: BuildIds;
   #lastId = 0;
   readonly #entries: FileEntry[] = [];
@@ -145,6 +147,10 @@ export class DumpFiles implements Files, Resource {
 
   finally(action: () => void): void {
     this.#finally.push(action);
+  }
+
+  check({ tasks }: TreeView): void {
+    this.tids = new Set(tasks.flatMap(({ pid, threads }) => [pid, ...threads.map(({ tid }) => tid)]));
   }
 
   look(task: DumpTask): void {

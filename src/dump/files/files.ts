@@ -1,3 +1,4 @@
+import type { Pid } from '../../image/pid.js';
 import type { DumpContext } from '../context.js';
 import type { Description } from './description.js';
 import type { OpenFile } from './open-file.js';
@@ -11,6 +12,8 @@ import type { ImageType } from '../../image/catalogue.js';
 export interface Files {
   readonly ctx: DumpContext;
   readonly connections: TcpConnections;
+  /** The processes and threads of the tree, zombies too. */
+  readonly tids: ReadonlySet<Pid>;
   /** An id of files.img that nothing else has. */
   newId(): number;
   /** Adds an entry to files.img besides that of the description. */

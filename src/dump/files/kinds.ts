@@ -12,6 +12,7 @@ import { eventfd } from './eventfd.js';
 import { fifo } from './fifo.js';
 import { inotify } from './inotify.js';
 import { memfd } from './memfd.js';
+import { pidfd } from './pidfd.js';
 import { pipe } from './pipe.js';
 import { regular } from './regular.js';
 import { signalfd } from './signalfd.js';
@@ -31,13 +32,13 @@ const KINDS: readonly FileKind[] = [
   fifo,
   tty,
   inotify,
+  pidfd,
   chardev,
 ];
 
 /** Names of what the links call "anon_inode:[...]", for people. */
 const ANONYMOUS: Record<string, string> = {
   fanotify: 'a fanotify group',
-  pidfd: 'a pidfd',
   io_uring: 'an io_uring',
   userfaultfd: 'a userfaultfd',
   perf_event: 'a performance counter',
@@ -83,7 +84,6 @@ function refusal(file: Description): CritError {
   const device = `${devMajor(file.stat.rdev)}:${devMinor(file.stat.rdev)}`;
   if (type === S_IFCHR) return unsupported(file, `a character device (${device})`);
   if (type === S_IFBLK) return unsupported(file, `a block device (${device})`);
-  if (target.kind === 'inode')
-    return unsupported(file, target.type === 'pidfd' ? 'a pidfd' : `a ${target.type} namespace`);
+  if (target.kind === 'inode') return unsupported(file, `a ${target.type} namespace`);
   return unsupported(file, 'a file of this kind');
 }

@@ -24,6 +24,13 @@ export const CLONE_INTO_CGROUP = 0x200000000n;
 // linux/pidfd.h.
 export const PIDFD_NONBLOCK = 0o4000;
 export const PIDFD_THREAD = 0o200;
+/** _IOWR(0xff, 11, struct pidfd_info): the first 64 bytes, as Linux 6.13 has them. */
+export const PIDFD_GET_INFO = 0xc040ff0b;
+export const PIDFD_INFO_BYTES = 64;
+/** struct pidfd_info, by offset in bytes: u64 mask, ..., s32 exit_code. */
+export const PIDFD_INFO = { mask: 0, exit_code: 60 } as const;
+/** In the mask: how a process that was waited for has ended (Linux 6.15). */
+export const PIDFD_INFO_EXIT = 8n;
 
 /** linux/sched.h, struct clone_args (CLONE_ARGS_SIZE_VER2, Linux 5.7): eleven u64, by offset in bytes. */
 export const CLONE_ARGS = {

@@ -5,6 +5,7 @@ import { fifo } from './fifo.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
 import { inet } from './inet.js';
 import { inotify } from './inotify.js';
+import { pidfd } from './pidfd.js';
 import { pipe } from './pipe.js';
 import { regular } from './regular.js';
 import { signalfd } from './signalfd.js';
@@ -25,6 +26,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   tfd: timerfd,
   sgfd: signalfd,
   tty,
+  pidfd,
 };
 
 /** All files of a type that descriptors or messages refer to; undefined where such files cannot be restored. */

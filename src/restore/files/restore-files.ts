@@ -80,7 +80,9 @@ export class RestoreFiles {
       take: (slot) => this.#take(slot),
     };
     this.#memfds = new Memfds(files);
-    for (const type of new Set([...this.#images.byId.values()].map((entry) => entry.type))) {
+    // pidfds may be in the queues of sockets
+    const types = new Set([FdTypes.PIDFD, ...[...this.#images.byId.values()].map((entry) => entry.type)]);
+    for (const type of types) {
       const entry = this.#images.firstUsed(type);
       if (!entry) continue;
       if (type === FdTypes.MEMFD) {

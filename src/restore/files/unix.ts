@@ -56,8 +56,8 @@ class Sockets {
         janitor = undefined;
       },
     };
-    // sockets hold each other in their queues: where one must wait for its maker, all do
-    const late = this.#makes.needsTasks || this.#hasSenders();
+    // sockets hold each other in their queues: where one must wait for a task, all do
+    const late = this.#makes.needsTasks || this.#hasSenders() || this.#hasPidfds();
     const acts = late ? this.#late() : this.#early();
     const ends = [
       ...this.#plan.pairs.flatMap(({ a, b }) => [a, b]),
@@ -118,6 +118,12 @@ class Sockets {
     return this.#plan.entries.some(({ id }) =>
       images.queues.get(id)?.some(({ sender }) => sender !== undefined && pids.has(sender.pid)),
     );
+  }
+
+  /** Whether pidfds are in flight: these are opened when the tasks are there. */
+  #hasPidfds(): boolean {
+    const { byId, queues } = this.#files.images;
+    return [...queues.values()].some((queue) => queue.some(({ rights }) => rights.some((id) => byId.get(id)?.pidfd)));
   }
 
   #fill(): void {
