@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { CgroupOptions } from '../image/cgroup-mode.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
+import type { Freezer } from './freezer.js';
 import { cgroupFiles, TASK_LISTS } from '../kernel/cgroup-files.js';
 
 type Directory = Messages['cgroup_dir_entry'];
@@ -16,10 +17,13 @@ const NO_LIMIT = 9223372036854771712n;
 /** Reads control groups with what is below them and how they are set: what a restore makes anew where they are gone. */
 export class CgroupDirs {
   readonly #options: CgroupOptions;
+  readonly #frozen: string | undefined;
   #seen = 0;
 
-  constructor(options: CgroupOptions) {
+  /** @param freezer what it has thawed for the time of the dump is kept as it was */
+  constructor(options: CgroupOptions, freezer: Freezer | undefined) {
     this.#options = options;
+    this.#frozen = freezer?.wasFrozen ? freezer.dir : undefined;
   }
 
   /** A group as a whole. @param mount where its hierarchy is @param name its path, without the first slash */
@@ -48,10 +52,19 @@ export class CgroupDirs {
     return {
       dir_name: name,
       dir_perms: permsOf(stat),
-      properties: files.flatMap((file) => propertyOf(dir, file) ?? []),
+      properties: [
+        ...files.flatMap((file) => propertyOf(dir, file) ?? []),
+        ...(dir === this.#frozen ? [propertyOf(dir, 'freezer.state') ?? []].flat() : []),
+      ].map((property) => (dir === this.#frozen ? asFrozen(property) : property)),
       ...(children.length > 0 && { children }),
     };
   }
+}
+
+/** The state of a group that was frozen before the dump. */
+function asFrozen(property: Property): Property {
+  const value = { 'freezer.state': 'FROZEN', 'cgroup.freeze': '1' }[property.name];
+  return value === undefined ? property : { ...property, value };
 }
 
 const permsOf = ({ mode, uid, gid }: Stats): Messages['cgroup_perms'] => ({ mode, uid, gid });

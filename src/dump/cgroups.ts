@@ -74,7 +74,7 @@ export class Cgroups implements Resource {
     const all = members.flatMap(({ ctls }) => ctls);
     const own = new Map(readCgroups(process.pid).map(({ controllers, path }) => [controllers, path]));
     const mountOf = cgroupMounts(readMountInfo(process.pid), cgroups.yard);
-    const dirs = new CgroupDirs(cgroups);
+    const dirs = new CgroupDirs(cgroups, this.#ctx.freezer);
     return {
       sets: members.map(({ id, ctls }) => ({
         id,

@@ -12,6 +12,7 @@ import type { Puppet } from '../task/puppet.js';
 import type { MapEntry } from '../kernel/proc/maps.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
 import type { FrozenTask } from './freeze.js';
+import type { Freezer } from './freezer.js';
 import type { ImageSink, OutEntry } from './image-sink.js';
 import type { PeekedThread } from './peek.js';
 import type { Stats } from '../image/stats.js';
@@ -41,6 +42,8 @@ export interface DumpOptions {
   externals: Externals;
   /** --manage-cgroups, --cgroup-* */
   cgroups: CgroupOptions;
+  /** --freeze-cgroup: the directory of a control group that stops the tree while it is seized. */
+  freezeCgroup?: string | undefined;
   /** Locks and leases on files are dumped; without, they are refused. */
   fileLocks: boolean;
   /** Which facts a restore compares: with "buildid" build-ids are read as well. */
@@ -87,6 +90,8 @@ export interface DumpContext {
   readonly lookupRoot: LookupRoot;
   /** The processes that are borrowed, parents before their children. */
   readonly tasks: readonly DumpTask[];
+  /** The control group that the tree is stopped by. */
+  freezer?: Freezer | undefined;
   /** The tree runs (a survey): nothing of it may be changed. */
   readonly running: boolean;
   /** Is told of what cannot be dumped: throws it; in a survey, where all of it is wanted, keeps it. */

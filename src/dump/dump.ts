@@ -12,6 +12,7 @@ import { isDead } from '../task/tracee.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { endWithCrit } from './end-tasks.js';
 import { FrozenTree } from './freeze.js';
+import { Freezer } from './freezer.js';
 import { Nowhere, type ImageSink } from './image-sink.js';
 import { lookAhead, LookedAhead } from './look-ahead.js';
 import { rootIds } from './namespaces.js';
@@ -36,7 +37,15 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
     rehearse((pid) => {
       using ahead = new LookedAhead();
       const action = () => undefined;
-      const play = { ...options, pid, leaveRunning: true, leaveStopped: false, shellJob: true, action };
+      const play = {
+        ...options,
+        pid,
+        freezeCgroup: undefined,
+        leaveRunning: true,
+        leaveStopped: false,
+        shellJob: true,
+        action,
+      };
       perform(play, new Nowhere(), QUIET, new Stats(), ahead);
     });
   } catch (error) {
@@ -73,8 +82,10 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
   };
   using resources = new Resources(ctx, ahead);
   const sleepers = Sleepers.of(options.pid);
+  using freezer = options.freezeCgroup === undefined ? undefined : new Freezer(options.freezeCgroup);
+  ctx.freezer = freezer;
   const freezing = stats.phase('freezing_time');
-  const tree = FrozenTree.freeze(options.pid, log, options.timeoutSec);
+  const tree = FrozenTree.freeze(options.pid, log, options.timeoutSec, freezer);
   freezing.end();
   log.info(`${treeWords(tree.tasks)} are stopped`);
   sleepers.stopped();
@@ -96,6 +107,12 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
           failures.push(whoDied(tree, error) ?? (error as Error));
         }
     }
+    if (!toKill())
+      try {
+        freezer?.putBack(false);
+      } catch (error) {
+        failures.push(error as Error);
+      }
     if (options.leaveStopped && done) tree.leaveStopped();
     else tree.release(toKill());
     frozen.end();

@@ -10,6 +10,7 @@ import { readStat, type ProcStat } from '../kernel/proc/stat-file.js';
 import { readStatus } from '../kernel/proc/status.js';
 import { readThreadChildren, readThreads } from '../kernel/proc/tasks.js';
 import { SysError, sysRaw } from '../native/sys.js';
+import type { Freezer } from './freezer.js';
 import { cannotStop, deadLeader, tracedThread } from './refuse-thread.js';
 import { refusals } from './target.js';
 import { TaskDied } from '../task/remote-error.js';
@@ -43,6 +44,8 @@ export class FrozenTree {
   readonly #log: Log;
   readonly #deadline: number;
   readonly #seized = new Set<number>();
+  /** Seized, and not waited for yet. */
+  readonly #ahead = new Map<number, Tracee>();
   #released = false;
 
   private constructor(log: Log, timeoutSec: number) {
@@ -50,10 +53,18 @@ export class FrozenTree {
     this.#deadline = timeoutSec > 0 ? Date.now() + timeoutSec * 1000 : Infinity;
   }
 
-  /** Seizes and stops a process and all its descendants. On failure everything runs again. @throws CritError */
-  static freeze(root: number, log: Log, timeoutSec: number): FrozenTree {
+  /**
+   * Seizes and stops a process and all its descendants. On failure everything runs again.
+   * @param freezer stops them while they are seized @throws CritError
+   */
+  static freeze(root: number, log: Log, timeoutSec: number, freezer?: Freezer): FrozenTree {
     const tree = new FrozenTree(log, timeoutSec);
     try {
+      if (freezer) {
+        freezer.freeze(timeoutSec);
+        tree.#seizeAhead(root);
+        freezer.thaw();
+      }
       tree.#freeze(root);
     } catch (error) {
       tree.release();
@@ -70,6 +81,19 @@ export class FrozenTree {
   /** Nothing is held any more. */
   get released(): boolean {
     return this.#released;
+  }
+
+  /** Seizes all that is there, without waiting for any: in a frozen control group of version 1 nothing stops. */
+  #seizeAhead(root: number): void {
+    const pids = [root];
+    for (let pid = pids.pop(); pid !== undefined; pid = pids.pop()) {
+      if (pid === process.pid) continue;
+      for (const tid of threadsOf(pid)) {
+        const thread = this.#seize(tid, pid);
+        if (thread) this.#ahead.set(tid, thread);
+        pids.push(...unlessGone([], () => readThreadChildren(pid, tid)));
+      }
+    }
   }
 
   #freeze(root: number): void {
@@ -130,9 +154,11 @@ export class FrozenTree {
     for (let grew = true; grew;) {
       grew = false;
       for (const tid of threadsOf(pid)) {
-        if (this.#seized.has(tid)) continue;
-        const thread = this.#seize(tid, pid);
+        const ahead = this.#ahead.get(tid);
+        if (!ahead && this.#seized.has(tid)) continue;
+        const thread = ahead ?? this.#seize(tid, pid);
         if (!thread) continue;
+        this.#ahead.delete(tid);
         task.threads.push(thread);
         grew = true;
       }

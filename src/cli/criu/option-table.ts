@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import path from 'node:path';
 import { parseCgroupProps, parseCgroupRoot, readCgroupProps } from './cgroup-values.js';
 import { COMMANDS, type CriuCommand } from './command-table.js';
 import type { OptionValues } from './option-values.js';
@@ -297,7 +298,12 @@ export const OPTIONS: readonly CriuOption[] = [
     (v, name = '', _, as) => (v.cgroups.yard = parseName(name, as)),
     { value: 'PATH' },
   ),
-  laterTakes('freeze-cgroup', 'freeze the tree by a control group', { value: 'PATH' }),
+  takes(
+    'freeze-cgroup',
+    'stop the tree by this control group while it is seized',
+    (v, name = '', _, as) => (v.freezeCgroup = path.resolve(parseName(name, as))),
+    { value: 'PATH', of: ['dump'] },
+  ),
   laterFlag('weak-sysctls', 'leave out sysctls that this kernel does not have', no),
   laterFlag('force-irmap', 'find watched files by searching for their inodes', no),
   laterTakes('irmap-scan-path', 'where to search for them', { value: 'PATH' }),

@@ -31,6 +31,7 @@ export interface OptionValues {
   };
   /** Undefined: a dump refuses locks, a restore takes those of the images. */
   fileLocks: boolean | undefined;
+  freezeCgroup: string | undefined;
   skipInFlight: boolean;
   tcpEstablished: boolean;
   tcpClose: boolean;
@@ -74,6 +75,7 @@ export const defaultValues = (): OptionValues => ({
   inheritFds: new Map(),
   cgroups: { ...CGROUP_DEFAULTS, roots: new Map(), props: new Map(), only: new Set() },
   fileLocks: undefined,
+  freezeCgroup: undefined,
   skipInFlight: DUMP_DEFAULTS.skipInFlight,
   tcpEstablished: DUMP_DEFAULTS.tcpEstablished,
   tcpClose: DUMP_DEFAULTS.tcpClose,

@@ -31,6 +31,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     tcpClose: settings.tcpClose,
     networkLock: settings.networkLock,
     cgroups: settings.cgroups,
+    freezeCgroup: settings.freezeCgroup,
     fileValidation: settings.fileValidation,
     timeoutSec: settings.timeoutSec,
     sync: settings.sync,

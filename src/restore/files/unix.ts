@@ -2,6 +2,7 @@ import { hasEnded } from '../../image/task-state.js';
 import type { UnixSkEntry } from '../../image/generated/messages.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_RD, SOCK_DGRAM, TCP_LISTEN } from '../../kernel/uapi/socket.js';
 import type { Batch } from '../../task/batch.js';
+import { Heir } from '../../task/heir.js';
 import type { Acts } from '../part.js';
 import { fillQueue } from './fill-queue.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
@@ -9,7 +10,6 @@ import { makerOf, puppetIds, type Maker } from './makers.js';
 import { setFlags } from './place.js';
 import { setSocketOptions } from './socket-options.js';
 import { Datagrams } from './unix/datagrams.js';
-import { Janitor } from './unix/janitor.js';
 import { Makes } from './unix/makes.js';
 import { shown } from './unix/names.js';
 import { SocketPlan } from './unix/plan.js';
@@ -43,10 +43,14 @@ class Sockets {
 
   group(): FileGroup {
     const files = this.#plan.addresses.all.flatMap(({ file }) => (file ? [file] : []));
-    let janitor: Janitor | undefined;
+    let janitor: Heir | undefined;
     const always: Acts = {
       open: (root) => {
-        if (files.length > 0) janitor = new Janitor(files.map((file) => file.ownDirectory));
+        if (files.length > 0)
+          janitor = new Heir(
+            'rm -rf -- "$@"',
+            files.map((file) => file.ownDirectory),
+          );
         acts.open?.(root);
       },
       // before anything of the tree watches the directories

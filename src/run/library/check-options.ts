@@ -58,6 +58,7 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   ghostLimitBytes: count,
   linkRemap: flag,
   evasiveDevices: flag,
+  freezeCgroup: text,
   fileLocks: flag,
   skipInFlight: flag,
   networkLock: oneOf('nftables', 'skip'),

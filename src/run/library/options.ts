@@ -54,6 +54,8 @@ export interface DumpOptions extends EngineOptions {
   readonly linkRemap?: boolean | undefined;
   /** A device whose name leads elsewhere now may be opened by another name of it. Default: false. */
   readonly evasiveDevices?: boolean | undefined;
+  /** The directory of a control group that stops the tree while it is seized, as `--freeze-cgroup`. Default: none. */
+  readonly freezeCgroup?: string | undefined;
   /** Locks and leases on files are dumped. Default: false, they are refused. */
   readonly fileLocks?: boolean | undefined;
   /** TCP connections that wait to be accepted are left out: the other side finds them reset. Default: false. */
