@@ -3,6 +3,7 @@ import { seenByTask, type Pid } from '../image/pid.js';
 import type { Batch } from '../task/batch.js';
 import type { DumpContext, DumpTask } from './context.js';
 import type { LinkedFiles } from './files/linked-files.js';
+import type { AioRings } from './aio.js';
 import { askMm, guardEntry } from './mm.js';
 import type { OpenModes } from './open-modes.js';
 import type { GuardRange } from './pages.js';
@@ -24,9 +25,11 @@ export class MemoryMaps implements Resource {
   readonly #linked: LinkedFiles;
   readonly #modes: OpenModes;
   readonly #segments: ShmSegments;
+  readonly #rings: AioRings;
   readonly #of = new Map<Pid, MemoryMap>();
 
-  constructor(ctx: DumpContext, linked: LinkedFiles, segments: ShmSegments, modes: OpenModes) {
+  constructor(ctx: DumpContext, linked: LinkedFiles, segments: ShmSegments, rings: AioRings, modes: OpenModes) {
+    this.#rings = rings;
     this.#segments = segments;
     this.#ctx = ctx;
     this.#linked = linked;
@@ -78,7 +81,7 @@ export class MemoryMaps implements Resource {
     for (const [pid, { mm, guards }] of this.#of) {
       // guard pages follow the mappings, whatever their address: CRIU's restore counts on it
       const vmas = [...(mm!.vmas ?? []), ...guards.map(guardEntry)];
-      this.#ctx.write('MM', seenByTask(pid), [{ message: { ...mm!, vmas } }]);
+      this.#ctx.write('MM', seenByTask(pid), [{ message: { ...mm!, aios: this.#rings.entriesOf(pid), vmas } }]);
     }
   }
 }

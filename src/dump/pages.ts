@@ -79,21 +79,21 @@ export function collectRuns(scanner: PageScanner, vmas: readonly DumpVma[]): { r
       continue;
     }
     while (index < withPages.length && Number(withPages[index]!.entry.end) <= region.start) {
-      // The vDSO's pages belong to the kernel, the scan leaves them out; CRIU wants them in the image.
-      if (withPages[index]!.vdso)
+      // Pages of the kernel's own (the vDSO, rings) the scan leaves out; CRIU wants them in the image.
+      if (withPages[index]!.whole)
         add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
       index++;
     }
     for (let i = index; i < withPages.length && Number(withPages[i]!.entry.start) < region.end; i++) {
       const vma = withPages[i]!;
-      if (vma.vdso) continue;
+      if (vma.whole) continue;
       const start = Math.max(region.start, Number(vma.entry.start));
       const end = Math.min(region.end, Number(vma.entry.end));
       if (start < end) add(vma, start, end);
     }
   }
   for (; index < withPages.length; index++)
-    if (withPages[index]!.vdso)
+    if (withPages[index]!.whole)
       add(withPages[index]!, Number(withPages[index]!.entry.start), Number(withPages[index]!.entry.end));
   runs.sort((a, b) => a.start - b.start);
   return { runs, guards };

@@ -1,3 +1,4 @@
+import { AioRings } from './aio.js';
 import { Cgroups } from './cgroups.js';
 import { treeShape } from './check-tree.js';
 import { Clocks } from './clocks.js';
@@ -18,8 +19,8 @@ import { ShmSegments } from './shm-segments.js';
 import { TaskPages } from './task-pages.js';
 
 /**
- * Everything that is dumped. At each hook the resources act in this order: ids of files are given away in it, and pages,
- * the last, may keep a task's batch.
+ * Everything that is dumped. At each hook the resources act in this order: ids of files are given away in it; pages may
+ * keep a task's batch, and what looks whether rings stood still meanwhile comes behind them.
  */
 function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] {
   const clocks = new Clocks(ctx);
@@ -29,7 +30,8 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
   const linked = new LinkedFiles(files);
   const places = new Places(ctx, linked);
   const segments = new ShmSegments(ctx);
-  const maps = new MemoryMaps(ctx, linked, segments, ahead.openModes);
+  const rings = new AioRings(ctx);
+  const maps = new MemoryMaps(ctx, linked, segments, rings, ahead.openModes);
   return [
     treeShape(ctx),
     namespaces(ctx),
@@ -45,7 +47,9 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     maps,
     segments,
     new ProcessTree(ctx, files, places, clocks),
+    rings,
     new TaskPages(ctx, maps, ahead.room),
+    rings.idle,
   ];
 }
 

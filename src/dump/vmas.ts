@@ -14,6 +14,7 @@ import {
 } from '../kernel/uapi/mman.js';
 import { O_RDONLY, O_RDWR } from '../kernel/uapi/open-flags.js';
 import { makeDev } from '../kernel/uapi/stat.js';
+import { isAioRing } from './aio.js';
 import { hugeFlagOf } from './memory-objects.js';
 import type { OpenModes } from './open-modes.js';
 
@@ -41,8 +42,8 @@ export interface DumpVma {
   entry: Messages['vma_entry'];
   /** Its private pages go into the task's pagemap. */
   hasPages: boolean;
-  /** [vdso]: its pages are dumped though they belong to a file of the kernel's. */
-  vdso: boolean;
+  /** All its pages are dumped, though they belong to a file of the kernel's: [vdso], the ring of an AIO context. */
+  whole: boolean;
 }
 
 /** The file of a mapping, in the dump. */
@@ -124,6 +125,7 @@ export function describeVmas(
     let pgoff = 0n;
     const vvar = map.path === '[vvar]' || map.path === '[vvar_vclock]';
     const vdso = map.path === '[vdso]';
+    const aio = isAioRing(map);
     if (vvar) {
       const last = vmas.at(-1);
       if (last && last.entry.status & VMA.VVAR && last.entry.end === map.start) {
@@ -151,8 +153,9 @@ export function describeVmas(
       status |= VMA.ANON_SHARED | VMA.SYSVIPC;
       pgoff = map.offset;
       fdflags = map.vmFlags.has('mw') ? O_RDWR : O_RDONLY;
+    } else if (aio) {
+      status = VMA.AIORING;
     } else if (map.inode !== 0n && (map.shared || !map.path.startsWith('/anon_hugepage'))) {
-      if (map.path.startsWith('/[aio]')) throw unsupported(pid, map, 'an AIO context is not supported yet');
       if (map.path.startsWith('socket:') || map.path.startsWith('anon_inode:'))
         throw unsupported(pid, map, `a mapping of ${map.path} is not supported yet`);
       const file = fileId(map);
@@ -186,8 +189,8 @@ export function describeVmas(
     vmas.push({
       entry,
       // Droppable memory may be gone at any time: a restored process must not go on with the random state of another.
-      hasPages: !map.shared && !vvar && status !== (VMA.VSYSCALL | VMA.ANON_PRIVATE) && !(flags & MAP_DROPPABLE),
-      vdso,
+      hasPages: aio || (!map.shared && !vvar && status !== (VMA.VSYSCALL | VMA.ANON_PRIVATE) && !(flags & MAP_DROPPABLE)),
+      whole: vdso || aio,
     });
   }
   return vmas;

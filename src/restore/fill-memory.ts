@@ -98,6 +98,11 @@ export function fillMemory(
   b.submit();
 }
 
+/** Adds the reading of pages. */
+export function readPages(b: Batch, fdOf: FdOf, runs: readonly StoredRun[]): void {
+  fill(b, 'read', fdOf, runs);
+}
+
 /** A second thread in the task; `end` makes it leave. */
 export interface Assistant {
   puppet: Puppet;

@@ -20,6 +20,7 @@ import {
   MAP_FIXED,
   MAP_GROWSDOWN,
   MAP_LOCKED,
+  MAP_NORESERVE,
   MAP_PRIVATE,
   MAP_SHARED,
   MLOCK_ONFAULT,
@@ -32,6 +33,7 @@ import {
 import { O_ACCMODE, O_RDONLY } from '../kernel/uapi/open-flags.js';
 import { ARCH_MAP_VDSO_64, PR_SET_MM, PR_SET_MM_MAP } from '../kernel/uapi/prctl.js';
 import type { Batch } from '../task/batch.js';
+import { isAioRing, type AioContext } from './aio.js';
 import { restoreRangePolicies } from './mempolicy.js';
 import type { Vma } from './address-space.js';
 import { clip, gaps, joined } from '../pages/runs.js';
@@ -45,6 +47,7 @@ export interface MemoryImage {
   /** Pages that no access may touch. */
   guards: readonly { start: number; end: number }[];
   runs: readonly StoredRun[];
+  aioContexts: readonly AioContext[];
   /** Descriptor, in the puppets, of the program. */
   exeFd: number;
 }
@@ -57,7 +60,7 @@ interface AreaRange {
 
 /** True for mappings whose bytes are the task's own. */
 function isPrivate(vma: Vma): boolean {
-  return (vma.entry.flags & MAP_SHARED) === 0 && (vma.entry.status & (VMA.VDSO | VMA.VVAR)) === 0;
+  return (vma.entry.flags & MAP_SHARED) === 0 && (vma.entry.status & (VMA.VDSO | VMA.VVAR | VMA.AIORING)) === 0;
 }
 
 const isVdso = (vma: Vma) => (vma.entry.status & (VMA.VDSO | VMA.VVAR)) !== 0;
@@ -79,6 +82,12 @@ function mapVma(b: Batch, vma: Vma, prot: number): void {
     return;
   }
   const { entry } = vma;
+  if (isAioRing(vma)) {
+    // until its process makes it
+    const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    b.call('mmap', vma.start, vma.end - vma.start, 0, flags, -1, 0);
+    return;
+  }
   let flags = (entry.flags & MAP_KEPT) | MAP_FIXED;
   if (vma.fd < 0) flags |= MAP_ANONYMOUS;
   else flags &= ~MAP_ANONYMOUS;
@@ -165,7 +174,7 @@ export function buildMemory(b: Batch, area: AreaRange, image: MemoryImage): Pend
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
     const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
     mapVma(b, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
-    advise(b, vma, false);
+    if (!isAioRing(vma)) advise(b, vma, false);
     runs.push(...mine);
     if (needWrite) protect.push(vma);
   }
@@ -205,7 +214,14 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
     const old = from.vmas[at];
     if (isVdso(vma)) {
       if (sameVdso) keep.push({ start: vma.start, end: vma.end, vma, old: vma });
-    } else if (old && !isVdso(old) && old.start <= vma.start && compatible(old, vma))
+    } else if (
+      old &&
+      !isVdso(old) &&
+      !isAioRing(old) &&
+      !isAioRing(vma) &&
+      old.start <= vma.start &&
+      compatible(old, vma)
+    )
       keep.push({ start: vma.start, end: Math.min(old.end, vma.end), vma, old });
     else fresh.push(vma);
   }
@@ -243,7 +259,7 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
     const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
     mapVma(b, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
-    advise(b, vma, false);
+    if (!isAioRing(vma)) advise(b, vma, false);
     read.push(...mine);
     if (needWrite) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });
   }
@@ -257,6 +273,7 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
     b.call('madvise', start, end - start, MADV_GUARD_INSTALL);
   }
   for (const vma of image.vmas) {
+    if (isAioRing(vma)) advise(b, vma, false);
     advise(b, vma, true);
     if (!(vma.entry.flags & MAP_LOCKED)) continue;
     // CRIU's images do not say how it was locked: with pages missing it was on fault.

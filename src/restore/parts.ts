@@ -1,9 +1,11 @@
 import { RLIMITS } from '../kernel/uapi/resource.js';
 import { TASK_SIZE } from '../arch/index.js';
+import { clip } from '../pages/runs.js';
+import { restoreAio } from './aio.js';
 import type { Cgroups } from './cgroups.js';
 import type { Clocks } from './clocks.js';
 import { attributes } from './core.js';
-import { fillMemory } from './fill-memory.js';
+import { fillMemory, readPages } from './fill-memory.js';
 import type { RestoreFiles } from './files/restore-files.js';
 import { adaptMemory, buildMemory, finishMemory, setMm } from './memory.js';
 import { ownAnswers } from './own-answers.js';
@@ -78,6 +80,15 @@ const memory = (pages: TreePages): Part => ({
       fillMemory(task.puppet!, (id) => pages.fdOf(id), pending, assist, filled);
     },
     table: ({ task, b }) => {
+      const { aioContexts, runs } = task.memory!;
+      restoreAio(b, aioContexts, task.cores[0]?.thread_core?.cpu_affinity, ({ start, sizeBytes }, to) => {
+        const moved = clip(runs, start, start + sizeBytes).map((run) => ({
+          ...run,
+          start: run.start - start + to,
+          end: run.end - start + to,
+        }));
+        readPages(b, (id) => pages.fdOf(id), moved);
+      });
       setMm(b, task.memory!.mm, task.memory!.exeFd);
       finishMemory(b, task.memory!);
     },

@@ -15,6 +15,7 @@ import type { Batch } from '../task/batch.js';
 import type { Puppet } from '../task/puppet.js';
 import { createArea, type SharedArea } from '../task/stub.js';
 import { FRAME_ROOM_BYTES } from './finish.js';
+import { readAioContexts } from './aio.js';
 import { readGuards, readVmas } from './address-space.js';
 import { Clocks } from './clocks.js';
 import { registersOf, type Registers } from './core.js';
@@ -184,6 +185,7 @@ export class Plan {
       vmas,
       guards: readGuards(task.pid, mm.vmas ?? []),
       runs,
+      aioContexts: readAioContexts(task.pid, mm, vmas, (at, bytes) => this.pages.peek(runs, at, bytes)),
     };
   }
 

@@ -37,7 +37,7 @@ export function restoreSched(b: Batch, core: ThreadCore): void {
 }
 
 /** CPUs that are not here are left out; a thread none of whose CPUs is here may run on all. */
-function restoreAffinity(b: Batch, cpus: Uint8Array | undefined): void {
+export function restoreAffinity(b: Batch, cpus: Uint8Array | undefined): void {
   if (!cpus) return;
   const mask = new Uint8Array(MASK_BYTES).fill(0xff);
   if (cpus.length) {

@@ -1,7 +1,9 @@
+import { closeSync, readSync } from 'node:fs';
 import type { PagemapEntry } from '../image/generated/messages.js';
 import type { StoredRun } from '../image/pagemap.js';
 import type { PageSource } from '../pages/page-source.js';
 import type { Batch } from '../task/batch.js';
+import { clip } from '../pages/runs.js';
 import { place } from './files/place.js';
 
 /** The pages images that puppets read: each has a number of its own in the root, and so in all tasks, which inherit it. */
@@ -21,6 +23,20 @@ export class TreePages {
     const runs = this.#source.locate(file, pagesId, entries);
     for (const { at } of runs) if (!this.#fds.has(at.pagesId)) this.#fds.set(at.pagesId, this.#reserve());
     return runs;
+  }
+
+  /** Reads the first bytes of a page, for crit. @returns undefined where the images have no such page */
+  peek(runs: readonly StoredRun[], start: number, bytes: number): Uint8Array | undefined {
+    const run = clip(runs, start, start + bytes)[0];
+    if (run?.start !== start) return undefined;
+    const fd = this.#source.open(run.at.pagesId);
+    try {
+      const read = new Uint8Array(bytes);
+      readSync(fd, read, 0, bytes, run.at.offset);
+      return read;
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Opens the images in the root. Runs the batch. */

@@ -62,7 +62,7 @@ function readEntries(facts: Facts, pid: number): Entry[] {
     own.set('offset', offset!);
     if (ino !== '0') {
       const file = `/proc/${pid}/map_files/${shortName(name)}`;
-      const lasting = hasName(file);
+      const lasting = hasName(file) && !path!.startsWith('/[aio]'); // the ring of an AIO context
       own.set('file', identity(facts, dev!, ino!, lasting));
       own.set('opened', (lstatMode(file) & 0o700).toString(8));
       if (!lasting && prot![3] === 's') own.set('contents', contents(file));

@@ -129,6 +129,12 @@ const BROKEN: readonly (readonly [code: string, what: string, files: () => Map<s
   ['V_MM_PROGRAM', 'no program', () => changed('pipes', 'MM', ([mm]) => (mm!.exe_file_id = 4242))],
   ['V_MM_ORDER', 'a heap that ends before it starts', () => changed('pipes', 'MM', ([mm]) => (mm!.mm_brk = 1n))],
   [
+    'V_MM_AIO',
+    'a context without its ring',
+    () => changed('pipes', 'MM', ([mm]) => (mm!.aios = [{ id: 0x1000n, nr_req: 1, ring_len: 4096 }])),
+  ],
+  ['V_MM_AIO', 'a ring without its context', () => changed('pipes', 'MM', ([mm]) => (mm!.vmas![1]!.status |= 1 << 13))],
+  [
     'V_PAGEMAP_VMA',
     'pages where nothing is mapped',
     () => changed('pipes', 'MM', ([mm]) => (mm!.vmas = mm!.vmas!.filter(({ status }) => !(status & 0x200)))),

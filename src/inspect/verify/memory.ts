@@ -91,6 +91,25 @@ export const memoryRules: readonly Rule[] = [
     },
   },
   {
+    code: 'V_MM_AIO',
+    severity: 'error',
+    checks: 'an AIO context has a ring of its size among the mappings, and each ring has a context',
+    todo: DUMP_AGAIN,
+    task: (task, report) => {
+      const { mm, vmas } = task;
+      if (!mm || !vmas) return;
+      const rings = new Map(vmas.filter(({ status }) => status & VMA.AIORING).map((vma) => [vma.start, vma.end]));
+      for (const [i, { id, ring_len }] of (mm.aios ?? []).entries()) {
+        const place = { image: imageFileName('MM', task.pid), entry: 0, field: `aios[${i}]` };
+        if (rings.get(id) !== id + BigInt(ring_len))
+          report(place, `no ring of ${ring_len} bytes is at 0x${id.toString(16)}`);
+        rings.delete(id);
+      }
+      for (const [i, { start, status }] of vmas.entries())
+        if (status & VMA.AIORING && rings.has(start)) report(placeOf(task, i), 'is a ring without context');
+    },
+  },
+  {
     code: 'V_CORE_ADDRESS',
     severity: 'error',
     checks: 'a thread goes on where something is mapped, and so is its rseq area',
