@@ -49,6 +49,7 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   'tcp-outside': { skip: 'what a connection has measured begins anew' },
   'tcp-states': { skip: 'what a connection has measured begins anew' },
   'link-remap': { skip: 'a dump gives its files one link more' },
+  'link-remap-many': { skip: 'a dump gives its files one link more' },
   // its deleted file has a name for a moment, in a directory that is open
   'locks-shared': { moves: /\/statx\/[cm]time$/ },
   loop: { moves: SLEEPS_OFTEN },

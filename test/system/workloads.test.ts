@@ -16,6 +16,7 @@ const CHANGED_BY_DUMP: Readonly<Record<string, string>> = {
   'udp-queues': 'a message of no bytes that was peeked at is not seen by the next peek',
   'unix-datagrams': 'the same',
   'unix-queues': 'the same',
+  'link-remap-many': 'the files get the links that a restore opens them by',
 };
 
 /** What CRIU 4.2 itself loses or refuses, dumping or restoring. */
@@ -31,6 +32,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'in-flight',
   'inet-options',
   'leases',
+  'link-remap-many',
   'locks-shared',
   'mem-guards',
   'mem-lock-future',

@@ -157,7 +157,11 @@ export class Names {
     }
     b.run();
     opens.check();
-    for (const bodies of this.#bodies(b, opens)) {
+    for (const bodies of this.#bodies()) {
+      const links = bodies.filter((body) => body instanceof LinkBody);
+      for (const link of links) link.open(b, opens);
+      if (links.length > 0) b.run();
+      opens.check();
       const refs = new Appearance(b, opens).open(bodies);
       bodies.forEach((body, i) => {
         const fd = refs[i];
@@ -166,12 +170,13 @@ export class Names {
           body.ghost.settle(b, fd);
         }
       });
+      for (const link of links) link.close(b);
       b.run();
     }
   }
 
   /** What has to appear, those together of which one is in the directory of another; outer directories first. */
-  #bodies(b: Batch, opens: VerifiedOpens): (readonly Body[])[] {
+  #bodies(): (readonly (GhostBody | LinkBody)[])[] {
     const byBody = new Map<string, Wanted[]>();
     for (const wanted of this.#wanted.values()) {
       const remap = this.#images.remaps.get(wanted.id);
@@ -179,14 +184,11 @@ export class Names {
       const key = `${remap.kind}:${remap.target}`;
       byBody.set(key, [...(byBody.get(key) ?? []), wanted]);
     }
-    const directories: { name: string; group: Body[] }[] = [];
-    const groups: Body[][] = [];
-    const sources = this.#openSources(b, opens, byBody);
-    const bodies = [...byBody].map(([key, names]): Body => {
+    const directories: { name: string; group: (GhostBody | LinkBody)[] }[] = [];
+    const groups: (GhostBody | LinkBody)[][] = [];
+    const bodies = [...byBody.values()].map((names) => {
       const remap = this.#images.remaps.get(names[0]!.id)!;
-      return remap.kind === 'ghost'
-        ? new GhostBody(this.#ghosts.get(remap.target)!, names)
-        : new LinkBody(sources.get(key)!, names);
+      return remap.kind === 'ghost' ? new GhostBody(this.#ghosts.get(remap.target)!, names) : new LinkBody(names);
     });
     const length = (body: Body) => body.names[0]!.name.length;
     // directories before what was in them
@@ -202,19 +204,6 @@ export class Names {
       if (body.isDirectory) directories.push({ name, group });
     }
     return groups;
-  }
-
-  /** Opens what the dump has linked: the puppet must have its number to link it again. */
-  #openSources(b: Batch, opens: VerifiedOpens, byBody: ReadonlyMap<string, readonly Wanted[]>): Map<string, Ref> {
-    const sources = new Map<string, Ref>();
-    for (const [key, [wanted]] of byBody)
-      if (wanted!.found) {
-        using _doing = b.doing(`opening ${wanted!.found.path}`);
-        sources.set(key, opens.open(b, wanted!.found, O_PATH | O_NOFOLLOW));
-      }
-    b.run();
-    opens.check();
-    return sources;
   }
 
   /** Files of processes in /proc, which are there when the processes are. */
@@ -271,13 +260,22 @@ class GhostBody implements Body {
 class LinkBody implements Body {
   readonly isDirectory = false;
   readonly names: readonly Wanted[];
-  readonly #source: Ref;
-  constructor(source: Ref, names: readonly Wanted[]) {
-    this.#source = source;
+  #source: Ref | undefined;
+  constructor(names: readonly Wanted[]) {
     this.names = names;
   }
+  /** Opens what the dump has linked. The batch must run before the rest: the puppet links it again by its number. */
+  open(b: Batch, opens: VerifiedOpens): void {
+    const { found } = this.names[0]!;
+    if (!found) return; // it was refused
+    using _doing = b.doing(`opening ${found.path}`);
+    this.#source = opens.open(b, found, O_PATH | O_NOFOLLOW);
+  }
+  close(b: Batch): void {
+    if (this.#source) b.call('close', this.#source);
+  }
   make(b: Batch, dir: Ref, base: Uint8Array): { made: Ref; fd: undefined } {
-    const from = `/proc/self/fd/${this.#source.value}`;
+    const from = `/proc/self/fd/${this.#source!.value}`;
     return { made: b.call('linkat', AT_FDCWD, from, dir, base, AT_SYMLINK_FOLLOW), fd: undefined };
   }
 }

@@ -241,6 +241,7 @@ export class RestoreFiles {
       name: 'descriptor tables',
       at: {
         root: ({ b }) => {
+          for (const id of this.#images.used) this.#slot(id);
           this.#slots.occupy(b, STUB_FDS[0]);
           for (const fd of STUB_FDS) b.call('close', fd);
         },

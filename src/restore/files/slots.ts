@@ -73,9 +73,9 @@ export class Slots {
     return this.#own.get(id) ?? this.reserve();
   }
 
-  /** Occupies the files' own numbers, so that nothing else is opened there for a moment. 1 operation each. */
+  /** Occupies the numbers, so that nothing else is opened there for a moment. 1 operation each. */
   occupy(b: Batch, fd: number): void {
-    for (const slot of this.#own.values()) b.call('dup3', fd, slot, 0);
+    for (const slot of [...this.#own.values(), ...this.#reserved]) b.call('dup3', fd, slot, 0);
   }
 
   /** All numbers at which files wait, as ranges, less those that a table has itself. */
