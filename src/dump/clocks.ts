@@ -1,15 +1,13 @@
+import { NAMESPACES } from '../image/namespaces.js';
 import type { Messages } from '../image/generated/messages.js';
 import { ownTimeOffsets, readTimeOffsets, type BootClocks } from '../kernel/proc/time-namespace.js';
 import { readClocks } from '../task/clocks.js';
 import type { DumpContext } from './context.js';
-import { isInOwnTime } from './namespaces.js';
+import { isInOwn } from './namespaces.js';
 import type { Resource } from './resource.js';
 
 const NS_PER_SEC = 1_000_000_000n;
 const NONE: BootClocks = { monotonicNs: 0n, boottimeNs: 0n };
-
-/** The id of the tree's own time namespace in the images; what crit itself is in has no number of its own but 0. */
-const OWN_TIME_NS = 9;
 
 const timespec = (ns: bigint) => ({ tv_sec: ns / NS_PER_SEC, tv_nsec: ns % NS_PER_SEC });
 
@@ -25,8 +23,8 @@ export class Clocks implements Resource {
 
   check(): void {
     const { pid } = this.#ctx.options;
-    const own = isInOwnTime(pid);
-    if (own) this.#ownNs = OWN_TIME_NS;
+    const own = isInOwn(pid, 'time');
+    if (own) this.#ownNs = NAMESPACES.time.own;
     this.#ctx.write('TIMENS', this.#ownNs ?? 0, [{ message: clocksOf(pid, own) }]);
   }
 

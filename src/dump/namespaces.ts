@@ -1,5 +1,5 @@
 import { CritError } from '../image/errors.js';
-import { NAMESPACES } from '../image/namespaces.js';
+import { NAMESPACES, OWN_KINDS, type OwnKind } from '../image/namespaces.js';
 import { answer } from '../native/sys.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Batch } from '../task/batch.js';
@@ -33,6 +33,8 @@ function askLink(b: Batch, tid: number, name: string): () => string | undefined 
 /** Where a task's children will be (namespaces(7)): not where it is itself after unshare(2) or setns(2). */
 const FOR_CHILDREN = { pid_for_children: 'pid', time_for_children: 'time' } as const;
 
+const kindOf = (link: string): string => (FOR_CHILDREN as Readonly<Record<string, string>>)[link] ?? link;
+
 /** The links of /proc/TID/ns, and what is said of a task whose link is another than crit's. */
 const OTHERWISE: ReadonlyMap<string, string> = new Map([
   ...Object.entries(NAMESPACES).map(([link, { name }]) => [link, `is in a ${name} namespace of its own`] as const),
@@ -41,8 +43,6 @@ const OTHERWISE: ReadonlyMap<string, string> = new Map([
   ),
 ]);
 const LINKS: readonly string[] = [...OTHERWISE.keys()];
-const TIME = LINKS.indexOf('time');
-const TIME_FOR_CHILDREN = LINKS.indexOf('time_for_children');
 /** What all threads of a process have in common: only the single thread of one can change it. */
 const OF_THE_PROCESS: ReadonlySet<string> = new Set(['pid', 'user', 'time']);
 
@@ -60,10 +60,10 @@ interface Threads {
   readonly threads: readonly { readonly tid: number }[];
 }
 
-/** Whether a process is in a time namespace other than crit's. */
-export function isInOwnTime(pid: number): boolean {
+/** Whether a process is in another namespace of a kind than crit is. */
+export function isInOwn(pid: number, kind: OwnKind): boolean {
   try {
-    return readNamespace(pid, 'time') !== readNamespace(process.pid, 'time');
+    return readNamespace(pid, kind) !== readNamespace(process.pid, kind);
   } catch {
     return false; // a kernel without them
   }
@@ -78,19 +78,18 @@ export const namespaces: MakeResource = ({ refuse }) => ({
 });
 
 /**
- * Who is not in crit's namespaces, but for a time namespace that all are in. Threads may each be in namespaces of their
+ * Who is not in crit's namespaces, but for those that all are in and that a tree may have for itself. Threads may each be in namespaces of their
  * own (setns(2)): all are asked, 7 to 10 system calls of crit's each, in batches; one that is where its process is is not
  * named again.
  */
 function* refusals(tasks: readonly Threads[]): Generator<CritError> {
   const threads = tasks.flatMap(({ pid, threads }) => threads.map(({ tid }) => ({ pid, tid })));
-  let self = (ours ??= [...askAll([{ pid: process.pid, tid: process.pid }], askLinks)][0]!);
+  ours ??= [...askAll([{ pid: process.pid, tid: process.pid }], askLinks)][0]!;
   const links = [...askAll(threads, askLinks)];
-  const clocks = links[0]?.[TIME];
-  if (clocks !== self[TIME]) {
-    self = self.slice();
-    self[TIME] = self[TIME_FOR_CHILDREN] = clocks;
-  }
+  const self = ours.map((link, at) => {
+    const kind = kindOf(LINKS[at]!);
+    return OWN_KINDS.has(kind) ? links[0]?.[LINKS.indexOf(kind)] : link;
+  });
   let leader: readonly (string | undefined)[] = [];
   for (const [i, { pid, tid }] of threads.entries()) {
     const theirs = links[i]!;

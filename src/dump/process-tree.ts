@@ -1,5 +1,5 @@
 import { seenByTask } from '../image/pid.js';
-import type { Clocks } from './clocks.js';
+import type { Messages } from '../image/generated/messages.js';
 import type { DumpContext } from './context.js';
 import type { DumpFiles } from './files/dump-files.js';
 import { rootIds } from './namespaces.js';
@@ -7,20 +7,25 @@ import type { Places } from './places.js';
 import { FIRST_ID } from './context.js';
 import type { Resource, TreeView } from './resource.js';
 
+/** Tells which namespace of a kind the tree has for itself, if it has one: fields of ids.img. */
+interface OwnNamespace {
+  readonly ids: Partial<Messages['task_kobj_ids_entry']>;
+}
+
 /** Who is whose child, in which session and group (pstree.img), and what processes share (ids-*.img). */
 export class ProcessTree implements Resource {
   readonly name = 'process tree';
   readonly #ctx: DumpContext;
   readonly #files: DumpFiles;
   readonly #places: Places;
-  readonly #clocks: Clocks;
+  readonly #namespaces: readonly OwnNamespace[];
   #tree: TreeView | undefined;
 
-  constructor(ctx: DumpContext, files: DumpFiles, places: Places, clocks: Clocks) {
+  constructor(ctx: DumpContext, files: DumpFiles, places: Places, namespaces: readonly OwnNamespace[]) {
     this.#ctx = ctx;
     this.#files = files;
     this.#places = places;
-    this.#clocks = clocks;
+    this.#namespaces = namespaces;
   }
 
   check(tree: TreeView): void {
@@ -32,7 +37,8 @@ export class ProcessTree implements Resource {
     for (const [i, { pid }] of tasks.entries()) {
       // memory and handlers are shared by nobody (sharing.ts)
       const own = { vm_id: FIRST_ID + i, sighand_id: FIRST_ID + i };
-      const shared = { ...this.#files.idsOf(pid), fs_id: this.#places.idOf(pid), ...this.#clocks.ids };
+      const shared = { ...this.#files.idsOf(pid), fs_id: this.#places.idOf(pid) };
+      for (const { ids } of this.#namespaces) Object.assign(shared, ids);
       write('IDS', seenByTask(pid), [{ message: { ...rootIds(), ...own, ...shared } }]);
     }
     const tids = new Map(tasks.map((task) => [task.pid, task.tids]));

@@ -7,6 +7,7 @@ import { Cores } from './cores.js';
 import { processor } from './cpuinfo.js';
 import { DumpFiles } from './files/dump-files.js';
 import { LinkedFiles } from './files/linked-files.js';
+import { IpcNamespace } from './ipc-namespace.js';
 import type { LookedAhead } from './look-ahead.js';
 import { MemoryMaps } from './memory-maps.js';
 import { namespaces } from './namespaces.js';
@@ -29,7 +30,8 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
   const files = new DumpFiles(ctx, ahead);
   const linked = new LinkedFiles(files);
   const places = new Places(ctx, linked);
-  const segments = new ShmSegments(ctx);
+  const ipc = new IpcNamespace(ctx);
+  const segments = new ShmSegments(ctx, ipc);
   const rings = new AioRings(ctx);
   const maps = new MemoryMaps(ctx, linked, segments, rings, ahead.openModes);
   return [
@@ -37,6 +39,7 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     namespaces(ctx),
     sharing(ctx),
     clocks,
+    ipc,
     cgroups,
     processor(ctx),
     files,
@@ -46,7 +49,7 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     seccomp,
     maps,
     segments,
-    new ProcessTree(ctx, files, places, clocks),
+    new ProcessTree(ctx, files, places, [clocks, ipc]),
     rings,
     new TaskPages(ctx, maps, ahead.room),
     rings.idle,

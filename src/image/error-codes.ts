@@ -24,6 +24,7 @@ export const ERROR_CODES = [
   'INIT',
   'INTERNAL',
   'INTERRUPTED',
+  'IPC',
   'KCMP',
   'KERNEL_THREAD',
   'LINK_REMAP',

@@ -34,6 +34,8 @@ export interface RestoreOptions {
   extUnixSk: boolean;
   /** What of the processor is compared with cpuinfo.img (--cpu-cap); undefined: nothing. */
   cpuCaps: ReadonlySet<CpuCap> | undefined;
+  /** Sysctls that this kernel does not have are left out (--weak-sysctls). */
+  weakSysctls: boolean;
   /** --inherit-fd */
   inheritFds: InheritedFds;
   /** Locks and leases on files are taken again. */

@@ -9,6 +9,7 @@ import { fillMemory, readPages } from './fill-memory.js';
 import type { RestoreFiles } from './files/restore-files.js';
 import { adaptMemory, buildMemory, finishMemory, setMm } from './memory.js';
 import { ownAnswers } from './own-answers.js';
+import type { IpcNamespace } from './ipc-namespace.js';
 import type { Part } from './part.js';
 import { restoreDumpable } from './process-settings.js';
 import type { ShmSegments } from './shm-segments.js';
@@ -25,6 +26,7 @@ interface Restored {
   readonly pages: TreePages;
   readonly seccomp: Seccomp;
   readonly shared: SharedMemory;
+  readonly ipc: IpcNamespace;
   readonly segments: ShmSegments;
 }
 
@@ -33,6 +35,7 @@ export const partsOf = (plan: Restored): readonly Part[] => [
   ownAnswers,
   ...(plan.cgroups ? [plan.cgroups.part()] : []),
   plan.clocks.part(),
+  plan.ipc.part(),
   freshRoot,
   plan.files.locks,
   plan.files.tables(),

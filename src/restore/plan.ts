@@ -4,7 +4,7 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
-import { NAMESPACES } from '../image/namespaces.js';
+import { NAMESPACES, OWN_KINDS, type OwnKind } from '../image/namespaces.js';
 import { versionFault } from '../image/image-version.js';
 import { splitPagemap } from '../image/pagemap.js';
 import type { ImagePid } from '../image/pid.js';
@@ -22,6 +22,7 @@ import { registersOf, type Registers } from './core.js';
 import { checkCores } from './check-cores.js';
 import type { RestoreContext, RestoreOptions, RestoreTask } from './context.js';
 import type { Refuse } from './refuse.js';
+import { IpcNamespace } from './ipc-namespace.js';
 import { Cgroups } from './cgroups.js';
 import { RestoreFiles } from './files/restore-files.js';
 import type { MemoryImage } from './memory.js';
@@ -84,6 +85,7 @@ export class Plan {
   readonly ctx: RestoreContext;
   readonly pages: TreePages;
   readonly shared: SharedMemory;
+  readonly ipc: IpcNamespace;
   readonly segments: ShmSegments;
   readonly clocks: Clocks;
   readonly seccomp: Seccomp;
@@ -137,7 +139,7 @@ export class Plan {
         `task ${this.root.pid} belongs to session ${this.root.tree.sid}, which is not in the images: restore it as a shell job (--shell-job)`,
         { code: 'SHELL_JOB' },
       );
-    this.clocks = new Clocks(images, this.#timeNamespace(inventory), log, refuse);
+    this.clocks = new Clocks(images, this.#ownNamespace('time', inventory), log, refuse);
     this.ctx = { options, log, tasks: this.tasks, root: this.root, lookupRoot: ownRoot, clocks: this.clocks, refuse };
     checkCores(this.tasks, refuse);
     this.seccomp = new Seccomp(images, this.tasks, refuse);
@@ -149,7 +151,8 @@ export class Plan {
     const source = new LocalPages(images);
     this.pages = new TreePages(source, () => this.files.reserve());
     this.shared = new SharedMemory(images, this.files, source);
-    this.segments = new ShmSegments(images, source, log, refuse);
+    this.ipc = new IpcNamespace(images, this.#ownNamespace('ipc', inventory), this.ctx);
+    this.segments = new ShmSegments(images, source, log, refuse, this.ipc);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(images, task);
     this.files.checkComplete();
     this.shared.check();
@@ -193,8 +196,8 @@ export class Plan {
     const host = inventory.root_ids;
     if (!host) return;
     for (const task of this.tasks)
-      for (const { field, name } of Object.values(NAMESPACES)) {
-        if (field === NAMESPACES.time.field) continue; // #timeNamespace
+      for (const [kind, { field, name }] of Object.entries(NAMESPACES)) {
+        if (OWN_KINDS.has(kind)) continue; // #ownNamespace
         const theirs = task.ids?.[field];
         const ours = host[field];
         if (theirs !== undefined && ours !== undefined && theirs !== ours)
@@ -205,15 +208,16 @@ export class Plan {
       }
   }
 
-  /** The number of the tree's own time namespace, or 0. All tasks are in one. */
-  #timeNamespace({ root_ids }: Messages['inventory_entry']): number {
-    const ids = this.tasks.filter((task) => task.ids).map((task) => task.ids?.time_ns_id);
+  /** The number of the namespace of a kind that the tree has for itself, or 0. All tasks are in one. */
+  #ownNamespace(kind: OwnKind, { root_ids }: Messages['inventory_entry']): number {
+    const { field, name } = NAMESPACES[kind];
+    const ids = this.tasks.filter((task) => task.ids).map((task) => task.ids?.[field]);
     const [first] = ids;
     if (ids.some((id) => id !== first))
-      throw new CritError('the tasks were in several time namespaces: restoring that is not supported', {
+      throw new CritError(`the tasks were in several ${name} namespaces: restoring that is not supported`, {
         code: 'UNSUPPORTED',
       });
-    return first === undefined || first === root_ids?.time_ns_id ? 0 : first;
+    return first === undefined || first === root_ids?.[field] ? 0 : first;
   }
 
   /** A control area with the rings that the tree needs, room for frames behind them, in a hole of all tasks' mappings. */

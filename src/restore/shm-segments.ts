@@ -4,7 +4,6 @@ import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import type { Log } from '../image/log.js';
-import { NAMESPACES } from '../image/namespaces.js';
 import { splitPagemap, type StoredRun } from '../image/pagemap.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
 import { readShmSegments, type ShmSegment } from '../kernel/proc/sysvipc.js';
@@ -17,16 +16,16 @@ import {
   SHM_DEST,
   SHM_LOCK,
   SHM_LOCKED,
-  SHM_PERMISSIONS,
-  SHMID_DS,
-  SHMID_DS_BYTES,
+  ipcSettings,
+  IPC_PERMISSIONS,
 } from '../kernel/uapi/ipc.js';
 import { MAP_HUGE_MASK, MAP_HUGE_SHIFT, SHM_HUGETLB } from '../kernel/uapi/mman.js';
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } from '../kernel/uapi/open-flags.js';
 import { sys, sysRaw } from '../native/sys.js';
 import type { PageSource } from '../pages/page-source.js';
 import { callAs } from './files/makers.js';
-import type { Part } from './part.js';
+import { madeBy, type IpcNamespace } from './ipc-namespace.js';
+import type { OnTask, Part } from './part.js';
 import type { Refuse } from './refuse.js';
 import { copyRuns } from './copy-runs.js';
 
@@ -45,7 +44,7 @@ const SIZE_MAX = 1n << 46n;
 const KEPT_FLAGS = SHM_HUGETLB | (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 
 /**
- * System V shared memory of crit's own IPC namespace. A segment that is still there is used again, where it is the one of
+ * System V shared memory. In a new IPC namespace all is made anew. In crit's own, a segment that is still there is used again, where it is the one of
  * the dump and nobody has attached it; one that is gone is made anew under its id. Both get the content of the images.
  */
 export class ShmSegments {
@@ -53,39 +52,61 @@ export class ShmSegments {
   readonly #pages: PageSource;
   readonly #log: Log;
   readonly #refuse: Refuse;
+  readonly #ipc: IpcNamespace;
+  readonly #name: string;
   readonly #wanted = new Map<number, Segment>();
   readonly #made: number[] = [];
   #entries: ReadonlyMap<number, Entry> | undefined;
   #here: ReadonlyMap<number, ShmSegment> | undefined;
 
-  constructor(images: ImageDir, pages: PageSource, log: Log, refuse: Refuse) {
+  constructor(images: ImageDir, pages: PageSource, log: Log, refuse: Refuse, ipc: IpcNamespace) {
     this.#images = images;
     this.#pages = pages;
     this.#log = log;
     this.#refuse = refuse;
+    this.#ipc = ipc;
+    this.#name = imageFileName('IPCNS_SHM', ipc.id);
+    if (ipc.own) for (const entry of this.#all.values()) this.#want(entry, this.#name);
+  }
+
+  /** The segments of the images, by their ids. */
+  get #all(): ReadonlyMap<number, Entry> {
+    return (this.#entries ??= new Map(
+      (this.#images.messages('IPCNS_SHM', this.#ipc.id) ?? []).map((entry) => [entry.desc.id, entry]),
+    ));
   }
 
   /** A mapping of a segment is wanted. @param where for messages @throws CritError BAD_IMAGE */
   add({ shmid, start, end, pgoff }: Messages['vma_entry'], where: string): { id: number; sizeBytes: number } {
     const id = Number(shmid);
-    const name = imageFileName('IPCNS_SHM', NAMESPACES.ipc.host);
-    this.#entries ??= new Map(
-      (this.#images.messages('IPCNS_SHM', NAMESPACES.ipc.host) ?? []).map((entry) => [entry.desc.id, entry]),
-    );
-    const entry = this.#entries.get(id);
-    if (!entry) throw new CritError(`${where}: there is no segment ${id} in ${name}`, { code: 'BAD_IMAGE' });
-    const sizeBytes = Math.ceil(Number(entry.size) / PAGE_SIZE) * PAGE_SIZE;
-    if (entry.size <= 0n || entry.size > SIZE_MAX || pgoff + end - start > BigInt(sizeBytes))
-      throw new CritError(`${where}: the segment ${id} of ${name} has ${entry.size} bytes: it is not that large`, {
+    const entry = this.#all.get(id);
+    if (!entry) throw new CritError(`${where}: there is no segment ${id} in ${this.#name}`, { code: 'BAD_IMAGE' });
+    const sizeBytes = this.#want(entry, where);
+    if (pgoff + end - start > BigInt(sizeBytes))
+      throw new CritError(
+        `${where}: the segment ${id} of ${this.#name} has ${entry.size} bytes: it is not that large`,
+        {
+          code: 'BAD_IMAGE',
+        },
+      );
+    return { id, sizeBytes };
+  }
+
+  /** @returns its size in whole pages @throws CritError BAD_IMAGE */
+  #want(entry: Entry, where: string): number {
+    const { desc, size } = entry;
+    if (size <= 0n || size > SIZE_MAX)
+      throw new CritError(`${where}: the segment ${desc.id} of ${this.#name} has ${size} bytes: no segment can`, {
         code: 'BAD_IMAGE',
       });
-    if (!this.#wanted.has(id)) this.#wanted.set(id, this.#segment(entry));
-    return { id, sizeBytes };
+    if (!this.#wanted.has(desc.id)) this.#wanted.set(desc.id, this.#segment(entry));
+    return Math.ceil(Number(size) / PAGE_SIZE) * PAGE_SIZE;
   }
 
   #segment(entry: Entry): Segment {
     const { id, key } = entry.desc;
-    this.#here ??= readShmSegments();
+    // in a new namespace there are none
+    this.#here ??= this.#ipc.own ? new Map() : readShmSegments();
     const here = this.#here.get(id);
     const refuse = (why: string) => {
       this.#refuse(
@@ -118,18 +139,22 @@ export class ShmSegments {
       name: 'System V shared memory',
       at: {
         outside: () => {
-          for (const segment of this.#wanted.values()) {
-            if (!segment.gone) continue;
-            this.#make(segment.entry);
-            this.#fill(segment);
-          }
+          if (!this.#ipc.own) this.#makeAll();
+        },
+        root: (root) => {
+          if (this.#ipc.own)
+            this.#ipc.inside(() => {
+              this.#makeAll(root);
+            });
         },
         whole: () => {
-          for (const segment of this.#wanted.values()) {
-            // what somebody else may have written there since is lost only when all else is restored
-            if (!segment.gone) this.#fill(segment);
-            this.#finish(segment.entry);
-          }
+          this.#ipc.inside(() => {
+            for (const segment of this.#wanted.values()) {
+              // what somebody else may have written there since is lost only when all else is restored
+              if (!segment.gone) this.#fill(segment);
+              this.#finish(segment.entry);
+            }
+          });
         },
       },
       planLines: () =>
@@ -142,9 +167,17 @@ export class ShmSegments {
     };
   }
 
+  #makeAll(root?: OnTask): void {
+    for (const segment of this.#wanted.values()) {
+      if (!segment.gone) continue;
+      this.#make(segment.entry, root);
+      this.#fill(segment);
+    }
+  }
+
   /** Makes a segment under its id, by the number and the user who made it, where these can be had. */
-  #make({ desc, size, cpid, hugetlb_flag: huge = 0 }: Entry): void {
-    const flags = (desc.mode & SHM_PERMISSIONS) | (huge & KEPT_FLAGS) | IPC_CREAT | IPC_EXCL;
+  #make({ desc, size, cpid, hugetlb_flag: huge = 0 }: Entry, root: OnTask | undefined): void {
+    const flags = (desc.mode & IPC_PERMISSIONS) | (huge & KEPT_FLAGS) | IPC_CREAT | IPC_EXCL;
     const failed = (why: string) =>
       new CritError(`the System V shared memory segment ${desc.id} cannot be made: ${why}`, { code: 'SEGMENT' });
     const key = desc.key | 0;
@@ -152,7 +185,9 @@ export class ShmSegments {
     writeFileSync(NEXT_ID, String(desc.id));
     let made = -1;
     const maker = { uid: desc.cuid, gid: desc.cgid, groups: [] };
-    if (cpid) made = callAs(cpid, maker, 'shmget', key, bytes, flags);
+    const byRoot = root !== undefined && (cpid === undefined || cpid === root.task.pid);
+    if (byRoot) made = madeBy(root, desc, 'shmget', key, bytes, flags);
+    else if (cpid) made = callAs(cpid, maker, 'shmget', key, bytes, flags);
     if (made < 0) {
       if (cpid) this.#log.warn(`segment ${desc.id}: its maker cannot be ${cpid} (${errnoWords(-made)}), it is crit`);
       writeFileSync(NEXT_ID, String(desc.id));
@@ -161,11 +196,7 @@ export class ShmSegments {
     if (made < 0) throw failed(errnoWords(-made));
     this.#made.push(made);
     if (made !== desc.id) throw failed('its id is taken');
-    const ds = new DataView(new ArrayBuffer(SHMID_DS_BYTES));
-    ds.setUint32(SHMID_DS.uid, desc.uid, true);
-    ds.setUint32(SHMID_DS.gid, desc.gid, true);
-    ds.setUint32(SHMID_DS.mode, desc.mode & SHM_PERMISSIONS, true);
-    sys('shmctl', made, IPC_SET, new Uint8Array(ds.buffer));
+    sys('shmctl', made, IPC_SET, ipcSettings(desc));
   }
 
   /** crit has it attached for a moment: its memory is a file then. */

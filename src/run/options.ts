@@ -33,6 +33,7 @@ export const RESTORE_DEFAULTS = {
   fileValidation: 'buildid',
   skipRwxCheck: false,
   extUnixSk: false,
+  weakSysctls: false,
   cpuCaps: undefined,
   inheritFds: new Map<string, number>(),
   fileLocks: true,

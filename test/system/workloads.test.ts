@@ -31,6 +31,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'high-descriptors',
   'in-flight',
   'inet-options',
+  'ipc-namespace',
   'leases',
   'link-remap-many',
   'locks-shared',

@@ -304,7 +304,7 @@ export const OPTIONS: readonly CriuOption[] = [
     (v, name = '', _, as) => (v.freezeCgroup = path.resolve(parseName(name, as))),
     { value: 'PATH', of: ['dump'] },
   ),
-  laterFlag('weak-sysctls', 'leave out sysctls that this kernel does not have', no),
+  flag('weak-sysctls', 'restore: leave out sysctls that this kernel does not have', turns('weakSysctls'), no),
   laterFlag('force-irmap', 'find watched files by searching for their inodes', no),
   laterTakes('irmap-scan-path', 'where to search for them', { value: 'PATH' }),
   flag('ghost-fiemap', 'dump: nothing more: holes of deleted files are found without FIEMAP', () => undefined, no),

@@ -20,6 +20,7 @@ export interface OptionValues {
   linkRemap: boolean;
   evasiveDevices: boolean;
   extUnixSk: boolean;
+  weakSysctls: boolean;
   externals: Map<string, string>;
   inheritFds: Map<string, number>;
   cgroups: {
@@ -71,6 +72,7 @@ export const defaultValues = (): OptionValues => ({
   linkRemap: DUMP_DEFAULTS.linkRemap,
   evasiveDevices: DUMP_DEFAULTS.evasiveDevices,
   extUnixSk: DUMP_DEFAULTS.extUnixSk,
+  weakSysctls: RESTORE_DEFAULTS.weakSysctls,
   externals: new Map(),
   inheritFds: new Map(),
   cgroups: { ...CGROUP_DEFAULTS, roots: new Map(), props: new Map(), only: new Set() },

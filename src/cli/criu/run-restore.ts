@@ -24,6 +24,7 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     fileValidation: settings.fileValidation,
     skipRwxCheck: settings.skipRwxCheck,
     extUnixSk: settings.extUnixSk,
+    weakSysctls: settings.weakSysctls,
     cpuCaps: settings.cpuCap.image ? settings.cpuCap.compared : undefined,
     inheritFds: settings.inheritFds,
     tcpEstablished: settings.tcpEstablished,

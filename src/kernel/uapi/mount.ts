@@ -51,3 +51,6 @@ export const SOCKFS_MAGIC = 0x534f434b;
 export const SYSFS_MAGIC = 0x62656572;
 export const TMPFS_MAGIC = 0x1021994;
 export const XFS_SUPER_MAGIC = 0x58465342;
+
+// fsconfig(2): the file system is made.
+export const FSCONFIG_CMD_CREATE = 6;

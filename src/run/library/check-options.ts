@@ -66,7 +66,13 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   sync: flag,
 };
 
-export const RESTORE_RULES: Rules<RestoreOptions> = { ...ENGINE, pidfile: text, skipRwxCheck: flag, fileLocks: flag };
+export const RESTORE_RULES: Rules<RestoreOptions> = {
+  ...ENGINE,
+  pidfile: text,
+  skipRwxCheck: flag,
+  weakSysctls: flag,
+  fileLocks: flag,
+};
 
 export const CHECK_RULES: Rules<CheckOptions> = { ...RUN, extra: flag, experimental: flag };
 

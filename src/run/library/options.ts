@@ -72,6 +72,8 @@ export interface DumpOptions extends EngineOptions {
 export interface RestoreOptions extends EngineOptions {
   /** A file that is made with the pid of the root process in it. Default: none. */
   readonly pidfile?: string | undefined;
+  /** Sysctls of namespaces that this kernel does not have are left out. Default: false, they are refused. */
+  readonly weakSysctls?: boolean | undefined;
   /** Permissions of reopened files are not compared. Default: false. */
   readonly skipRwxCheck?: boolean | undefined;
   /** Locks and leases on files are taken again. Default: true. */
