@@ -8,6 +8,8 @@ import type {
   UnixSkEntry,
 } from '../image/generated/messages.js';
 import { INET_PROTOCOL, NETLINK_PROTOCOL, SOCKET_FAMILY, SOCKET_STATE, SOCKET_TYPE } from '../image/socket-names.js';
+import { NETLINK_CONNECTED } from '../kernel/uapi/netlink.js';
+import { SOCK_RAW } from '../kernel/uapi/socket.js';
 import { tasksOf } from './tasks.js';
 
 /** A descriptor that refers to a socket. */
@@ -99,9 +101,9 @@ function netlink(sk: NetlinkSkEntry): SocketFacts {
     id: sk.id,
     ino: sk.ino,
     family: 'NETLINK',
-    type: '',
+    type: named(SOCKET_TYPE, sk.type ?? SOCK_RAW),
     protocol: named(NETLINK_PROTOCOL, sk.protocol),
-    state: named(SOCKET_STATE, sk.state),
+    state: sk.state === NETLINK_CONNECTED ? 'ESTABLISHED' : '',
     local: `port ${sk.portid}${groups}`,
     peer: sk.dst_portid === 0 && sk.dst_group === 0 ? '' : `port ${sk.dst_portid} group ${sk.dst_group}`,
   };

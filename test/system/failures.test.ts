@@ -99,9 +99,10 @@ const UNSUPPORTED: readonly { name: string; program: string; message: RegExp }[]
     message: /descriptor \d+.*packet socket/i,
   },
   {
-    name: 'a netlink socket',
-    program: 's = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)',
-    message: /descriptor \d+.*netlink/i,
+    name: 'a netlink socket with messages that nobody has read',
+    program:
+      's = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); s.send(bytes.fromhex("1100000012000103") + bytes(9))',
+    message: /descriptor \d+.*a netlink socket with messages that nobody has read/,
   },
   { name: 'a fanotify group', program: 'ctypes.CDLL(None).fanotify_init(0, 0)', message: /descriptor \d+.*fanotify/i },
   {

@@ -4,7 +4,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'bpf-map': 'a BPF map is not supported yet',
   container: 'is in a PID namespace of its own',
   fanotify: 'a fanotify group is not supported yet',
-  netlink: 'a netlink socket is not supported yet',
   'ns-mnt': 'is in a mount namespace of its own',
   'ns-net': 'is in a network namespace of its own',
   'ns-net-table': 'is in a network namespace of its own',

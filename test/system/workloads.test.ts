@@ -41,6 +41,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'mem-merge',
   'mem-policies',
   'mem-sealed',
+  'netlink-options',
   'orphan-session',
   'pending-signals',
   'pending-timers',

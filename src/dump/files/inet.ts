@@ -17,7 +17,7 @@ import { socketOwner } from './peer-credentials.js';
 import { getOption, socketOptions } from './socket-options.js';
 import { pollSocket } from './socket-queue.js';
 import { peekDatagrams } from './udp-queue.js';
-import { tcpInfo } from './tcp-info.js';
+import { isSetMaxseg, tcpInfo } from './tcp-info.js';
 import { refuseUnread } from './tcp-stream.js';
 import { unsupported } from './unsupported.js';
 
@@ -53,6 +53,8 @@ export const inet: MakesEntries = {
         refuse(file, fd, asked, listed, files);
         warn(file, fd, files);
         const { opts, ...others } = options.of(file, fd, kind, asked.dst !== undefined);
+        const maxseg = others.tcp_opts?.maxseg;
+        if (maxseg !== undefined && !isSetMaxseg(fd, maxseg)) delete others.tcp_opts?.maxseg;
         const groups = kind.type === S.SOCK_STREAM ? [] : memberships.of(fd, kind.family);
         const boundDevice = boundTo(asked);
         const general = socketOptions(file, fd);

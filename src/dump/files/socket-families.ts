@@ -14,6 +14,7 @@ import type { Description } from './description.js';
 import type { Files } from './files.js';
 import { inet } from './inet.js';
 import type { MakesEntries } from './kind.js';
+import { netlink } from './netlink.js';
 import { getOption } from './socket-options.js';
 import { unix } from './unix.js';
 import { unsupported } from './unsupported.js';
@@ -23,7 +24,7 @@ export const SOCKET_FAMILIES: ReadonlyMap<number, MakesEntries | string> = new M
   [AF_UNIX, unix],
   [AF_INET, inet],
   [AF_INET6, inet],
-  [AF_NETLINK, 'a netlink socket'],
+  [AF_NETLINK, netlink],
   [AF_PACKET, 'a packet socket'],
   [AF_VSOCK, 'a vsock socket'],
   [AF_XDP, 'an XDP socket'],

@@ -1,4 +1,4 @@
-import { TCP_INFO, TCP_INFO_BYTES, TCP_INFO_FIELDS } from '../../kernel/uapi/inet.js';
+import { MOST_MAXSEG, TCP_INFO, TCP_INFO_BYTES, TCP_INFO_FIELDS } from '../../kernel/uapi/inet.js';
 import { IPPROTO_TCP } from '../../kernel/uapi/socket.js';
 import { answer, sysRaw } from '../../native/sys.js';
 
@@ -12,6 +12,8 @@ export interface TcpInfo {
   /** Of a socket that listens: connections that wait, and how many may. */
   readonly waiting: number;
   readonly backlog: number;
+  /** The segment size that it has told its last peer; 0 for none. */
+  readonly toldSegment: number;
 }
 
 /** @throws SysError */
@@ -27,5 +29,13 @@ export function tcpInfo(fd: number): TcpInfo {
     rcvScale: scales >> 4,
     waiting: view.getUint32(TCP_INFO_FIELDS.unacked, true),
     backlog: view.getUint32(TCP_INFO_FIELDS.sacked, true),
+    toldSegment: view.getUint32(TCP_INFO_FIELDS.advmss, true),
   };
 }
+
+/**
+ * Whether TCP_MAXSEG of a socket without a connection is what was set. One that had a connection tells that one's size of
+ * segments where none was set: less than it has told its peer, for its options, or more than can be set.
+ */
+export const isSetMaxseg = (fd: number, maxseg: number): boolean =>
+  maxseg <= MOST_MAXSEG && maxseg >= tcpInfo(fd).toldSegment;

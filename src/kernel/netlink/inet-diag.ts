@@ -1,5 +1,5 @@
 import { SOCK_RAW } from '../uapi/socket.js';
-import { diagRequest, parseDiag } from './sock-diag.js';
+import { diagAttributes, diagRequest, parseDiag } from './sock-diag.js';
 // linux/sock_diag.h, linux/inet_diag.h (sock_diag(7)): what the kernel tells about sockets of IPv4 and IPv6 of a network
 // namespace. Sockets that are neither bound nor connected are not listed.
 
@@ -48,13 +48,9 @@ export const parseInetDiag = (datagram: Uint8Array, add: (socket: InetSocket) =>
 function parseSocket(view: DataView, start: number, end: number): InetSocket {
   let shutdown = 0;
   let md5 = false;
-  for (let at = start + MESSAGE_BYTES; at + 4 <= end;) {
-    const length = view.getUint16(at, true);
-    if (length < 4 || at + length > end) break;
-    const type = view.getUint16(at + 2, true);
-    if (type === ATTR_SHUTDOWN && length > 4) shutdown = view.getUint8(at + 4);
+  for (const { type, value } of diagAttributes(view, start + MESSAGE_BYTES, end)) {
+    if (type === ATTR_SHUTDOWN && value.byteLength > 0) shutdown = value.getUint8(0);
     if (type === ATTR_MD5SIG) md5 = true;
-    at += (length + 3) & ~3;
   }
   return {
     ino: view.getUint32(start + MESSAGE.inode, true),

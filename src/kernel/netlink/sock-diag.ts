@@ -1,4 +1,4 @@
-import { NLMSG_HEADER_BYTES } from './netlink-attribute.js';
+import { NLATTR_HEADER_BYTES, NLMSG_HEADER_BYTES } from './netlink-attribute.js';
 // linux/sock_diag.h, linux/netlink.h (sock_diag(7)): what the requests for sockets of all families have in common.
 
 const SOCK_DIAG_BY_FAMILY = 20;
@@ -44,4 +44,19 @@ export function parseDiag(
     at += (length + 3) & ~3;
   }
   return { done: false, errno: 0 };
+}
+
+/** The attributes behind a structure, as far as they are whole. */
+export function* diagAttributes(
+  view: DataView,
+  start: number,
+  end: number,
+): Generator<{ readonly type: number; readonly value: DataView }> {
+  for (let at = start; at + NLATTR_HEADER_BYTES <= end;) {
+    const length = view.getUint16(at, true);
+    if (length < NLATTR_HEADER_BYTES || at + length > end) return;
+    const value = new DataView(view.buffer, view.byteOffset + at + NLATTR_HEADER_BYTES, length - NLATTR_HEADER_BYTES);
+    yield { type: view.getUint16(at + 2, true), value };
+    at += (length + 3) & ~3;
+  }
 }

@@ -1,5 +1,5 @@
 import { AF_UNIX } from '../uapi/socket.js';
-import { diagRequest, parseDiag } from './sock-diag.js';
+import { diagAttributes, diagRequest, parseDiag } from './sock-diag.js';
 // linux/sock_diag.h, linux/unix_diag.h (sock_diag(7)): what the kernel tells about the unix sockets of a network namespace.
 
 const REQUEST_BYTES = 24;
@@ -65,29 +65,24 @@ function parseSocket(view: DataView, start: number, end: number): UnixSocket {
     sendQueue: 0,
     waiting: [],
   };
-  for (let at = start + 16; at + 4 <= end;) {
-    const length = view.getUint16(at, true);
-    if (length < 4 || at + length > end) break;
-    const data = at + 4;
-    switch (view.getUint16(at + 2, true)) {
+  for (const { type, value } of diagAttributes(view, start + MESSAGE_BYTES, end))
+    switch (type) {
       case ATTR_NAME:
-        socket.name = new Uint8Array(view.buffer, view.byteOffset + data, length - 4).slice();
+        socket.name = new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
         break;
       case ATTR_PEER:
-        socket.peer = view.getUint32(data, true);
+        socket.peer = value.getUint32(0, true);
         break;
       case ATTR_ICONS:
-        socket.waiting = Array.from({ length: (length - 4) >> 2 }, (_, i) => view.getUint32(data + 4 * i, true));
+        socket.waiting = Array.from({ length: value.byteLength >> 2 }, (_, i) => value.getUint32(4 * i, true));
         break;
       case ATTR_RQLEN:
-        socket.receiveQueue = view.getUint32(data, true);
-        socket.sendQueue = view.getUint32(data + 4, true);
+        socket.receiveQueue = value.getUint32(0, true);
+        socket.sendQueue = value.getUint32(4, true);
         break;
       case ATTR_SHUTDOWN:
-        socket.shutdown = view.getUint8(data);
+        socket.shutdown = value.getUint8(0);
         break;
     }
-    at += (length + 3) & ~3;
-  }
   return socket;
 }

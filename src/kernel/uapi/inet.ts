@@ -20,8 +20,10 @@ export const TCP_ULP = 31;
 export const ICMP_FILTER = 1;
 
 /** struct tcp_info, its first fields. */
-export const TCP_INFO_FIELDS = { state: 0, options: 5, wscale: 6, unacked: 24, sacked: 28 } as const;
-export const TCP_INFO_BYTES = 32;
+export const TCP_INFO_FIELDS = { state: 0, options: 5, wscale: 6, unacked: 24, sacked: 28, advmss: 84 } as const;
+export const TCP_INFO_BYTES = 88;
+/** The most that TCP_MAXSEG can be set to (net/tcp.h: MAX_TCP_WINDOW). */
+export const MOST_MAXSEG = 32767;
 
 /** A message of an inet_sk_entry that holds options. */
 export type OptionsMessage = 'opts' | 'ip_opts' | 'ipv6_opts' | 'udp_opts' | 'tcp_opts';

@@ -6,6 +6,7 @@ import type { FileGroup, Files, GroupMaker } from './group.js';
 import { inet } from './inet.js';
 import { inotify } from './inotify.js';
 import { pidfd } from './pidfd.js';
+import { netlink } from './netlink.js';
 import { pipe } from './pipe.js';
 import { regular } from './regular.js';
 import { signalfd } from './signalfd.js';
@@ -23,6 +24,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   efd: eventfd,
   epfd: epoll,
   ify: inotify,
+  nlsk: netlink,
   tfd: timerfd,
   sgfd: signalfd,
   tty,
