@@ -52,6 +52,22 @@ test(
   },
 );
 
+for (const family of ['AF_UNIX', 'AF_INET'])
+  test(`who dumps a process that runs on is told of a message of no bytes in its queue: ${family}`, async () => {
+    await using subject = new Subject('python3', [
+      '-c',
+      `
+import socket,time
+s=socket.socket(socket.${family}, socket.SOCK_DGRAM); s.bind("s" if socket.${family} == socket.AF_UNIX else ("127.0.0.1", 0))
+s.sendto(b"", s.getsockname()); print("ready",flush=True); time.sleep(1000)`,
+    ]);
+    await subject.says('ready');
+    const { status, stderr } = subject.tryDump('-R', '-o', '-');
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /a message of no bytes is in its queue/);
+    subject.passed();
+  });
+
 test('a connection that nobody has accepted yet is refused by name', async () => {
   await using server = new Subject('python3', [
     '-c',

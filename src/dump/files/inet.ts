@@ -7,6 +7,7 @@ import * as S from '../../kernel/uapi/socket.js';
 import type { InetSocket } from '../../kernel/netlink/inet-diag.js';
 import { answer, sysRaw } from '../../native/sys.js';
 import type { Description } from './description.js';
+import { warnOfEmpty } from './empty-messages.js';
 import type { Files } from './files.js';
 import { InetOptionReader } from './inet-options.js';
 import { InetSockets } from './inet-sockets.js';
@@ -61,7 +62,9 @@ export const inet: MakesEntries = {
         if (kind.type === S.SOCK_DGRAM)
           files.whenListed(() => {
             files.use(file, (fd) => {
-              for (const { data, from } of peekDatagrams(file, fd, files.ctx.log))
+              const queue = peekDatagrams(file, fd, files.ctx.log);
+              warnOfEmpty(files.ctx, file, queue);
+              for (const { data, from } of queue)
                 files.put('SK_QUEUES', { message: { id_for: file.id, length: data.length, from }, extra: data });
             });
           });

@@ -6,6 +6,7 @@ import {
   SA_FAMILY_BYTES,
   SCM_RIGHTS,
   SOCK_DGRAM,
+  SOCK_STREAM,
   TCP_ESTABLISHED,
   UNIX_PATH_MAX,
 } from '../../kernel/uapi/socket.js';
@@ -13,6 +14,7 @@ import { ERRNO } from '../../kernel/uapi/errno.js';
 import { NAMESPACES } from '../../image/namespaces.js';
 import type { UnixSocket } from '../../kernel/netlink/unix-diag.js';
 import type { Description } from './description.js';
+import { warnOfEmpty } from './empty-messages.js';
 import type { MakesEntries } from './kind.js';
 import type { Files } from './files.js';
 import type { Queued } from './peek.js';
@@ -98,6 +100,7 @@ function dumpQueue(file: Description, socket: UnixSocket, files: Files): boolean
   // It never was connected: nothing came, and asking is an error.
   if (socket.state !== TCP_ESTABLISHED && socket.type !== SOCK_DGRAM) return false;
   const queue = files.use(file, (own) => peekQueue(file, socket, own, (fd) => files.inFlight(file, fd)));
+  if (socket.type !== SOCK_STREAM) warnOfEmpty(files.ctx, file, queue.messages);
   for (const message of queue.messages)
     files.put('SK_QUEUES', { message: packetEntry(file.id, socket, message), extra: message.data });
   return queue.tellsRest === true;
