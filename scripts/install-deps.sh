@@ -10,6 +10,12 @@ python3:python3
 ld:binutils
 aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
 script:bsdutils
+tmux:tmux
+vim:vim
+less:less
+expect:expect
+sshd:openssh-server
+ssh:openssh-client
 ip:iproute2
 rsyslogd:rsyslog
 mkfs.ext2:e2fsprogs

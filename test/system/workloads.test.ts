@@ -49,6 +49,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'pipe-packet',
   'pipe-shapes',
   'posix-timer-overrun',
+  'pty-flags',
   'pty-lines',
   'seccomp-tight',
   'shared-fs',

@@ -1,12 +1,13 @@
 import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
-import type { FdinfoEntry } from '../../image/generated/messages.js';
+import { FdTypes, type FdinfoEntry } from '../../image/generated/messages.js';
 import { fdLocks } from '../../kernel/proc/fdinfo.js';
 import type { FileLock } from '../../kernel/proc/locks.js';
 import { readFds } from '../../kernel/proc/fd-links.js';
 import { KCMP_FILE, KCMP_FILES } from '../../kernel/uapi/kcmp.js';
-import { FD_CLOEXEC } from '../../kernel/uapi/open-flags.js';
+import { F_GETFD, FD_CLOEXEC } from '../../kernel/uapi/open-flags.js';
 import { sys, sysRaw } from '../../native/sys.js';
+import type { Batch } from '../../task/batch.js';
 import { FIRST_ID, type DumpContext, type DumpTask } from '../context.js';
 import { attempt } from '../resource.js';
 import type { Description } from './description.js';
@@ -104,6 +105,17 @@ export class Descriptors implements Disposable {
       attempt(this.#ctx.refuse, () => {
         this.#add(task, table, parent, looked);
       });
+  }
+
+  /** The slave that TIOCGPTPEER opened with O_CLOEXEC shows that for each of its descriptors: only its process knows. */
+  ask({ pid }: DumpTask, b: Batch): () => void {
+    const table = this.#tables.get(pid);
+    const asked = (table?.pid === pid ? table.entries : [])
+      .filter(({ type, flags }) => type === FdTypes.TTY && flags & FD_CLOEXEC)
+      .map((entry) => ({ entry, flags: b.tryCall('fcntl', entry.fd, F_GETFD) }));
+    return () => {
+      for (const { entry, flags } of asked) entry.flags = flags.value & FD_CLOEXEC;
+    };
   }
 
   #reader(pid: number): DescriptorReader {

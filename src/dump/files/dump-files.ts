@@ -3,6 +3,7 @@ import type { ImageType } from '../../image/catalogue.js';
 import { externalFile } from '../../image/external.js';
 import { FdTypes, type FileEntry, type FownEntry, type RegFileEntry } from '../../image/generated/messages.js';
 import { O_ACCMODE, O_PATH, O_RDONLY } from '../../kernel/uapi/open-flags.js';
+import type { Batch } from '../../task/batch.js';
 import type { DumpContext, DumpTask } from '../context.js';
 import type { OutEntry } from '../image-sink.js';
 import { isMemoryObject } from '../memory-objects.js';
@@ -155,6 +156,10 @@ export class DumpFiles implements Files, Resource {
 
   look(task: DumpTask): void {
     this.#descriptors.look(task);
+  }
+
+  ask(task: DumpTask, b: Batch): () => void {
+    return this.#descriptors.ask(task, b);
   }
 
   known(): void {

@@ -2,10 +2,12 @@ import type { TtyFileEntry, TtyInfoEntry } from '../../image/generated/messages.
 import { TTYAUX, TTYAUX_MAJOR, PTS_MAJORS, ttyInfoId } from '../../image/terminals.js';
 import { TtyType } from '../../image/generated/messages.js';
 import { readStat } from '../../kernel/proc/stat-file.js';
+import { F_GETFL, O_CLOEXEC } from '../../kernel/uapi/open-flags.js';
 import { TIOCGDEV, TIOCGPGRP, TIOCGPTN, TIOCGSID } from '../../kernel/uapi/ioctl.js';
 import { POLLHUP } from '../../kernel/uapi/socket.js';
 import { devMajor, devMinor } from '../../kernel/uapi/stat.js';
 import { pollFd } from '../../native/poll.js';
+import { sys } from '../../native/sys.js';
 import { attempt } from '../resource.js';
 import type { Description } from './description.js';
 import { statPath } from './file-stat.js';
@@ -57,13 +59,14 @@ export class Terminals {
       this.#files.put('TTY_INFO', { message: { ...this.#describe(file, end), sid, pgrp } });
     }
     const { link, stat, where, info, owner } = file;
+    const flags = info.flags | (this.#files.use(file, (fd) => sys('fcntl', fd, F_GETFL)) & O_CLOEXEC);
     const regf = this.#files.addRegular(
       { link, stat, where, open: () => this.#files.take(file) },
       info.flags,
       0n,
       owner,
     );
-    return { id: file.id, tty_info_id: end.id, flags: info.flags, fown: owner, regf_id: regf };
+    return { id: file.id, tty_info_id: end.id, flags, fown: owner, regf_id: regf };
   }
 
   #endOf(file: Description, index: number | undefined): End {

@@ -15,6 +15,8 @@ import {
 } from '../../kernel/uapi/ioctl.js';
 import {
   AT_FDCWD,
+  F_SETFD,
+  FD_CLOEXEC,
   O_ACCMODE,
   O_CLOEXEC,
   O_LARGEFILE,
@@ -63,8 +65,12 @@ export class Pty implements Disposable {
 
   /** crit's own descriptor of a further open description of the slave. @throws SysError */
   open(flags: number): number {
-    const peer = () =>
-      sys('ioctl', this.#master, TIOCGPTPEER, (flags & (O_ACCMODE | O_NONBLOCK)) | O_NOCTTY | O_CLOEXEC);
+    // TIOCGPTPEER leaves O_CLOEXEC in the flags of the description, where all its descriptors show it
+    const peer = () => {
+      const fd = sys('ioctl', this.#master, TIOCGPTPEER, (flags & (O_ACCMODE | O_NONBLOCK | O_CLOEXEC)) | O_NOCTTY);
+      sys('fcntl', fd, F_SETFD, FD_CLOEXEC);
+      return fd;
+    };
     // what was opened by name has this flag
     const fd = flags & O_LARGEFILE ? this.#byName(flags, peer) : peer();
     this.#slaves.push(fd);
