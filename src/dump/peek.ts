@@ -7,7 +7,7 @@ import { ARCH_SHSTK_STATUS } from '../kernel/uapi/prctl.js';
 import { answer, SysError, sysRaw } from '../native/sys.js';
 import type { BorrowedThread, BorrowMapping } from '../task/borrowed-thread.js';
 import { hideStop } from '../task/restart.js';
-import { refusedByStatus, refusedThread } from './refuse-thread.js';
+import { refusedByStatus, refusedProgram, refusedThread } from './refuse-thread.js';
 import { leaveCriticalSection, rseqOf } from './rseq.js';
 import { checkLabel } from './security-label.js';
 import { peekSeccomp, type ThreadSeccomp } from './peek-seccomp.js';
@@ -46,6 +46,7 @@ export function peekThread(
 ): PeekedThread {
   const { tid } = thread.tracee;
   const status = readStatus(pid, tid);
+  if (leader) for (const refused of refusedProgram(pid, status.name)) throw refused;
   refuse(pid, thread, status);
   const seccomp = peekSeccomp(pid, tid, status);
   const pending = status.sigPnd | status.shdPnd;

@@ -1,4 +1,5 @@
 import { CritError } from '../image/errors.js';
+import { shortPointers } from './program-kind.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
 
 /** What about a thread cannot be dumped. */
@@ -10,6 +11,15 @@ export function* refusedByStatus(pid: number, tid: number, status: ProcStatus): 
   // Linux 6.6
   if (/\bshstk\b/.test(status.fields.get('x86_Thread_features') ?? ''))
     yield refusedThread(pid, tid, 'uses a shadow stack');
+}
+
+/** What the program of a process is that cannot be dumped. @throws the error of node:fs when it cannot be read */
+export function* refusedProgram(pid: number, comm: string): Generator<CritError> {
+  const kind = shortPointers(`/proc/${pid}/exe`);
+  if (kind !== undefined)
+    yield new CritError(`process ${pid} (${comm}) is ${kind}: crit dumps 64-bit programs only`, {
+      code: 'UNSUPPORTED',
+    });
 }
 
 /** A debugger has a thread, which can have one only. */

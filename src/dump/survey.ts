@@ -1,4 +1,3 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { QUIET } from '../image/log.js';
 import type { Pid } from '../image/pid.js';
@@ -14,7 +13,7 @@ import type { DumpContext, DumpOptions, DumpTask } from './context.js';
 import { waitsForVfork } from './freeze.js';
 import { Nowhere } from './image-sink.js';
 import { LookedAhead } from './look-ahead.js';
-import { cannotStop, deadLeader, refusedByStatus, refusedThread, tracedThread } from './refuse-thread.js';
+import { cannotStop, deadLeader, refusedByStatus, refusedProgram, tracedThread } from './refuse-thread.js';
 import { attempt, type Resource } from './resource.js';
 import { Resources } from './resources.js';
 import { checkTarget, refuseOwnTree } from './target.js';
@@ -143,21 +142,6 @@ function walk(root: number): Seen[] {
   return tasks;
 }
 
-/** ELF header: e_ident[EI_CLASS] of 32-bit programs. */
-const EI_CLASS = 4;
-const ELFCLASS32 = 1;
-
-function is32Bit(pid: number): boolean {
-  const head = new Uint8Array(EI_CLASS + 1);
-  const fd = openSync(`/proc/${pid}/exe`, 'r');
-  try {
-    readSync(fd, head, 0, head.length, 0);
-  } finally {
-    closeSync(fd);
-  }
-  return head[1] === 0x45 && head[EI_CLASS] === ELFCLASS32;
-}
-
 function thread({ pid, stat }: Seen, tid: number, refuse: (error: unknown) => void): void {
   const status = readStatus(pid, tid);
   if (tid === pid && (stat.state === 'Z' || stat.state === 'X')) {
@@ -169,7 +153,7 @@ function thread({ pid, stat }: Seen, tid: number, refuse: (error: unknown) => vo
   for (const refused of refusedByStatus(pid, tid, status)) refuse(refused);
   if (tid !== pid) return;
   try {
-    if (is32Bit(pid)) refuse(refusedThread(pid, tid, 'runs 32-bit code'));
+    for (const refused of refusedProgram(pid, stat.comm)) refuse(refused);
   } catch {
     // its program cannot be read: the dump will tell
   }

@@ -1,6 +1,7 @@
 import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { VMA } from '../image/vma-status.js';
+import { TASK_SIZE } from '../arch/index.js';
 import type { MapEntry } from '../kernel/proc/maps.js';
 import {
   MAP_ANONYMOUS,
@@ -116,6 +117,8 @@ export function describeVmas(
     const traits = traitsOf(map.vmFlags);
     const { foreign } = traits;
     let { madv } = traits;
+    if (map.end > TASK_SIZE && map.path !== '[vsyscall]')
+      throw unsupported(pid, map, 'a mapping beyond 47 bits of address (page tables of five levels) is not supported');
     if (traits.refused) throw unsupported(pid, map, `${traits.refused} is not supported yet`);
     let flags = (map.shared ? MAP_SHARED : MAP_PRIVATE) | traits.flags;
     if (flags & MAP_DROPPABLE) flags &= ~MAP_PRIVATE;
@@ -189,7 +192,8 @@ export function describeVmas(
     vmas.push({
       entry,
       // Droppable memory may be gone at any time: a restored process must not go on with the random state of another.
-      hasPages: aio || (!map.shared && !vvar && status !== (VMA.VSYSCALL | VMA.ANON_PRIVATE) && !(flags & MAP_DROPPABLE)),
+      hasPages:
+        aio || (!map.shared && !vvar && status !== (VMA.VSYSCALL | VMA.ANON_PRIVATE) && !(flags & MAP_DROPPABLE)),
       whole: vdso || aio,
     });
   }

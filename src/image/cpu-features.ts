@@ -3,7 +3,8 @@ import type { Messages } from './generated/messages.js';
 type CpuX86 = NonNullable<Messages['cpuinfo_entry']['x86_entry']>[number];
 
 /** What --cpu-cap compares: state that XSAVE saves, instructions, or every bit. criu(8) */
-export type CpuCap = 'fpu' | 'ins' | 'cpu';
+export const CPU_CAPS = ['fpu', 'ins', 'cpu'] as const;
+export type CpuCap = (typeof CPU_CAPS)[number];
 
 /** Words of cpuinfo_x86_entry.capability, as the kernel numbered them: arch/x86/include/asm/cpufeature.h, Linux 4.x. */
 export const CPU_WORD = {

@@ -6,6 +6,9 @@ export type Externals = ReadonlyMap<string, string>;
 /** crit's own descriptors that stand for files of the images (--inherit-fd fd[N]:KEY of criu(8)), by their keys. */
 export type InheritedFds = ReadonlyMap<string, number>;
 
+/** The types of what can be external so far. */
+export const EXTERNAL_TYPES = ['file', 'unix'] as const;
+
 /** What CRIU calls an open file that cannot be found by name. @param mntId of fdinfo @param ino of stat(2) */
 export const externalFile = (mntId: number, ino: bigint): string => `file[${mntId.toString(16)}:${ino.toString(16)}]`;
 

@@ -34,6 +34,26 @@ const WRONG: readonly (readonly [what: string, call: () => Promise<unknown>, mes
     /actionScripts is a list of programs/,
   ],
   [
+    'an external of another type',
+    () => dump({ pid: 1, imagesDir: '.', externals: { 'net[1]': 'x' } }),
+    /externals is an object with a name for each unix\[INODE\] or file\[MOUNT:INODE\], not an object$/,
+  ],
+  [
+    'a descriptor that is not open',
+    () => restore({ imagesDir: '.', inheritFds: { 'pipe:[1]': 99999 } }),
+    /inheritFds is an object with an open descriptor for each name/,
+  ],
+  [
+    'an unknown part of the processor',
+    () => restore({ imagesDir: '.', cpuCaps: ['gpu'] } as never),
+    /cpuCaps is a list of fpu, ins, cpu/,
+  ],
+  [
+    'a control group that is a number',
+    () => restore({ imagesDir: '.', cgroupRoots: { pids: 1 } } as never),
+    /cgroupRoots is an object with a path for each controller/,
+  ],
+  [
     'both ends',
     () => dump({ pid: 1, imagesDir: '.', leaveRunning: true, leaveStopped: true }),
     /^dump\(\): leaveRunning and leaveStopped exclude each other$/,

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { check, CritError, dump, ImageError, plan, restore, type Progress, type RunOptions } from '../../src/index.js';
@@ -235,4 +246,61 @@ test('the end of the process that does the work, or of the program, harms nobody
   await answers(subject);
   assert.deepEqual(imagesIn(imagesDir), []);
   subject.passed();
+});
+
+/** Sends, writes and prints a line each time that it gets SIGUSR1. */
+const TELLER = `
+import os, signal, socket, sys, time
+log = open('log', 'ab', buffering=0)
+far = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+far.connect(sys.argv[1])
+def tell(*_):
+    far.send(b'a datagram')
+    log.write(b'a line\\n')
+    os.write(1, b'a word\\n')
+signal.signal(signal.SIGUSR1, tell)
+print('ready', flush=True)
+while True: time.sleep(60)
+`;
+const LISTENER = `
+import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(os.path.abspath('far'))
+print('ready', flush=True)
+while True: print(s.recv(100).decode(), flush=True)
+`;
+
+test('sockets to the outside, files of somebody else and descriptors are options of the library', async () => {
+  await using listener = new Subject('python3', ['-c', LISTENER]);
+  await listener.says('ready');
+  await using teller = new Subject('python3', ['-c', TELLER, path.join(listener.dir, 'far')]);
+  await teller.says('ready');
+  const { pid, images: imagesDir } = teller;
+  const log = path.join(teller.dir, 'log');
+  const ofTeller = readdirSync(`/proc/${pid}/fd`).find((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === log)!;
+  const mount = /mnt_id:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/fdinfo/${ofTeller}`, 'utf8'))![1]!;
+  const external = `file[${Number(mount).toString(16)}:${statSync(log).ino.toString(16)}]`;
+  await assert.rejects(dump({ pid, imagesDir }), isCrit('UNSUPPORTED'));
+  await dump({ pid, imagesDir, extUnixSk: true, externals: { [external]: '' }, cpuinfo: true });
+  assert.ok(existsSync(path.join(imagesDir, 'cpuinfo.img')));
+  for (let i = 0; i < 500 && existsSync(`/proc/${pid}`); i++) await sleep(10);
+  const [other, words] = [path.join(teller.dir, 'other'), path.join(teller.dir, 'words')];
+  const fds = [openSync(other, 'a'), openSync(words, 'a')] as const;
+  const inheritFds = { [external]: fds[0], [path.join(teller.dir, 'out').slice(1)]: fds[1] };
+  const { ok, obstacles } = await plan({ imagesDir, extUnixSk: true });
+  assert.ok(!ok && obstacles.length > 0);
+  await restore({ imagesDir, extUnixSk: true, inheritFds, cpuCaps: ['cpu'] });
+  for (const fd of fds) closeSync(fd);
+  process.kill(pid, 'SIGUSR1');
+  await listener.says('a datagram');
+  for (const [file, text] of [
+    [other, 'a line\n'],
+    [words, 'a word\n'],
+  ] as const) {
+    for (let i = 0; i < 500 && readFileSync(file, 'utf8') !== text; i++) await sleep(10);
+    assert.equal(readFileSync(file, 'utf8'), text);
+  }
+  assert.equal(readFileSync(log, 'utf8'), '');
+  teller.passed();
+  listener.passed();
 });

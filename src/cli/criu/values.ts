@@ -1,5 +1,6 @@
+import { EXTERNAL_TYPES } from '../../image/external.js';
 import { readdirSync, readlinkSync } from 'node:fs';
-import type { CpuCap } from '../../image/cpu-features.js';
+import { CPU_CAPS, type CpuCap } from '../../image/cpu-features.js';
 import { CGROUP_MODES, type CgroupMode } from '../../image/cgroup-mode.js';
 import { UsageError } from '../usage-error.js';
 
@@ -62,17 +63,18 @@ export function parseCgroupMode(text: string, as: string): CgroupMode {
   return found;
 }
 
-const EXTERNAL_TYPES = ['mnt', 'dev', 'file', 'tty', 'unix', 'net', 'pid', 'veth', 'macvlan'] as const;
-/** What crit can treat as external. */
-const EXTERNAL_NOW: readonly string[] = ['file', 'unix'];
+const CRIU_EXTERNAL_TYPES = ['mnt', 'dev', 'file', 'tty', 'unix', 'net', 'pid', 'veth', 'macvlan'] as const;
 
 /** The argument of --external: TYPE[ID], or TYPE[ID]:NAME. @throws UsageError */
 export function parseExternal(text: string, as: string): readonly [key: string, name: string] {
   const match = /^([a-z]+)\[([^\]]*)\](?::(.*))?$/s.exec(text);
-  const type = EXTERNAL_TYPES.find((known) => known === match?.[1]);
+  const type = CRIU_EXTERNAL_TYPES.find((known) => known === match?.[1]);
   if (!match || !type)
-    throw new UsageError(`option ${as}: "${text}" is not TYPE[ID]:NAME with a type of ${EXTERNAL_TYPES.join(', ')}`);
-  if (!EXTERNAL_NOW.includes(type)) throw new UsageError(`option ${as}: ${type} is not supported yet`);
+    throw new UsageError(
+      `option ${as}: "${text}" is not TYPE[ID]:NAME with a type of ${CRIU_EXTERNAL_TYPES.join(', ')}`,
+    );
+  if (!EXTERNAL_TYPES.some((known) => known === type))
+    throw new UsageError(`option ${as}: ${type} is not supported yet`);
   return [`${type}[${match[2] ?? ''}]`, match[3] ?? ''];
 }
 
@@ -123,8 +125,6 @@ export function parsePreDumpMode(text: string, as: string): (typeof PRE_DUMP_MOD
   if (!found) throw new UsageError(`option ${as}: "${text}" is no mode: ${PRE_DUMP_MODES.join(', ')} are`);
   return found;
 }
-
-const CPU_CAPS: readonly CpuCap[] = ['fpu', 'ins', 'cpu'];
 
 /**
  * The argument of --cpu-cap: words with commas between them, each with ^ before it taken back; none at all is "all".

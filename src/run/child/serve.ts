@@ -1,4 +1,5 @@
-import { CGROUP_DEFAULTS, type CgroupMode } from '../../image/cgroup-mode.js';
+import { CGROUP_DEFAULTS, type CgroupMode, type CgroupOptions } from '../../image/cgroup-mode.js';
+import type { CpuCap } from '../../image/cpu-features.js';
 import { encodeMessage } from '../../encode/encode-message.js';
 import type { Log } from '../../image/log.js';
 import type { Stats } from '../../image/stats.js';
@@ -24,21 +25,42 @@ interface Work {
 type Dump = Parameters<typeof import('../dump.js').performDump>[0]['options'];
 type Restore = Parameters<typeof import('../restore.js').performRestore>[0]['options'];
 
-/** The library names the mode alone. */
-const cgroupsOf = ({ options }: Work) => ({
-  cgroups: { ...CGROUP_DEFAULTS, mode: (options as { cgroups?: CgroupMode }).cgroups ?? CGROUP_DEFAULTS.mode },
+/** Those of the library that JSON holds in another form than the engines have them. */
+interface Plain {
+  readonly cgroups?: CgroupMode;
+  readonly cgroupRoots?: Readonly<Record<string, string>>;
+  readonly externals?: Readonly<Record<string, string>>;
+  readonly inheritFds?: Readonly<Record<string, number>>;
+  readonly cpuCaps?: readonly CpuCap[];
+}
+
+const mapOf = <Value>(record: Readonly<Record<string, Value>> = {}): Map<string, Value> =>
+  new Map(Object.entries(record));
+const cgroupsOf = ({ cgroups, cgroupRoots }: Plain): { cgroups: CgroupOptions } => ({
+  cgroups: { ...CGROUP_DEFAULTS, mode: cgroups ?? CGROUP_DEFAULTS.mode, roots: mapOf(cgroupRoots) },
 });
-const dumpOptions = (work: Work): Dump =>
-  ({ ...DUMP_DEFAULTS, ...work.options, ...cgroupsOf(work) }) as unknown as Dump;
-const restoreOptions = (work: Work): Restore =>
-  ({
+function dumpOptions({ options }: Work): Dump {
+  const plain = options as Plain;
+  return {
+    ...DUMP_DEFAULTS,
+    ...options,
+    ...cgroupsOf(plain),
+    externals: mapOf(plain.externals),
+  } as unknown as Dump;
+}
+function restoreOptions({ options }: Work): Restore {
+  const plain = options as Plain;
+  return {
     ...RESTORE_DEFAULTS,
-    ...work.options,
-    ...cgroupsOf(work),
+    ...options,
+    ...cgroupsOf(plain),
+    inheritFds: mapOf(plain.inheritFds),
+    cpuCaps: plain.cpuCaps && new Set(plain.cpuCaps),
     detached: true,
     sibling: false,
     execCmd: undefined,
-  }) as unknown as Restore;
+  } as unknown as Restore;
+}
 
 /** The message of stats-dump or stats-restore, whose 64-bit numbers JSON does not hold. */
 const statsBytes = (message: ReturnType<Stats['dumpEntry']>): string =>
@@ -74,7 +96,7 @@ const ENGINES: Readonly<Record<EngineKind, (work: Work) => Promise<void>>> = {
   async restore(work) {
     const { performRestore, prepareRestore } = await import('../restore.js');
     const options = restoreOptions(work);
-    const imagesDir = prepareRestore(options.imagesDir, false, [CHANNEL_FD]);
+    const imagesDir = prepareRestore(options.imagesDir, false, [CHANNEL_FD, ...options.inheritFds.values()]);
     const scripts = await loadScripts(work.scripts);
     guarded(work, (run) => {
       const { rootPid } = performRestore({ options: { ...options, imagesDir }, scripts }, run);

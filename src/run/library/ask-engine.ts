@@ -2,7 +2,14 @@ import { fileURLToPath } from 'node:url';
 import type { Log } from '../../image/log.js';
 import { CritError } from '../../image/errors.js';
 import { errorOf } from '../child/failure.js';
-import { ENGINE, type EngineKind, type EngineMessage, type EngineRequest, type Failure } from '../child/messages.js';
+import {
+  CHANNEL_FD,
+  ENGINE,
+  type EngineKind,
+  type EngineMessage,
+  type EngineRequest,
+  type Failure,
+} from '../child/messages.js';
 import type { Progress } from './options.js';
 
 /** Options of all kinds: what the engine is asked for, and what stays here. */
@@ -11,6 +18,7 @@ interface Options {
   readonly log?: Log | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly actionScripts?: readonly string[] | undefined;
+  readonly inheritFds?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Runs the bundled command, which starts faster than its modules. */
@@ -27,14 +35,17 @@ const environment = (): NodeJS.ProcessEnv =>
  */
 export async function askEngine(
   kind: EngineKind,
-  { signal, log, onProgress, actionScripts, ...options }: Options,
+  { signal, log, onProgress, actionScripts, inheritFds = {}, ...others }: Options,
 ): Promise<unknown> {
   signal?.throwIfAborted();
   const { spawn } = await import('node:child_process');
+  // the engine gets them behind its channel
+  const given = Object.entries(inheritFds);
+  const options = { ...others, inheritFds: Object.fromEntries(given.map(([key], i) => [key, CHANNEL_FD + 1 + i])) };
   const request: EngineRequest = { options, scripts: actionScripts ?? [], log: log !== undefined };
   const child = spawn(process.execPath, [fileURLToPath(LAUNCHER), ENGINE, kind, JSON.stringify(request)], {
     env: environment(),
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...given.map(([, fd]) => fd)],
   });
   let answer: { readonly done: unknown } | undefined;
   let failed: Failure | undefined;

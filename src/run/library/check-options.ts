@@ -1,5 +1,8 @@
+import { fstatSync } from 'node:fs';
 import { CGROUP_MODES } from '../../image/cgroup-mode.js';
+import { CPU_CAPS } from '../../image/cpu-features.js';
 import { CritError } from '../../image/errors.js';
+import { EXTERNAL_TYPES } from '../../image/external.js';
 import type { CheckOptions, DumpOptions, RestoreOptions } from './options.js';
 
 /** What an option may be: words for people, and the test. */
@@ -27,6 +30,27 @@ const oneOf = (...words: readonly string[]): Rule => ({
   fits: (value) => words.includes(value as string),
 });
 
+const record = (wanted: string, fits: (key: string, value: unknown) => boolean): Rule => ({
+  wanted,
+  fits: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(([key, one]) => key !== '' && !key.includes('\0') && fits(key, one)),
+});
+const EXTERNAL = new RegExp(`^(${EXTERNAL_TYPES.join('|')})\\[[^\\]]+\\]$`);
+
+/** A descriptor that can be given to another process. */
+function isDescriptor(fd: unknown): boolean {
+  if (!Number.isSafeInteger(fd) || (fd as number) < 0 || (fd as number) >= 2 ** 31) return false;
+  try {
+    fstatSync(fd as number);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const RUN: Rules<Pick<CheckOptions, 'signal' | 'log'>> = {
   signal: { wanted: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
   log: {
@@ -41,8 +65,10 @@ const ENGINE = {
   tcpClose: flag,
   imagesDir: text,
   shellJob: flag,
+  extUnixSk: flag,
   leaveStopped: flag,
   cgroups: oneOf(...CGROUP_MODES),
+  cgroupRoots: record('an object with a path for each controller', (_, path) => isText(path)),
   fileValidation: oneOf('filesize', 'buildid', 'none'),
   actionScripts: {
     wanted: 'a list of programs',
@@ -59,6 +85,11 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   linkRemap: flag,
   evasiveDevices: flag,
   freezeCgroup: text,
+  externals: record(
+    'an object with a name for each unix[INODE] or file[MOUNT:INODE]',
+    (key, name) => EXTERNAL.test(key) && typeof name === 'string' && !name.includes('\0'),
+  ),
+  cpuinfo: flag,
   fileLocks: flag,
   skipInFlight: flag,
   networkLock: oneOf('nftables', 'skip'),
@@ -69,6 +100,11 @@ export const DUMP_RULES: Rules<DumpOptions> = {
 export const RESTORE_RULES: Rules<RestoreOptions> = {
   ...ENGINE,
   pidfile: text,
+  inheritFds: record('an object with an open descriptor for each name', (_, fd) => isDescriptor(fd)),
+  cpuCaps: {
+    wanted: `a list of ${CPU_CAPS.join(', ')}`,
+    fits: (value) => Array.isArray(value) && value.every((cap) => CPU_CAPS.some((known) => known === cap)),
+  },
   skipRwxCheck: flag,
   weakSysctls: flag,
   fileLocks: flag,

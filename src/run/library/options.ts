@@ -1,4 +1,5 @@
 import type { CgroupMode } from '../../image/cgroup-mode.js';
+import type { CpuCap } from '../../image/cpu-features.js';
 import type { Log } from '../../image/log.js';
 
 /** How far long work is: `done` of `total`, in bytes or in pieces. */
@@ -30,10 +31,14 @@ export interface EngineOptions extends RunOptions {
   readonly tcpEstablished?: boolean | undefined;
   /** TCP connections come back closed. Default: false. */
   readonly tcpClose?: boolean | undefined;
+  /** Unix sockets may be connected to processes outside the tree, and are connected again. Default: false, they are refused. */
+  readonly extUnixSk?: boolean | undefined;
   /** In the end the processes are stopped, as by SIGSTOP. Default: false. */
   readonly leaveStopped?: boolean | undefined;
   /** What is done about control groups, as `--manage-cgroups` has it. Default: 'soft': those that are gone are made. */
   readonly cgroups?: CgroupMode | undefined;
+  /** Where control groups go, or begin, by one controller of their hierarchy, '*' for all others. Default: as they are. */
+  readonly cgroupRoots?: Readonly<Record<string, string>> | undefined;
   /** Default: 'buildid'. */
   readonly fileValidation?: FileValidation | undefined;
   /** Programs that are run at the moments of the work, in this order, as by `--action-script`. Default: none. */
@@ -56,6 +61,13 @@ export interface DumpOptions extends EngineOptions {
   readonly evasiveDevices?: boolean | undefined;
   /** The directory of a control group that stops the tree while it is seized, as `--freeze-cgroup`. Default: none. */
   readonly freezeCgroup?: string | undefined;
+  /**
+   * What belongs to somebody else and is left out: names for the restore ('' for none) by `unix[INODE]` or
+   * `file[MOUNT:INODE]` (hexadecimal), as `--external` has them. Default: none.
+   */
+  readonly externals?: Readonly<Record<string, string>> | undefined;
+  /** Keeps what this processor can do, in cpuinfo.img. Default: false. */
+  readonly cpuinfo?: boolean | undefined;
   /** Locks and leases on files are dumped. Default: false, they are refused. */
   readonly fileLocks?: boolean | undefined;
   /** TCP connections that wait to be accepted are left out: the other side finds them reset. Default: false. */
@@ -74,6 +86,10 @@ export interface RestoreOptions extends EngineOptions {
   readonly pidfile?: string | undefined;
   /** Sysctls of namespaces that this kernel does not have are left out. Default: false, they are refused. */
   readonly weakSysctls?: boolean | undefined;
+  /** Descriptors of this program that stand for files of the images, by their names there, as `--inherit-fd`. Default: none. */
+  readonly inheritFds?: Readonly<Record<string, number>> | undefined;
+  /** What of the processor is compared with cpuinfo.img, as `--cpu-cap`. Default: nothing. */
+  readonly cpuCaps?: readonly CpuCap[] | undefined;
   /** Permissions of reopened files are not compared. Default: false. */
   readonly skipRwxCheck?: boolean | undefined;
   /** Locks and leases on files are taken again. Default: true. */
