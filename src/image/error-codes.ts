@@ -6,6 +6,7 @@ export const ERROR_CODES = [
   'BAD_DIRECTORY',
   'BAD_IMAGE',
   'BAD_JSON',
+  'BPF_MAP',
   'BROKEN_LINK',
   'BUSY',
   'CANNOT_WRITE',

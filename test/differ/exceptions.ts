@@ -85,6 +85,7 @@ export const AFTER_RESTORE: readonly Exception[] = [
     when: ({ before, after }) => before !== undefined && after !== undefined,
     reason: 'memory that the kernel takes for what is queued; the bytes are compared',
   },
+  { where: ofDescriptor('fdinfo/map_id'), reason: 'the kernel counts BPF maps' },
   { where: ofDescriptor('fdinfo/eventfd-id'), reason: 'the kernel counts eventfds' },
   {
     where: ofDescriptor('ioctl FS_IOC_GETVERSION'),

@@ -1,7 +1,6 @@
 /** Programs of test/programs that hold what is not supported yet, with the words of the refusal. A row goes when it is. */
 export const REFUSED: Readonly<Record<string, string>> = {
   'aio-forked': 'the ring of an AIO context that belongs to another process is not supported yet',
-  'bpf-map': 'a BPF map is not supported yet',
   container: 'is in a PID namespace of its own',
   fanotify: 'a fanotify group is not supported yet',
   'ns-mnt': 'is in a mount namespace of its own',

@@ -22,6 +22,7 @@ const CHANGED_BY_DUMP: Readonly<Record<string, string>> = {
 /** What CRIU 4.2 itself loses or refuses, dumping or restoring. */
 const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'aio-places',
+  'bpf-map',
   'creds',
   'epoll-targets',
   'eventfd-64bit',

@@ -7,6 +7,7 @@ import type { FileEntry } from '../../image/generated/messages.js';
 import type { Files } from './files.js';
 import type { FileKind, MakeEntry, MakesEntries } from './kind.js';
 import { familyOf, isSocket } from './socket-families.js';
+import { bpfMap } from './bpf-map.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fifo } from './fifo.js';
@@ -33,6 +34,7 @@ const KINDS: readonly FileKind[] = [
   tty,
   inotify,
   pidfd,
+  bpfMap,
   chardev,
 ];
 
@@ -42,7 +44,6 @@ const ANONYMOUS: Record<string, string> = {
   io_uring: 'an io_uring',
   userfaultfd: 'a userfaultfd',
   perf_event: 'a performance counter',
-  'bpf-map': 'a BPF map',
   'bpf-prog': 'a BPF program',
   btf: 'BPF type information',
   'seccomp notify': 'a seccomp listener',

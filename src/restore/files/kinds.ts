@@ -1,4 +1,5 @@
 import { fileField, type FileField, type FileOf } from '../../image/file-kinds.js';
+import { bpfMap } from './bpf-map.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fifo } from './fifo.js';
@@ -16,6 +17,7 @@ import { unix } from './unix.js';
 
 /** Every kind of file that can be restored, by its field of file_entry; memfds besides, which mappings are made of too. */
 const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
+  bpf: bpfMap,
   reg: regular,
   pipe,
   fifo,
