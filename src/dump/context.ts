@@ -29,6 +29,8 @@ export interface DumpOptions {
   linkRemap: boolean;
   /** Connections that nobody has accepted yet are left out. */
   skipInFlight: boolean;
+  /** Processes that uprobes were hit in are dumped: who restores them has the same probes. */
+  allowUprobes: boolean;
   /** --tcp-established: connections are dumped. */
   tcpEstablished: boolean;
   /** --tcp-close: they are restored closed. */

@@ -9,7 +9,7 @@ import type { OpenModes } from './open-modes.js';
 import type { GuardRange } from './pages.js';
 import { attempt, type Resource } from './resource.js';
 import type { ShmSegments } from './shm-segments.js';
-import { describeVmas, type DumpVma } from './vmas.js';
+import { describeVmas, UPROBES, type DumpVma } from './vmas.js';
 
 interface MemoryMap {
   readonly vmas: readonly DumpVma[];
@@ -27,6 +27,7 @@ export class MemoryMaps implements Resource {
   readonly #segments: ShmSegments;
   readonly #rings: AioRings;
   readonly #of = new Map<Pid, MemoryMap>();
+  #uprobes = false;
 
   constructor(ctx: DumpContext, linked: LinkedFiles, segments: ShmSegments, rings: AioRings, modes: OpenModes) {
     this.#rings = rings;
@@ -45,7 +46,9 @@ export class MemoryMaps implements Resource {
         this.#modes,
         (map) => this.#linked.ofMapping(pid, map),
         (map) => this.#segments.add(pid, map),
+        this.#ctx.options.allowUprobes,
       );
+    this.#uprobes ||= maps.some((map) => map.path === UPROBES);
     if (this.#ctx.running) {
       for (const map of maps)
         attempt(this.#ctx.refuse, () => {
@@ -83,5 +86,9 @@ export class MemoryMaps implements Resource {
       const vmas = [...(mm!.vmas ?? []), ...guards.map(guardEntry)];
       this.#ctx.write('MM', seenByTask(pid), [{ message: { ...mm!, aios: this.#rings.entriesOf(pid), vmas } }]);
     }
+  }
+
+  inventory(): Partial<Messages['inventory_entry']> {
+    return this.#uprobes ? { allow_uprobes: true } : {};
   }
 }

@@ -38,6 +38,9 @@ const REFUSED: Record<string, string> = {
   ui: 'a userfaultfd registration (minor faults)',
 };
 
+/** Where the kernel runs the instructions that uprobes stand on; made when the first one is hit. */
+export const UPROBES = '[uprobes]';
+
 /** A mapping of the dumped task together with what its pages need. */
 export interface DumpVma {
   entry: Messages['vma_entry'];
@@ -103,6 +106,7 @@ function traitsOf(vmFlags: ReadonlySet<string>): Traits {
  * @param modes how mapped files were opened
  * @param fileId the id of a mapping's file in the dump
  * @param segmentOf the id of the System V shared memory segment that is mapped
+ * @param uprobes whether a mapping of uprobes may be left out
  * @throws CritError UNSUPPORTED naming the mapping
  */
 export function describeVmas(
@@ -111,6 +115,7 @@ export function describeVmas(
   modes: OpenModes,
   fileId: (map: MapEntry) => MappedFile,
   segmentOf: (map: MapEntry) => number,
+  uprobes: boolean,
 ): DumpVma[] {
   const vmas: DumpVma[] = [];
   for (const map of maps) {
@@ -147,6 +152,13 @@ export function describeVmas(
       status = VMA.VSYSCALL | VMA.ANON_PRIVATE;
       flags = MAP_PRIVATE | MAP_ANONYMOUS;
       madv = 0n;
+    } else if (map.path === UPROBES) {
+      if (!uprobes) throw unsupported(pid, map, 'uprobes were hit here: use --allow-uprobes');
+      // the kernel makes it where the next one is hit
+      continue;
+    } else if (map.path === '[uprobes-trampoline]') {
+      // code of the program jumps into it
+      throw unsupported(pid, map, 'a trampoline of uprobes (USDT) is not supported');
     } else if (foreign && !map.shared) {
       throw unsupported(pid, map, 'a device mapping is not supported');
     } else if (map.shared && map.devMajor === 0 && map.path.startsWith('/SYSV')) {

@@ -44,6 +44,8 @@ export interface RestoreOptions {
   tcpEstablished: boolean;
   /** --tcp-close: they are closed instead. */
   tcpClose: boolean;
+  /** --allow-uprobes: the uprobes of the dump are here. */
+  allowUprobes: boolean;
   /** Program and arguments that crit becomes once the tree runs (--exec-cmd). */
   execCmd: readonly string[] | undefined;
   action: (name: string) => void;

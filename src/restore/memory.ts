@@ -26,6 +26,7 @@ import {
   MLOCK_ONFAULT,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
+  PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
   SHM_RDONLY,
@@ -94,6 +95,20 @@ function mapVma(b: Batch, vma: Vma, prot: number): void {
   if (!(flags & (MAP_SHARED | MAP_PRIVATE | 0x8))) flags |= MAP_PRIVATE;
   using _doing = b.doing(`mapping ${vma.start.toString(16)}-${vma.end.toString(16)}`);
   b.call('mmap', vma.start, vma.end - vma.start, prot, flags, vma.fd, vma.fd < 0 ? 0 : entry.pgoff);
+}
+
+/**
+ * Maps what will be filled, if there are pages. Code of a file is never mapped writable: the kernel would not look for
+ * uprobes in it, and the breakpoints that are in its pages would be the program's own.
+ * @returns whether it is writable only for now
+ */
+function mapToFill(b: Batch, vma: Vma, filled: boolean): boolean {
+  const { prot, status } = vma.entry;
+  const needWrite = filled && (prot & PROT_WRITE) === 0;
+  const code = (prot & PROT_EXEC) !== 0 && (status & VMA.FILE_PRIVATE) !== 0;
+  mapVma(b, vma, needWrite && !code ? prot | PROT_WRITE : prot);
+  if (needWrite && code) b.call('mprotect', vma.start, vma.end - vma.start, prot | PROT_WRITE);
+  return needWrite;
 }
 
 /** Attaches a segment of System V shared memory (shmat(2)): as a whole; where a part is mapped, it is moved from there. */
@@ -172,8 +187,7 @@ export function buildMemory(b: Batch, area: AreaRange, image: MemoryImage): Pend
   for (const vma of image.vmas) {
     if (isVdso(vma)) continue;
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
-    const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
-    mapVma(b, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
+    const needWrite = mapToFill(b, vma, mine.length > 0);
     if (!isAioRing(vma)) advise(b, vma, false);
     runs.push(...mine);
     if (needWrite) protect.push(vma);
@@ -257,8 +271,7 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
   if (vdso && !sameVdso) mapVdso(b, vdso);
   for (const vma of fresh) {
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
-    const needWrite = mine.length > 0 && (vma.entry.prot & PROT_WRITE) === 0;
-    mapVma(b, vma, needWrite ? vma.entry.prot | PROT_WRITE : vma.entry.prot);
+    const needWrite = mapToFill(b, vma, mine.length > 0);
     if (!isAioRing(vma)) advise(b, vma, false);
     read.push(...mine);
     if (needWrite) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });

@@ -134,6 +134,15 @@ export class Plan {
     this.root = this.tasks.find((t) => !t.parent)!;
     if (this.root.tree.zombie) throw new CritError('the root task of the images is a zombie', { code: 'BAD_IMAGE' });
     this.#checkNamespaces(inventory);
+    if (inventory.allow_uprobes && !options.allowUprobes)
+      refuse(
+        new CritError(
+          'uprobes were hit in processes of the images: restore where the same probes are, with --allow-uprobes',
+          {
+            code: 'UNSUPPORTED',
+          },
+        ),
+      );
     if (!byPid.has(this.root.tree.sid) && !options.shellJob)
       throw new CritError(
         `task ${this.root.pid} belongs to session ${this.root.tree.sid}, which is not in the images: restore it as a shell job (--shell-job)`,

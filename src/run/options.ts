@@ -16,6 +16,7 @@ export const DUMP_DEFAULTS = {
   cgroups: CGROUP_DEFAULTS,
   fileLocks: false,
   skipInFlight: false,
+  allowUprobes: false,
   tcpEstablished: false,
   tcpClose: false,
   networkLock: 'nftables',
@@ -39,4 +40,5 @@ export const RESTORE_DEFAULTS = {
   fileLocks: true,
   tcpEstablished: false,
   tcpClose: false,
+  allowUprobes: false,
 } as const satisfies Partial<RestoreOptions>;

@@ -72,6 +72,7 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             externals: new Map(),
             fileLocks: false,
             skipInFlight: false,
+            allowUprobes: false,
             cpuinfo: false,
             tcpEstablished: false,
             tcpClose: false,

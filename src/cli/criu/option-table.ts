@@ -317,7 +317,12 @@ export const OPTIONS: readonly CriuOption[] = [
     },
     { value: 'CAP', of: ['dump', 'restore', 'cpuinfo'] },
   ),
-  laterFlag('allow-uprobes', 'trees with uprobes', no),
+  flag(
+    'allow-uprobes',
+    'processes that uprobes were hit in; at restore the same probes must be there',
+    turns('allowUprobes'),
+    no,
+  ),
   laterTakes('libdir', 'where plugins are', { short: 'L', value: 'DIR' }),
   takes(
     'close',

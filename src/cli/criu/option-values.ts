@@ -34,6 +34,7 @@ export interface OptionValues {
   fileLocks: boolean | undefined;
   freezeCgroup: string | undefined;
   skipInFlight: boolean;
+  allowUprobes: boolean;
   tcpEstablished: boolean;
   tcpClose: boolean;
   networkLock: 'nftables' | 'skip';
@@ -79,6 +80,7 @@ export const defaultValues = (): OptionValues => ({
   fileLocks: undefined,
   freezeCgroup: undefined,
   skipInFlight: DUMP_DEFAULTS.skipInFlight,
+  allowUprobes: DUMP_DEFAULTS.allowUprobes,
   tcpEstablished: DUMP_DEFAULTS.tcpEstablished,
   tcpClose: DUMP_DEFAULTS.tcpClose,
   networkLock: DUMP_DEFAULTS.networkLock,

@@ -26,6 +26,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     externals: settings.externals,
     fileLocks: settings.fileLocks ?? DUMP_DEFAULTS.fileLocks,
     skipInFlight: settings.skipInFlight,
+    allowUprobes: settings.allowUprobes,
     cpuinfo: settings.cpuCap.image,
     tcpEstablished: settings.tcpEstablished,
     tcpClose: settings.tcpClose,

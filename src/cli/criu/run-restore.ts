@@ -29,6 +29,7 @@ function restoreOptions(settings: Settings, imagesDir: string): RestoreRequest['
     inheritFds: settings.inheritFds,
     tcpEstablished: settings.tcpEstablished,
     tcpClose: settings.tcpClose,
+    allowUprobes: settings.allowUprobes,
     fileLocks: settings.fileLocks ?? RESTORE_DEFAULTS.fileLocks,
     execCmd: settings.execCmd,
   };

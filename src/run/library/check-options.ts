@@ -63,6 +63,7 @@ const ENGINE = {
   ...RUN,
   tcpEstablished: flag,
   tcpClose: flag,
+  allowUprobes: flag,
   imagesDir: text,
   shellJob: flag,
   extUnixSk: flag,

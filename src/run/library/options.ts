@@ -33,6 +33,8 @@ export interface EngineOptions extends RunOptions {
   readonly tcpClose?: boolean | undefined;
   /** Unix sockets may be connected to processes outside the tree, and are connected again. Default: false, they are refused. */
   readonly extUnixSk?: boolean | undefined;
+  /** Processes that uprobes were hit in; at restore the same probes must be there. Default: false, they are refused. */
+  readonly allowUprobes?: boolean | undefined;
   /** In the end the processes are stopped, as by SIGSTOP. Default: false. */
   readonly leaveStopped?: boolean | undefined;
   /** What is done about control groups, as `--manage-cgroups` has it. Default: 'soft': those that are gone are made. */
