@@ -76,6 +76,17 @@ export class CgroupDirs {
     for (const child of children) this.#add(dir, child, refuse);
   }
 
+  /** Whether a name leads, by whatever mount, to a group that is to be made, or to a file in one. */
+  makes(name: string): boolean {
+    const wanted = missingPart(name);
+    return this.#groups.some(({ dir, isNew }) => {
+      if (!isNew) return false;
+      const group = missingPart(dir);
+      const same = group.dev === wanted.dev && group.ino === wanted.ino && group.rest !== '';
+      return same && [wanted.rest, path.dirname(wanted.rest)].includes(group.rest);
+    });
+  }
+
   /** Before there are tasks: makes groups, and sets what must be set before any task is in them. */
   make(): void {
     for (const { dir, entry, isNew } of this.#groups) {
@@ -237,6 +248,14 @@ export class CgroupDirs {
       if (existsSync(dir)) to(before);
     });
   }
+}
+
+/** What is not there of a path, and the directory that it would be in. */
+function missingPart(name: string): { dev: bigint; ino: bigint; rest: string } {
+  let above = name;
+  while (!existsSync(above)) above = path.dirname(above);
+  const { dev, ino } = statSync(above, { bigint: true });
+  return { dev, ino, rest: path.relative(above, name) };
 }
 
 function attempt(what: string, work: () => void): void {

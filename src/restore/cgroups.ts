@@ -74,6 +74,11 @@ export class Cgroups {
     this.#several = wanted.size > 1;
   }
 
+  /** Whether a name leads to a control group that is to be made, or to a file in one. */
+  makes(name: string): boolean {
+    return this.#dirs.some((dirs) => dirs.makes(name));
+  }
+
   /** As a part of the restore. */
   part(): Part {
     return {

@@ -78,5 +78,7 @@ export interface RestoreContext {
   /** Where the files of the tree are looked up. */
   readonly lookupRoot: LookupRoot;
   readonly refuse: Refuse;
+  /** Whether a file that is not there yet will be when control groups are made. */
+  readonly isYetToBeMade: (name: string) => boolean;
   readonly clocks: { aheadNs: (clockid: number) => bigint };
 }

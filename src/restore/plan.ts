@@ -149,7 +149,16 @@ export class Plan {
         { code: 'SHELL_JOB' },
       );
     this.clocks = new Clocks(images, this.#ownNamespace('time', inventory), log, refuse);
-    this.ctx = { options, log, tasks: this.tasks, root: this.root, lookupRoot: ownRoot, clocks: this.clocks, refuse };
+    this.ctx = {
+      options,
+      log,
+      tasks: this.tasks,
+      root: this.root,
+      lookupRoot: ownRoot,
+      clocks: this.clocks,
+      refuse,
+      isYetToBeMade: (name) => this.cgroups?.makes(name) ?? false,
+    };
     checkCores(this.tasks, refuse);
     this.seccomp = new Seccomp(images, this.tasks, refuse);
     this.cgroups =

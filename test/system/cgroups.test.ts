@@ -111,6 +111,35 @@ async function ended(subject: Subject): Promise<void> {
   for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
 }
 
+const HAS_GROUP_OPEN = `
+import os, sys, time
+group = sys.argv[1]
+open(group + "/cgroup.procs", "w").write("0")
+fds = [os.open(group, os.O_RDONLY), os.open(group + "/cgroup.procs", os.O_RDONLY)]
+print("ready", flush=True)
+while True: time.sleep(1000)
+`;
+
+test('a process that has its control group open finds it again when it is made anew', limited, async () => {
+  const group = new Group(pids!.mount, 'open');
+  await using subject = new Subject('python3', ['-c', HAS_GROUP_OPEN, group.dir]);
+  await subject.says('ready');
+  await subject.dump();
+  await group[Symbol.asyncDispose]();
+  for (const how of ['--manage-cgroups=none', '--cgroup-yard=/none']) {
+    const { status, stderr } = crit('restore', '-d', '-D', subject.images, how);
+    assert.equal(status, 1);
+    assert.match(stderr, /does not exist: make it|--cgroup-yard: \/none is no directory/);
+  }
+  subject.restore();
+  const opened = readdirSync(`/proc/${subject.pid}/fd`).map((fd) => statSync(`/proc/${subject.pid}/fd/${fd}`).ino);
+  for (const file of [group.dir, path.join(group.dir, 'cgroup.procs')])
+    assert.ok(opened.includes(statSync(file).ino), file);
+  await ended(subject);
+  await group[Symbol.asyncDispose]();
+  subject.passed();
+});
+
 /** What each mode makes of groups that are there with other limits, and of groups that are gone. */
 const MODES: readonly (readonly [mode: string, there: RegExp | string[], gone: RegExp | string[]])[] = [
   ['none', ['7', '8'], /does not exist: make it, or use the mode soft/],

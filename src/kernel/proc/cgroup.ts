@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs';
 import path from 'node:path';
+import { CritError } from '../../image/errors.js';
 import type { Pid } from '../../image/pid.js';
 import type { MountInfo } from './mountinfo.js';
 import { ProcFileError, procPath, readProcText } from './proc-file.js';
@@ -48,5 +50,7 @@ export function cgroupMounts(
   yard: string | undefined,
 ): (controllers: string) => string | undefined {
   if (yard === undefined) return (controllers) => cgroupMount(mounts, controllers);
+  if (!statSync(yard, { throwIfNoEntry: false })?.isDirectory())
+    throw new CritError(`--cgroup-yard: ${path.resolve(yard)} is no directory`, { code: 'BAD_ARGUMENT' });
   return (controllers) => path.join(yard, controllers === '' ? 'unified' : controllers.replace(/^name=/, ''));
 }

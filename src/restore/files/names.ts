@@ -39,6 +39,8 @@ export class Names {
   readonly #wanted = new Map<number, Wanted>();
   readonly #ghosts = new Map<number, Ghost>();
   readonly #links = new Map<string, LinkRemap>();
+  /** Comparisons of files that are not there yet. */
+  readonly #checkLater: (() => void)[] = [];
   /** Names that were looked up. */
   readonly #looked = new Map<string, Found | undefined>();
 
@@ -101,6 +103,13 @@ export class Names {
     if (ofProcess(name)) return;
     const found = this.#lookUp(name, ((entry.mode ?? 0) & S_IFMT) === S_IFLNK);
     if (!found) {
+      if (this.#ctx.isYetToBeMade(name)) {
+        this.#checkLater.push(() => {
+          this.#looked.clear();
+          this.#check(wanted, entry, purpose, where);
+        });
+        return;
+      }
       refuse(
         new CritError(`file ${name} is missing: the dumped tree had it open; put it back and restore again`, {
           code: 'MISSING_FILE',
@@ -140,6 +149,7 @@ export class Names {
 
   /** Opens everything that was added, but files of processes in /proc. Runs the batch. */
   #open(b: Batch): void {
+    for (const check of this.#checkLater.splice(0)) check();
     const opens = new VerifiedOpens(this.#ctx.lookupRoot);
     const late = new Set(this.late());
     for (const { id, name, openers, found } of this.#wanted.values()) {
