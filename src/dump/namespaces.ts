@@ -37,7 +37,9 @@ const kindOf = (link: string): string => (FOR_CHILDREN as Readonly<Record<string
 
 /** The links of /proc/TID/ns, and what is said of a task whose link is another than crit's. */
 const OTHERWISE: ReadonlyMap<string, string> = new Map([
-  ...Object.entries(NAMESPACES).map(([link, { name }]) => [link, `is in a ${name} namespace of its own`] as const),
+  ...Object.entries(NAMESPACES).map(
+    ([link, { name }]) => [link, `is in ${name === 'IPC' ? 'an' : 'a'} ${name} namespace of its own`] as const,
+  ),
   ...Object.entries(FOR_CHILDREN).map(
     ([link, kind]) => [link, `has a ${NAMESPACES[kind].name} namespace for its children`] as const,
   ),

@@ -64,8 +64,16 @@ export class ShmSegments implements Resource {
   }
 
   known(): void {
+    if (this.#ctx.running) return;
     for (const { segment, mappings } of this.#attached.values())
-      if (segment.attached > mappings && !this.#ctx.running)
+      if (segment.attached < mappings)
+        this.#ctx.refuse(
+          new CritError(
+            `a segment of System V shared memory with the id ${segment.id} is mapped that is not in the tree's IPC namespace: not supported`,
+            { code: 'UNSUPPORTED' },
+          ),
+        );
+      else if (segment.attached > mappings)
         this.#ctx.refuse(
           new CritError(
             `the System V shared memory segment ${segment.id} (key 0x${segment.key.toString(16)}) has ${segment.attached} mappings, of which ${mappings} are those of the tree: dump all processes that have attached it`,

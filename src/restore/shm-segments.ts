@@ -99,6 +99,13 @@ export class ShmSegments {
       throw new CritError(`${where}: the segment ${desc.id} of ${this.#name} has ${size} bytes: no segment can`, {
         code: 'BAD_IMAGE',
       });
+    if (this.#ipc.own && !entry.in_pagemaps)
+      throw new CritError(
+        `${where}: the content of segment ${desc.id} is in ${this.#name}, where old versions of CRIU have it`,
+        {
+          code: 'UNSUPPORTED',
+        },
+      );
     if (!this.#wanted.has(desc.id)) this.#wanted.set(desc.id, this.#segment(entry));
     return Math.ceil(Number(size) / PAGE_SIZE) * PAGE_SIZE;
   }

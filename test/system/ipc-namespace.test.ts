@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ImageDir } from '../../src/encode/image-dir.js';
@@ -92,5 +93,45 @@ test('a restore whose limits cannot be set leaves nothing, and the machine its I
   assert.match(stderr, /sysctl kernel\/msgmnb cannot be set to 4294967295/);
   assert.throws(() => readlinkSync(`/proc/${subject.pid}/exe`));
   assert.equal(readFileSync('/proc/sysvipc/msg', 'latin1'), before);
+  subject.passed();
+});
+
+test('descriptors of POSIX message queues are refused by name, also of one without a name', async () => {
+  for (const unlinked of [false, true]) {
+    await using subject = new Subject('python3', [
+      '-c',
+      `${PYTHON}
+name = b"/crit-test-%d" % os.getpid()
+call("mq_open", name, 0o102, 0o600, None)
+if ${unlinked ? 'True' : 'False'}: call("mq_unlink", name)
+${SAY}`,
+    ]);
+    await subject.says('ready');
+    const { status, stderr } = dump(subject);
+    if (!unlinked)
+      spawnSync('python3', ['-c', `import ctypes; ctypes.CDLL(None).mq_unlink(b"/crit-test-${subject.pid}")`]);
+    assert.equal(status, 1);
+    assert.match(stderr, /a POSIX message queue is not supported yet/);
+    subject.passed();
+  }
+});
+
+test('a mapped segment of another IPC namespace is not taken for one of the tree', async () => {
+  await using subject = new Subject('python3', [
+    '-c',
+    `${PYTHON}
+libc.shmat.restype = ctypes.c_void_p
+old = call("shmget", 0, 4096, 0o1600)
+libc.shmat(old, None, 0)
+call("shmctl", old, 0, None)
+call("unshare", 0x08000000)
+with open("/proc/sys/kernel/shm_next_id", "w") as f: f.write(str(old))
+if call("shmget", 0, 4096, 0o1600) != old: sys.exit("the id")
+${SAY}`,
+  ]);
+  await subject.says('ready');
+  const { status, stderr } = dump(subject);
+  assert.equal(status, 1);
+  assert.match(stderr, /is mapped that is not in the tree's IPC namespace/);
   subject.passed();
 });
