@@ -2,6 +2,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import { pagemapOf, type PageRun } from '../image/pagemap.js';
 import { PAGE_SIZE, PE } from '../image/vma-status.js';
 import { SEEK_DATA, SEEK_HOLE } from '../kernel/uapi/open-flags.js';
+import { readMappedPage } from '../native/mapped-page.js';
 import { answer, sys, sysRaw } from '../native/sys.js';
 import { writeAll, writing } from './pages.js';
 import type { DumpContext } from './context.js';
@@ -54,8 +55,9 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number, huge: boo
       for (let at = start; at < end;) {
         const want = Math.min(PIECE, end - at);
         const got = readSync(fd, buffer, 0, want, at);
-        // the last page of an object may be partial
+        // the last page of an object may be partial: behind its end is what was written by way of a mapping
         if (got < want) buffer.fill(0, got, want);
+        if (got < want && got % PAGE_SIZE > 0) buffer.set(readMappedPage(fd, at + got), got - (got % PAGE_SIZE));
         writing(file, () => {
           writeAll(out, buffer.subarray(0, want), offset);
         });

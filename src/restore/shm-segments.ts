@@ -214,7 +214,7 @@ export class ShmSegments {
       const to = openSync(`/proc/self/map_files/${at.toString(16)}-${end.toString(16)}`, 'r+');
       try {
         sys('fallocate', to, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end - at);
-        copyRuns(this.#pages, runs, to, end - at, imageFileName('SHMEM_PAGEMAP', entry.desc.id));
+        copyRuns(this.#pages, runs, to, Number(entry.size), imageFileName('SHMEM_PAGEMAP', entry.desc.id));
       } finally {
         closeSync(to);
       }

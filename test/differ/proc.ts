@@ -80,7 +80,11 @@ export function addProc(facts: Facts, where: string, dir: string): void {
       facts.add(`${where}/${name}`, name === 'auxv' ? hex(content) : JSON.stringify(content.toString('latin1')));
     else addText(facts, `${where}/${name}`, name, content.toString());
   }
-  for (const name of readdirSync(`${dir}/ns`)) facts.add(`${where}/ns/${name}`, readLinkOf(`${dir}/ns/${name}`));
+  for (const name of readdirSync(`${dir}/ns`)) {
+    const link = readLinkOf(`${dir}/ns/${name}`);
+    // one of the tree's own is made anew
+    facts.add(`${where}/ns/${name}`, link === readLinkOf(`/proc/self/ns/${name}`) ? link : facts.nameless(link));
+  }
   for (const name of readdirSync(`${dir}/attr`, { recursive: true, encoding: 'utf8' }))
     facts.add(`${where}/attr/${name}`, readText(`${dir}/attr/${name}`).trim());
   for (const name of ['cwd', 'root', 'exe']) facts.add(`${where}/${name}`, readLinkOf(`${dir}/${name}`));

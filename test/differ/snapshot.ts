@@ -15,6 +15,7 @@ import { Questions } from './ask.js';
 import { askDescriptor } from './descriptor-questions.js';
 import { Descriptors } from './descriptors.js';
 import { Facts } from './facts.js';
+import { addIpc } from './ipc.js';
 import { addMappings } from './mappings.js';
 import { addPages, Sharing } from './pages.js';
 import { addProc, addWaiting, readText } from './proc.js';
@@ -54,6 +55,7 @@ export function takeSnapshot(root: number): Facts {
     for (const task of frozen.tasks) addFrozen(facts, task, descriptors, sharing, sleepers);
     sharing.tell(facts, frozen.tasks);
     addSharedObjects(facts, frozen);
+    addIpc(facts, root);
   } finally {
     frozen.release();
   }
