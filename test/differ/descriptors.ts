@@ -88,10 +88,12 @@ export class Descriptors {
       const pair = /^([^:]*?)\s*:\s*(.*)$/.exec(line);
       const name = pair?.[1] ?? 'line';
       // inode numbers of what is watched are in the text
-      const value = (pair?.[2] ?? line).replace(
-        /\bino:\s*([0-9a-f]+) sdev:\s*([0-9a-f]+)/g,
-        (_, ino: string, dev: string) => `file ${facts.nameless(`${deviceOf(dev)} ${parseInt(ino, 16)}`)}`,
-      );
+      const value = (pair?.[2] ?? line)
+        .replace(
+          name === 'fanotify ino' ? /^([0-9a-f]+) sdev:([0-9a-f]+)/ : /\bino:\s*([0-9a-f]+) sdev:\s*([0-9a-f]+)/g,
+          (_, ino: string, dev: string) => `file ${facts.nameless(`${deviceOf(dev)} ${parseInt(ino, 16)}`)}`,
+        )
+        .replace(/ f_handle:.*/, '');
       const list = many.get(name);
       if (list) list.push(value);
       else many.set(name, [value]);

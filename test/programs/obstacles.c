@@ -55,7 +55,9 @@ int main(void)
 	int corked = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
 	MUST(setsockopt(corked, IPPROTO_UDP, UDP_CORK, &on, sizeof(on)) == 0);
 	MUST(corked >= 0);
-	MUST(fanotify_init(FAN_CLASS_NOTIF, 0) >= 0);
+	int group = fanotify_init(FAN_CLASS_CONTENT, 0), asked = open("asked", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	MUST(group >= 0 && asked >= 0 && close(asked) == 0);
+	MUST(fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, "asked") == 0);
 	int locked = open("locked", O_RDWR | O_CREAT, 0600);
 	MUST(locked >= 0 && flock(locked, LOCK_EX) == 0);
 	// its name goes, another one stays: dumping it needs --link-remap, which makes a name

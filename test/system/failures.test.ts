@@ -104,7 +104,18 @@ const UNSUPPORTED: readonly { name: string; program: string; message: RegExp }[]
       's = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); s.send(bytes.fromhex("1100000012000103") + bytes(9))',
     message: /descriptor \d+.*a netlink socket with messages that nobody has read/,
   },
-  { name: 'a fanotify group', program: 'ctypes.CDLL(None).fanotify_init(0, 0)', message: /descriptor \d+.*fanotify/i },
+  {
+    name: 'a fanotify group that is asked for permission',
+    program:
+      'l = ctypes.CDLL(None); open("asked", "w").close(); l.fanotify_mark(l.fanotify_init(4, 0), 1, ctypes.c_uint64(0x10000), -100, b"asked")',
+    message: /descriptor \d+.*a fanotify group that is asked for permission/,
+  },
+  {
+    name: 'a fanotify group with events',
+    program:
+      'l = ctypes.CDLL(None); open("seen", "w").close(); l.fanotify_mark(l.fanotify_init(0, 0), 1, ctypes.c_uint64(0x20), -100, b"seen"); open("seen").close()',
+    message: /descriptor \d+.*a fanotify group with events that nobody has read/,
+  },
   {
     name: 'a unix socket with a connection that waits',
     program:

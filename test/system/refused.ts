@@ -2,7 +2,6 @@
 export const REFUSED: Readonly<Record<string, string>> = {
   'aio-forked': 'the ring of an AIO context that belongs to another process is not supported yet',
   container: 'is in a PID namespace of its own',
-  fanotify: 'a fanotify group is not supported yet',
   'ns-mnt': 'is in a mount namespace of its own',
   'ns-net': 'is in a network namespace of its own',
   'ns-net-table': 'is in a network namespace of its own',

@@ -10,6 +10,7 @@ import { familyOf, isSocket } from './socket-families.js';
 import { bpfMap } from './bpf-map.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
+import { fanotify } from './fanotify.js';
 import { fifo } from './fifo.js';
 import { inotify } from './inotify.js';
 import { memfd } from './memfd.js';
@@ -33,6 +34,7 @@ const KINDS: readonly FileKind[] = [
   fifo,
   tty,
   inotify,
+  fanotify,
   pidfd,
   bpfMap,
   chardev,
@@ -40,7 +42,6 @@ const KINDS: readonly FileKind[] = [
 
 /** Names of what the links call "anon_inode:[...]", for people. */
 const ANONYMOUS: Record<string, string> = {
-  fanotify: 'a fanotify group',
   io_uring: 'an io_uring',
   userfaultfd: 'a userfaultfd',
   perf_event: 'a performance counter',

@@ -91,7 +91,8 @@ export const objectRules: readonly Rule[] = [
           if (type === MarkType.INODE) {
             const fault = ie ? handleFault(ie.f_handle) : 'it is on a file, which is missing';
             if (fault !== undefined) report({ image, entry, field: `${field}.ie` }, fault);
-          } else if (type !== MarkType.MOUNT) report({ image, entry, field: `${field}.type` }, `${type} is no mark`);
+          } else if (type !== MarkType.MOUNT && type !== MarkType.FILESYSTEM)
+            report({ image, entry, field: `${field}.type` }, `${type} is no mark`);
           else if (!me) report({ image, entry, field: `${field}.me` }, 'it is on a mount, which is missing');
           else if (mounts && !mounts.has(me.mnt_id))
             report({ image, entry, field: `${field}.me.mnt_id` }, `no mount has the number ${me.mnt_id}`);

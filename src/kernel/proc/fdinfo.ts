@@ -148,6 +148,12 @@ export function epollTargets(info: FdInfo): EpollTarget[] {
   });
 }
 
+/** A file for open_by_handle_at(2). */
+export interface FileHandle {
+  type: number;
+  bytes: Uint8Array;
+}
+
 /** One watch of an inotify. */
 export interface InotifyWatch {
   wd: number;
@@ -156,12 +162,17 @@ export interface InotifyWatch {
   sdev: number;
   /** IN_* */
   mask: number;
-  /** For open_by_handle_at(2); absent where the file system cannot export. */
-  handle: { type: number; bytes: Uint8Array } | undefined;
+  /** Absent where the file system cannot export. */
+  handle: FileHandle | undefined;
 }
 
 const INOTIFY = /^inotify wd:([0-9a-f]+) ino:([0-9a-f]+) sdev:([0-9a-f]+) mask:([0-9a-f]+)/;
 const HANDLE = /fhandle-bytes:([0-9a-f]+) fhandle-type:([0-9a-f]+) f_handle:([0-9a-f]*)/;
+
+function handleOf(line: string): FileHandle | undefined {
+  const m = HANDLE.exec(line);
+  return m ? { type: Number.parseInt(m[2]!, 16), bytes: new Uint8Array(Buffer.from(m[3]!, 'hex')) } : undefined;
+}
 
 /** The watches of an inotify; empty when it has none or the descriptor is no inotify. */
 export function inotifyWatches(info: FdInfo): InotifyWatch[] {
@@ -169,19 +180,65 @@ export function inotifyWatches(info: FdInfo): InotifyWatch[] {
     const line = `${key}:${value}`;
     const m = INOTIFY.exec(line);
     if (!m) return [];
-    const handle = HANDLE.exec(line);
     return [
       {
         wd: Number.parseInt(m[1]!, 16),
         ino: BigInt(`0x${m[2]!}`),
         sdev: Number.parseInt(m[3]!, 16),
         mask: Number.parseInt(m[4]!, 16),
-        handle: handle
-          ? { type: Number.parseInt(handle[2]!, 16), bytes: new Uint8Array(Buffer.from(handle[3]!, 'hex')) }
-          : undefined,
+        handle: handleOf(line),
       },
     ];
   });
+}
+
+/** One mark of a fanotify group: on a file, a mount, a file system (sdev alone), or something else. */
+export interface FanotifyMark {
+  on: 'file' | 'mount' | 'file system' | 'mount namespace';
+  ino: bigint;
+  /** major << 20 | minor; 0 for a mount. */
+  sdev: number;
+  mntId: number;
+  /** FAN_MARK_IGNORED_SURV_MODIFY, FAN_MARK_EVICTABLE, FAN_MARK_IGNORE */
+  flags: number;
+  mask: number;
+  ignoredMask: number;
+  handle: FileHandle | undefined;
+}
+
+/** A fanotify group: the arguments of its fanotify_init(2), and its marks. */
+export interface FanotifyGroup {
+  flags: number;
+  eventFlags: number;
+  marks: FanotifyMark[];
+}
+
+const GROUP = /^fanotify flags:([0-9a-f]+) event-flags:([0-9a-f]+)/;
+const MARK =
+  /^fanotify (?:ino:([0-9a-f]+) sdev:([0-9a-f]+)|mnt_id:([0-9a-f]+)|sdev:([0-9a-f]+)|(mnt_ns):\d+) mflags:([0-9a-f]+) mask:([0-9a-f]+) ignored_mask:([0-9a-f]+)/;
+
+/** @returns undefined when the descriptor is no fanotify group */
+export function fanotifyGroup(info: FdInfo): FanotifyGroup | undefined {
+  const hex = (digits: string | undefined) => Number.parseInt(digits ?? '0', 16);
+  let group: FanotifyGroup | undefined;
+  for (const [key, value] of info.lines) {
+    const line = `${key}:${value}`;
+    const whole = GROUP.exec(line);
+    if (whole) group = { flags: hex(whole[1]), eventFlags: hex(whole[2]), marks: [] };
+    const m = MARK.exec(line);
+    if (m)
+      group?.marks.push({
+        on: m[1] ? 'file' : m[3] ? 'mount' : m[5] ? 'mount namespace' : 'file system',
+        ino: BigInt(`0x${m[1] ?? '0'}`),
+        sdev: hex(m[2] ?? m[4]),
+        mntId: hex(m[3]),
+        flags: hex(m[6]),
+        mask: hex(m[7]),
+        ignoredMask: hex(m[8]),
+        handle: handleOf(line),
+      });
+  }
+  return group;
 }
 
 /** Locks taken through a description, and leases on its file. */

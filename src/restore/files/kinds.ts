@@ -2,6 +2,7 @@ import { fileField, type FileField, type FileOf } from '../../image/file-kinds.j
 import { bpfMap } from './bpf-map.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
+import { fanotify } from './fanotify.js';
 import { fifo } from './fifo.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
 import { inet } from './inet.js';
@@ -31,6 +32,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   sgfd: signalfd,
   tty,
   pidfd,
+  ffy: fanotify,
 };
 
 /** All files of a type that descriptors or messages refer to; undefined where such files cannot be restored. */
