@@ -1,6 +1,7 @@
 import { benchCodec } from './codec.js';
 import { benchEngine } from './engine.js';
 import { benchMemory } from './memory.js';
+import { benchServers } from './servers.js';
 import { benchSets } from './sets.js';
 
 /** Every benchmark: prints a table of its own. */
@@ -8,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, (print: (line: string) => void) => Pro
   codec: benchCodec,
   engine: benchEngine,
   memory: benchMemory,
+  servers: benchServers,
   sets: benchSets,
 };
 

@@ -1,0 +1,101 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** A server that is installed or not, and how to start one in a directory of its own. */
+export interface Server {
+  readonly name: string;
+  /** False, or why there is none. */
+  readonly skip: string | false;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly prepare?: (dir: string) => void;
+}
+
+const installed = (program: string): string | undefined =>
+  ['/usr/bin', '/usr/sbin'].map((dir) => path.join(dir, program)).find(existsSync);
+
+function server(program: string, args: readonly string[], more: Partial<Server> = {}): Server {
+  const command = installed(program);
+  return {
+    name: program,
+    skip: command ? false : `${program} is not installed`,
+    command: command ?? program,
+    args,
+    ...more,
+  };
+}
+
+export const redis = (port: number, ...args: readonly string[]): Server =>
+  server('redis-server', ['--port', String(port), ...args]);
+
+export const memcached = (port: number): Server =>
+  server('memcached', ['-u', 'root', '-p', String(port), '-l', '127.0.0.1']);
+
+/** A master and two workers that serve the files of the directory. @param directives more of them */
+export const nginx = (port: number, prepare: (dir: string) => void, directives = ''): Server =>
+  server('nginx', ['-p', '.', '-c', 'nginx.conf', '-e', 'errors'], {
+    prepare: (dir) => {
+      chmodSync(dir, 0o755);
+      prepare(dir);
+      writeFileSync(
+        path.join(dir, 'nginx.conf'),
+        `${directives} daemon off; worker_processes 2; pid pid; events { worker_connections 64; }
+         http { access_log access; keepalive_requests 1000000; keepalive_timeout 600;
+                client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
+                server { listen 127.0.0.1:${port}; root ${dir}; } }`,
+      );
+    },
+  });
+
+export const node = (program: string): Server => ({
+  name: 'node',
+  skip: false,
+  command: process.execPath,
+  args: ['server.js'],
+  prepare: (dir) => {
+    writeFileSync(path.join(dir, 'server.js'), program);
+  },
+});
+
+export const POSTGRES = ['/usr/lib/postgresql']
+  .filter(existsSync)
+  .flatMap((dir) => readdirSync(dir).map((version) => path.join(dir, version, 'bin')))
+  .find((dir) => existsSync(path.join(dir, 'postgres')));
+const NOBODY = 65534;
+const AS_NOBODY = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];
+
+/** The environment of PostgreSQL and of its clients. */
+export const postgresEnv = (port: number) => ({
+  PGPORT: String(port),
+  PGUSER: 'someone',
+  PGDATABASE: 'postgres',
+  LC_ALL: 'C',
+});
+
+/** A new cluster, of nobody. */
+export function postgres(port: number): Server {
+  const bin = POSTGRES ?? '';
+  return {
+    name: 'postgres',
+    skip: POSTGRES ? false : 'postgresql is not installed',
+    command: 'setpriv',
+    args: [...AS_NOBODY, path.join(bin, 'postgres'), '-D', 'data', '-k', '', '-c', 'listen_addresses=127.0.0.1'],
+    env: postgresEnv(port),
+    prepare: (dir) => {
+      chmodSync(dir, 0o755);
+      const data = path.join(dir, 'data');
+      mkdirSync(data, 0o700);
+      chownSync(data, NOBODY, NOBODY);
+      const init = ['-D', data, '-U', 'someone', '-A', 'trust', '--no-sync', '--locale=C'];
+      const { status, stderr } = spawnSync('setpriv', [...AS_NOBODY, path.join(bin, 'initdb'), ...init], {
+        cwd: dir,
+        env: { PATH: process.env['PATH'], ...postgresEnv(port) },
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+      if (status !== 0) throw new Error(`initdb: ${stderr}`);
+    },
+  };
+}
