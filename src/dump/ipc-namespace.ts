@@ -4,7 +4,6 @@ import type { Messages } from '../image/generated/messages.js';
 import { NAMESPACES } from '../image/namespaces.js';
 import { systemWords } from '../image/system-words.js';
 import { readIpcSysctls } from '../kernel/proc/ipc-sysctls.js';
-import { readNamespace } from '../kernel/proc/namespaces.js';
 import { readMessageQueues, readSemaphoreSets, type IpcObject, type MessageQueue } from '../kernel/proc/sysvipc.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
 import {
@@ -22,7 +21,7 @@ import { sys, SysError, sysRaw } from '../native/sys.js';
 import { insideNamespace } from '../task/namespace.js';
 import type { DumpContext, DumpTask } from './context.js';
 import type { OutEntry } from './image-sink.js';
-import { isInOwn } from './namespaces.js';
+import { isInOwn, refuseOutsiders } from './namespaces.js';
 import type { Resource, TreeView } from './resource.js';
 
 /** The fields of an object of System V IPC that all have. */
@@ -74,9 +73,7 @@ export class IpcNamespace implements Resource {
     const { pid } = this.#ctx.options;
     this.#own = isInOwn(pid, 'ipc');
     if (!this.#own) return;
-    const tree = new Set(alive.map((task) => task.pid));
-    for (const other of outsiders(readNamespace(pid, 'ipc'), tree))
-      this.#refuse(`process ${other}, which is outside of the tree, is in it too: dump a tree that has all of them`);
+    refuseOutsiders(this.#ctx, alive, 'ipc');
     this.#hasSemaphores = this.inside(() => readSemaphoreSets().length > 0);
     const queues = this.inside(posixQueues);
     if (queues.length > 0)
@@ -147,19 +144,6 @@ function* semaphores(): Generator<OutEntry> {
     const values = new Uint16Array(set.count);
     sys('semctl', set.id, 0, GETALL, values);
     yield { message: { desc: ipcDesc(set), nsems: set.count }, extra: values };
-  }
-}
-
-/** Processes in a namespace that are not those of the tree. */
-function* outsiders(namespace: number, tree: ReadonlySet<number>): Generator<number> {
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || tree.has(pid)) continue;
-    try {
-      if (readNamespace(pid, 'ipc') === namespace) yield pid;
-    } catch {
-      // it has ended, or is a zombie
-    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { CritError } from '../image/errors.js';
 import { NAMESPACES, OWN_KINDS, type OwnKind } from '../image/namespaces.js';
 import { answer } from '../native/sys.js';
@@ -6,6 +7,7 @@ import type { Batch } from '../task/batch.js';
 import { readNamespace } from '../kernel/proc/namespaces.js';
 import { AT_FDCWD } from '../kernel/uapi/open-flags.js';
 import { askAll } from '../task/own.js';
+import type { DumpContext } from './context.js';
 import type { MakeResource } from './resource.js';
 
 type Ids = Messages['task_kobj_ids_entry'];
@@ -68,6 +70,31 @@ export function isInOwn(pid: number, kind: OwnKind): boolean {
     return readNamespace(pid, kind) !== readNamespace(process.pid, kind);
   } catch {
     return false; // a kernel without them
+  }
+}
+
+/** Refuses a namespace of the tree's own that others are in, too: after a restore they would be apart. */
+export function refuseOutsiders(
+  { options: { pid }, refuse }: DumpContext,
+  alive: readonly Threads[],
+  kind: OwnKind,
+): void {
+  const namespace = readNamespace(pid, kind);
+  const tree = new Set(alive.map((task) => task.pid));
+  for (const name of readdirSync('/proc')) {
+    const other = Number(name);
+    if (!Number.isInteger(other) || tree.has(other)) continue;
+    try {
+      if (readNamespace(other, kind) !== namespace) continue;
+    } catch {
+      continue; // it has ended, or is a zombie
+    }
+    refuse(
+      new CritError(
+        `the ${NAMESPACES[kind].name} namespace of process ${pid}: process ${other}, which is outside of the tree, is in it too: dump a tree that has all of them`,
+        { code: 'UNSUPPORTED' },
+      ),
+    );
   }
 }
 

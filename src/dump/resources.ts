@@ -18,6 +18,7 @@ import { Seccomp } from './seccomp.js';
 import { sharing } from './sharing.js';
 import { ShmSegments } from './shm-segments.js';
 import { TaskPages } from './task-pages.js';
+import { UtsNamespace } from './uts-namespace.js';
 
 /**
  * Everything that is dumped. At each hook the resources act in this order: ids of files are given away in it; pages may
@@ -31,6 +32,7 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
   const linked = new LinkedFiles(files);
   const places = new Places(ctx, linked);
   const ipc = new IpcNamespace(ctx);
+  const uts = new UtsNamespace(ctx);
   const segments = new ShmSegments(ctx, ipc);
   const rings = new AioRings(ctx);
   const maps = new MemoryMaps(ctx, linked, segments, rings, ahead.openModes);
@@ -40,6 +42,7 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     sharing(ctx),
     clocks,
     ipc,
+    uts,
     cgroups,
     processor(ctx),
     files,
@@ -49,7 +52,7 @@ function resourcesOf(ctx: DumpContext, ahead: LookedAhead): readonly Resource[] 
     seccomp,
     maps,
     segments,
-    new ProcessTree(ctx, files, places, [clocks, ipc]),
+    new ProcessTree(ctx, files, places, [clocks, ipc, uts]),
     rings,
     new TaskPages(ctx, maps, ahead.room),
     rings.idle,

@@ -24,5 +24,5 @@ export const NAMESPACES = {
 } as const satisfies Readonly<Record<string, Row>>;
 
 /** Kinds of which a tree may have one for itself, that all of it is in. */
-export type OwnKind = 'time' | 'ipc';
-export const OWN_KINDS: ReadonlySet<string> = new Set<OwnKind>(['time', 'ipc']);
+export type OwnKind = 'time' | 'ipc' | 'uts';
+export const OWN_KINDS: ReadonlySet<string> = new Set<OwnKind>(['time', 'ipc', 'uts']);

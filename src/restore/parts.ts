@@ -27,6 +27,7 @@ interface Restored {
   readonly seccomp: Seccomp;
   readonly shared: SharedMemory;
   readonly ipc: IpcNamespace;
+  readonly uts: Part;
   readonly segments: ShmSegments;
 }
 
@@ -36,6 +37,7 @@ export const partsOf = (plan: Restored): readonly Part[] => [
   ...(plan.cgroups ? [plan.cgroups.part()] : []),
   plan.clocks.part(),
   plan.ipc.part(),
+  plan.uts,
   freshRoot,
   plan.files.locks,
   plan.files.tables(),

@@ -37,6 +37,7 @@ import { TreePages } from './tree-pages.js';
 import { checkWhole, SameSet } from './whole-set.js';
 import { planBirths, readTree, type BirthPlan, type TreeTask } from '../image/process-tree.js';
 import { hasEnded, stateFault } from '../image/task-state.js';
+import { utsNamespace } from './uts-namespace.js';
 
 /** The images of one task. */
 export class Task implements RestoreTask {
@@ -86,6 +87,7 @@ export class Plan {
   readonly pages: TreePages;
   readonly shared: SharedMemory;
   readonly ipc: IpcNamespace;
+  readonly uts: Part;
   readonly segments: ShmSegments;
   readonly clocks: Clocks;
   readonly seccomp: Seccomp;
@@ -170,6 +172,7 @@ export class Plan {
     this.pages = new TreePages(source, () => this.files.reserve());
     this.shared = new SharedMemory(images, this.files, source);
     this.ipc = new IpcNamespace(images, this.#ownNamespace('ipc', inventory), this.ctx);
+    this.uts = utsNamespace(images, this.#ownNamespace('uts', inventory));
     this.segments = new ShmSegments(images, source, log, refuse, this.ipc);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(images, task);
     this.files.checkComplete();

@@ -7,7 +7,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'ns-net-table': 'is in a network namespace of its own',
   'ns-pid': 'is in a PID namespace of its own',
   'ns-user': 'is in a user namespace of its own',
-  'ns-uts': 'is in a UTS namespace of its own',
   packet: 'a packet socket is not supported yet',
   'packet-ring-mapped': 'a packet socket is not supported yet',
   'pty-backlog': 'a terminal with 4000 bytes or more that nobody has read is not supported yet',
