@@ -46,7 +46,7 @@ int main(void)
 	MUST(pipe(up) == 0);
 	if (fork() == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		MUST(unshare(CLONE_NEWUTS) == 0);
+		MUST(unshare(CLONE_NEWCGROUP) == 0);
 		be_filtered();
 		MUST(write(up[1], "c", 1) == 1);
 		for (;;) pause();

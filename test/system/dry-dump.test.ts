@@ -13,7 +13,7 @@ interface Survey {
 }
 
 const EXPECTED: readonly RegExp[] = [
-  /^process \d+ is in a UTS namespace of its own /,
+  /^process \d+ is in a cgroup namespace of its own /,
   /^process \d+, descriptor \d+ \(socket:\[\d+\]\): a corked UDP socket \(UDP_CORK\) is not supported yet$/,
   /^process \d+, descriptor \d+ \(anon_inode:\[fanotify\]\): a fanotify group that is asked for permission is not supported yet$/,
   /^process \d+, descriptor \d+ \(\/.*\/locked\): a lock on a file \(a lock of flock\) is held: use --file-locks$/,

@@ -166,8 +166,8 @@ test("a namespace of a thread's own, or for children to come, is refused by name
 });
 
 test('a namespace of its own is refused by name', async () => {
-  await using subject = new Subject('unshare', ['--uts', 'sleep', '1000']);
-  await dumpFails(subject, /UTS namespace/);
+  await using subject = new Subject('unshare', ['--cgroup', 'sleep', '1000']);
+  await dumpFails(subject, /cgroup namespace/);
 });
 
 test('a full disk leaves the process running and no image behind', async () => {
