@@ -171,6 +171,16 @@ function must(what: string, result: number): void {
   if (result < 0) throw failed(`${what} cannot be made: ${errnoWords(-result)}`);
 }
 
+/** The object that is made next gets this id (admin-guide/sysctl/kernel.rst); the kernel sets it back. @throws CritError IPC */
+export function askForId(next: 'sem_next_id' | 'msg_next_id' | 'shm_next_id', id: number, what: string): void {
+  try {
+    writeIpcSysctl(next, [BigInt(id)]);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw failed(`${what} cannot be made: sysctl ${IPC_SYSCTLS[next]} cannot be set to ${id}: ${code}`);
+  }
+}
+
 /** Makes an object under its id, as the user who made it once. */
 function make(
   root: OnTask,
@@ -180,7 +190,7 @@ function make(
   call: 'semget' | 'msgget',
   ...size: number[]
 ): void {
-  writeIpcSysctl(next, [BigInt(desc.id)]);
+  askForId(next, desc.id, what);
   const flags = (desc.mode & IPC_PERMISSIONS) | IPC_CREAT | IPC_EXCL;
   const made = madeBy(root, desc, call, desc.key | 0, ...size, flags);
   must(what, made);

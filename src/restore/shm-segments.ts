@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { ImageDir } from '../encode/image-dir.js';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
@@ -24,7 +24,7 @@ import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } from '../kernel/uapi/open-f
 import { sys, sysRaw } from '../native/sys.js';
 import type { PageSource } from '../pages/page-source.js';
 import { callAs } from './files/makers.js';
-import { madeBy, type IpcNamespace } from './ipc-namespace.js';
+import { askForId, madeBy, type IpcNamespace } from './ipc-namespace.js';
 import type { OnTask, Part } from './part.js';
 import type { Refuse } from './refuse.js';
 import { copyRuns } from './copy-runs.js';
@@ -38,8 +38,6 @@ interface Segment {
   readonly gone: boolean;
 }
 
-/** The next segment gets this id (Documentation/admin-guide/sysctl/kernel.rst); it is set back by the kernel. */
-const NEXT_ID = '/proc/sys/kernel/shm_next_id';
 const SIZE_MAX = 1n << 46n;
 const KEPT_FLAGS = SHM_HUGETLB | (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 
@@ -189,7 +187,7 @@ export class ShmSegments {
       new CritError(`the System V shared memory segment ${desc.id} cannot be made: ${why}`, { code: 'SEGMENT' });
     const key = desc.key | 0;
     const bytes = Number(size);
-    writeFileSync(NEXT_ID, String(desc.id));
+    askForId('shm_next_id', desc.id, `segment ${desc.id}`);
     let made = -1;
     const maker = { uid: desc.cuid, gid: desc.cgid, groups: [] };
     const byRoot = root !== undefined && (cpid === undefined || cpid === root.task.pid);
@@ -197,7 +195,7 @@ export class ShmSegments {
     else if (cpid) made = callAs(cpid, maker, 'shmget', key, bytes, flags);
     if (made < 0) {
       if (cpid) this.#log.warn(`segment ${desc.id}: its maker cannot be ${cpid} (${errnoWords(-made)}), it is crit`);
-      writeFileSync(NEXT_ID, String(desc.id));
+      askForId('shm_next_id', desc.id, `segment ${desc.id}`);
       made = sysRaw('shmget', key, bytes, flags);
     }
     if (made < 0) throw failed(errnoWords(-made));
