@@ -25,6 +25,8 @@ export const fanotify: FileKind = {
       throw unsupported(file, 'a fanotify group that is asked for permission');
     if (unreadBytes(files, file) > 0) throw unsupported(file, 'a fanotify group with events that nobody has read');
     if (mayBeUsers(file, group)) throw unsupported(file, 'a fanotify group of a process without CAP_SYS_ADMIN');
+    // marks are set last, by who has the descriptor
+    if (file.inFlight && marks.length > 0) throw unsupported(file, 'a fanotify group with marks');
     const mark = marks.map((one) => markOf(files, file, one));
     return { ffy: { id, flags: info.flags, fown: owner, faflags, evflags, mark } };
   },

@@ -20,6 +20,8 @@ export const inotify: FileKind = {
       wd: watch.wd,
       f_handle: watchedFile(files, file, `an inotify whose watch ${watch.wd}`, watch),
     }));
+    // watches are set last, by who has the descriptor
+    if (file.inFlight && wd.length > 0) throw unsupported(file, 'an inotify with watches');
     return { ify: { id, flags: info.flags, fown: owner, wd } };
   },
 };
