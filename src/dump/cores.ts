@@ -7,6 +7,7 @@ import { askTask, buildCores, zombieCore } from './core.js';
 import type { StandIns } from './landlock.js';
 import type { Resource, TreeView } from './resource.js';
 import type { Seccomp } from './seccomp.js';
+import { askToldStops } from './told-stops.js';
 
 /** What processes and threads are (core-*.img): registers, credentials, signals, timers, scheduling, limits. */
 export class Cores implements Resource {
@@ -16,6 +17,8 @@ export class Cores implements Resource {
   readonly #seccomp: Seccomp;
   readonly #standIns: StandIns;
   #tree: TreeView | undefined;
+  /** Stopped processes whose parents have waited for the stop. */
+  readonly #told = new Set<Pid>();
   /** By thread id. */
   readonly #cores = new Map<Pid, Messages['core_entry']>();
 
@@ -32,7 +35,12 @@ export class Cores implements Resource {
 
   ask(task: DumpTask, b: Batch): () => void {
     const parts = askTask(task, b, this.#standIns);
+    const told = askToldStops(
+      this.#ctx.tasks.filter(({ frozen }) => frozen.ppid === task.pid),
+      b,
+    );
     return () => {
+      for (const pid of told()) this.#told.add(pid);
       const cores = buildCores(this.#ctx, this.#cgroups, this.#seccomp, task, parts());
       for (const [i, core] of cores.entries()) this.#cores.set(task.tids[i]!, core);
     };
@@ -44,6 +52,7 @@ export class Cores implements Resource {
   }
 
   write(): void {
+    for (const pid of this.#told) this.#cores.get(pid)!.tc!.stop_told = true;
     for (const [tid, message] of this.#cores) this.#ctx.write('CORE', seenByTask(tid), [{ message }]);
   }
 }

@@ -9,6 +9,7 @@ import type { Batch } from '../task/batch.js';
 import type { RestoreTask } from './context.js';
 import type { Part } from './part.js';
 import { restoreCreds, type CredsNow } from './creds.js';
+import type { StoppedChildren } from './finish.js';
 import { restoreThreadPolicy } from './mempolicy.js';
 import { restoreItimers } from './itimers.js';
 import { restorePending, signalsOfQueue } from './pending-signals.js';
@@ -69,14 +70,23 @@ function flushSigchld(b: Batch): void {
 
 /** Whether a process is to be stopped again: it stood in a job-control stop, or a SIGSTOP was on its way. */
 export function wasStopped(task: RestoreTask): boolean {
+  return coreOf(task).tc.task_state === TASK.STOPPED || hasPending(task, SIGSTOP);
+}
+
+function hasPending(task: RestoreTask, signal: number): boolean {
   const pending = (queue: Messages['signal_queue_entry'] | undefined) =>
-    (queue?.signals ?? []).some(({ siginfo }) => siginfo[0] === SIGSTOP);
-  const { tc } = coreOf(task);
-  return (
-    tc.task_state === TASK.STOPPED ||
-    pending(tc.signals_s) ||
-    task.cores.some((core) => pending(core.thread_core?.signals_p))
-  );
+    (queue?.signals ?? []).some(({ siginfo }) => siginfo[0] === signal);
+  return pending(coreOf(task).tc.signals_s) || task.cores.some(({ thread_core }) => pending(thread_core?.signals_p));
+}
+
+/** What a process knows of those of its children that are to be stopped again. @param tasks all that are alive */
+export function stoppedChildren(task: RestoreTask, tasks: readonly RestoreTask[]): StoppedChildren {
+  const children = tasks.filter((child) => child.parent === task && wasStopped(child));
+  return {
+    children: children.length,
+    told: children.filter((child) => coreOf(child).tc.stop_told).map(({ pid }) => pid),
+    signalled: hasPending(task, SIGCHLD),
+  };
 }
 
 /**

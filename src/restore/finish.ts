@@ -1,5 +1,6 @@
-import type { Pid } from '../image/pid.js';
-import { SIGSTOP, signalBit } from '../kernel/uapi/signal.js';
+import type { ImagePid, Pid } from '../image/pid.js';
+import { SIGCHLD, SIGSET_BYTES, SIGSTOP, signalBit } from '../kernel/uapi/signal.js';
+import { __WALL, P_PID, WNOHANG, WSTOPPED } from '../kernel/uapi/wait.js';
 import { NT_X86_XSTATE, PTRACE_EVENT_STOP } from '../kernel/uapi/ptrace.js';
 import { sys } from '../native/sys.js';
 import { addon } from '../native/addon.js';
@@ -8,11 +9,11 @@ import type { Batch } from '../task/batch.js';
 import { AREA_GO } from '../task/generated/layout.js';
 import { runApart } from '../task/own.js';
 import { Borrowed } from '../task/borrow.js';
-import { BorrowedThread, type BorrowMapping } from '../task/borrowed-thread.js';
+import { BorrowedThread, type BorrowMapping, type PlainCall } from '../task/borrowed-thread.js';
 import { giveBackAll } from '../task/give-back.js';
 import type { Puppet } from '../task/puppet.js';
 import type { WakeUp } from '../task/restart.js';
-import { framesBytes } from '../task/way-home.js';
+import { framesBytes, SPARE_OFFSET } from '../task/way-home.js';
 import { limitAgain, resumeWait } from './wake-up.js';
 import { AFTER_COMMIT } from './births.js';
 
@@ -22,6 +23,15 @@ export interface FinalState extends WakeUp {
   /** Makes the thread's XSAVE image out of the one it has now. */
   xstate: (template: Uint8Array) => Uint8Array;
   sigmask: bigint;
+}
+
+/** What a process knows of its stopped children. */
+export interface StoppedChildren {
+  readonly children: number;
+  /** Those that it has waited for. */
+  readonly told: readonly ImagePid[];
+  /** It has a SIGCHLD to take. */
+  readonly signalled: boolean;
 }
 
 /** A process at the end of its restore. */
@@ -34,6 +44,8 @@ export interface Settling {
   rooms: readonly number[];
   /** The signal that it is to stand stopped by, or 0. */
   stopSignal: number;
+  /** Children that stand stopped again. */
+  stopped: StoppedChildren;
 }
 
 /** Bytes of the orders that the frames of a thread can take: what the largest FP state needs. */
@@ -53,7 +65,7 @@ export function prepareLeaving(tasks: readonly Settling[], area: Area, framesOff
   for (const tracee of all) tracee.halt();
   for (const tracee of all) tracee.waitTrap();
   let room = framesOffset;
-  const built = tasks.map(({ pid, threads, mappings, rooms, stopSignal }) => {
+  const built = tasks.map(({ pid, threads, mappings, rooms, stopSignal, stopped }) => {
     const borrowed = threads.map((final) => {
       const { regs, sigmask } = final;
       const tracee = final.puppet.tracee!;
@@ -66,12 +78,27 @@ export function prepareLeaving(tasks: readonly Settling[], area: Area, framesOff
     });
     const puppets = threads.map(({ puppet }) => puppet);
     const stop = stopSignal ? () => stopJob(pid, borrowed, stopSignal) : undefined;
-    const process = Borrowed.built(area, borrowed, puppets, mappings, room, stop);
+    const lastCalls = forgetStops(stopped, area, room + SPARE_OFFSET);
+    const process = Borrowed.built(area, borrowed, puppets, mappings, room, { whenParked: stop, lastCalls });
     room += framesBytes(borrowed);
     return process;
   });
   for (const tracee of all) tracee.setOptions(AFTER_COMMIT);
   return new Leaving(area, built);
+}
+
+/**
+ * Calls by which a process takes back what the stops of its children have left in it that was not there: a signal, and what
+ * waitid(2) would tell.
+ * @param offset of 24 bytes in the orders
+ */
+function forgetStops({ children, told, signalled }: StoppedChildren, area: Area, offset: number): PlainCall[] {
+  const calls = told.map((pid): PlainCall => ['waitid', P_PID, pid, 0, WSTOPPED | WNOHANG | __WALL, 0]);
+  if (children === 0 || signalled) return calls;
+  const noTime = [0n, 0n];
+  area.bytes.set(new Uint8Array(BigUint64Array.of(signalBit(SIGCHLD), ...noTime).buffer), offset);
+  const set = area.base + offset;
+  return [...calls, ['rt_sigtimedwait', set, 0, set + SIGSET_BYTES, SIGSET_BYTES]];
 }
 
 /** A tree that is ready to live by itself. */

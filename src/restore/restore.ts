@@ -12,7 +12,7 @@ import type { SharedArea } from '../task/stub.js';
 import { isDead } from '../task/tracee.js';
 import type { Vma } from './address-space.js';
 import type { RestoreOptions } from './context.js';
-import { stopSignal, wasStopped } from './core.js';
+import { stoppedChildren, stopSignal, wasStopped } from './core.js';
 import { prepareLeaving, type FinalState, type Leaving } from './finish.js';
 import { surroundings } from './obstacles.js';
 import { act } from './part.js';
@@ -157,6 +157,7 @@ function prepareToLeave(
       mappings: task.memory!.vmas.map(borrowMapping),
       rooms: roomsOf(task.memory!.vmas),
       stopSignal: ctx.options.leaveStopped || wasStopped(task) ? stopSignal(task, tree.present) : 0,
+      stopped: stoppedChildren(task, tree.present),
     })),
     area,
     framesOffset,

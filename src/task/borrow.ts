@@ -36,6 +36,14 @@ const MAP_AREA = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLAC
 const MINUS_ONE = 0x10fff000;
 const INT_MAX = 0x7fffffff;
 
+/** What is done with a process that crit has built, while it is given back. */
+export interface BuiltHooks {
+  /** All its threads stand outside the blob, with all signals blocked. */
+  readonly whenParked?: (() => void) | undefined;
+  /** Calls of the leader when that is true of all processes; nobody asks whether they work. */
+  readonly lastCalls?: readonly PlainCall[];
+}
+
 /**
  * A process under crit's control: the control area is mapped into it and its leader runs the blob; its other threads may
  * run it too. Everything is put back by `giveBack`; should crit die at any instant, every thread heals by itself, in this
@@ -73,12 +81,12 @@ export class Borrowed implements Disposable, Leaver {
   /** Those that run the blob beside the leader. */
   readonly #others = new Set<BorrowedThread>();
   readonly #cures: Cures;
-  readonly #whenParked: (() => void) | undefined;
+  readonly #built: BuiltHooks;
   #released = false;
   #healing = false;
 
-  private constructor(area: Area, home: WayHome, puppet: Puppet, whenParked?: () => void) {
-    this.#whenParked = whenParked;
+  private constructor(area: Area, home: WayHome, puppet: Puppet, built: BuiltHooks = {}) {
+    this.#built = built;
     this.pid = puppet.tid;
     this.area = area;
     this.threads = home.threads;
@@ -147,7 +155,6 @@ export class Borrowed implements Disposable, Leaver {
    * stand. Should crit die after `area.go()`, they become that by themselves.
    * @param puppets of the threads, leader first
    * @param framesOffset where the area has room for `framesBytes(threads)`, in the orders
-   * @param whenParked called while it is given back, when all its threads stand outside the blob with all signals blocked
    */
   static built(
     area: Area,
@@ -155,7 +162,7 @@ export class Borrowed implements Disposable, Leaver {
     puppets: readonly Puppet[],
     mappings: readonly BorrowMapping[],
     framesOffset: number,
-    whenParked?: () => void,
+    hooks: BuiltHooks,
   ): Borrowed {
     const leader = puppets[0]!;
     const found = findWayHome(leader.tid, threads, mappings);
@@ -166,7 +173,7 @@ export class Borrowed implements Disposable, Leaver {
     const roomy =
       found.roomy && threads.every((thread, i) => thread.writeFrames(found.gadgets, unlessQuiet(guard, callOf(i))));
     const home = new WayHome(area, threads, { ...found, roomy }, framesOffset);
-    const borrowed = new Borrowed(area, home, leader, whenParked);
+    const borrowed = new Borrowed(area, home, leader, hooks);
     borrowed.#countInside(threads.length - 1);
     threads.forEach((thread, i) => {
       if (i > 0) borrowed.#others.add(thread);
@@ -270,8 +277,11 @@ export class Borrowed implements Disposable, Leaver {
         }
         main.tracee.waitTrap();
         main.park(this.#home.restorer);
-        this.#whenParked?.();
+        this.#built.whenParked?.();
         for (const thread of this.#others) thread.restore(gadgets);
+      },
+      () => {
+        for (const call of this.#built.lastCalls ?? []) main.call(gadgets, call);
         if (this.puppet.lost) for (const call of this.#cures.calls()) main.call(gadgets, call);
         // only now: this way home takes the area with it
         const last = unlessQuiet(this.#ring.guard, unmap);

@@ -8,6 +8,8 @@ import { readerOf } from './remote-memory.js';
 import type { Ring } from './ring.js';
 
 const RESTORER_BYTES = 64;
+/** What is free of them behind RESTORER_CODE, for the arguments of a call: an offset into the room for frames. */
+export const SPARE_OFFSET = 16;
 
 /** Where instructions can be looked for. */
 export function executableMappings(mappings: readonly BorrowMapping[]): ExecMapping[] {

@@ -62,6 +62,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'socket-makers',
   'socket-options',
   'stopped-pending',
+  'stopped-told',
   'subreaper-children',
   'tcp-outside',
   'tcp-states',

@@ -1,6 +1,7 @@
 // linux/wait.h: options of wait4(2) and waitid(2).
 export const WNOHANG = 1;
 export const WUNTRACED = 2;
+export const WSTOPPED = WUNTRACED;
 export const WEXITED = 4;
 export const WNOWAIT = 0x1000000;
 /** Children of other threads too: what ptrace of a thread needs. */
