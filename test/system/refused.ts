@@ -10,6 +10,7 @@ export const REFUSED: Readonly<Record<string, string>> = {
   packet: 'a packet socket is not supported yet',
   'packet-ring-mapped': 'a packet socket is not supported yet',
   'pty-backlog': 'a terminal with 4000 bytes or more that nobody has read is not supported yet',
+  'pty-stopped': 'a terminal whose output is stopped (^S), with data that nobody has read, is not supported yet',
   'socket-ebpf': 'a socket with a filter of eBPF (SO_ATTACH_BPF) is not supported yet',
   tun: 'is in a network namespace of its own',
   'unix-backlog-data': 'a unix connection that has sent data before it was accepted (at backlog.sock)',

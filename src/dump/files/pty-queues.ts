@@ -21,7 +21,7 @@ import {
   TIOCGPTPEER,
 } from '../../kernel/uapi/ioctl.js';
 import { CHANGEABLE, O_ASYNC, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR } from '../../kernel/uapi/open-flags.js';
-import { POLLHUP, POLLIN } from '../../kernel/uapi/socket.js';
+import { POLLHUP, POLLIN, POLLOUT } from '../../kernel/uapi/socket.js';
 import { pollFd } from '../../native/poll.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import { giveFd } from '../../task/descriptors.js';
@@ -59,8 +59,11 @@ export class PtyQueues {
     const readable = (file: Description) => this.#files.use(file, (fd) => askInt(fd, FIONREAD) ?? 0);
     if (Math.max(readable(master), slave ? readable(slave) : 0) >= FULL_BYTES)
       throw unsupported(master, `a terminal with ${FULL_BYTES} bytes or more that nobody has read`);
+    const output = this.#files.use(master, (fd) => (pollFd(fd, POLLIN, 0) & POLLIN) !== 0);
+    if (output && isOpen && this.#isStopped())
+      throw unsupported(master, 'a terminal whose output is stopped (^S), with data that nobody has read,');
     if (isOpen && (this.#files.ctx.running || (this.#worker() && !this.#isFixed()))) return;
-    if (!this.#files.use(master, (fd) => pollFd(fd, POLLIN, 0) & POLLIN) && !(slave && readable(slave))) return;
+    if (!output && !(slave && readable(slave))) return;
     const why = !isOpen
       ? ', whose slave the tree never had open'
       : this.#worker()
@@ -77,6 +80,24 @@ export class PtyQueues {
       const termios = new Uint8Array(TERMIOS2_BYTES);
       sysRaw('ioctl', fd, TCGETS2, termios);
       return locked.some((bits) => bits !== 0) || (isExternal(termios) && askInt(fd, TIOCGPKT) === 1);
+    });
+  }
+
+  /** Nothing can be written to the slave, though there is room: what was read of it could not be put back. */
+  #isStopped(): boolean {
+    const { master, slave } = this.#pty;
+    const stopped = (fd: number) => (pollFd(fd, POLLOUT, 0) & POLLOUT) === 0;
+    if (slave) return this.#files.use(slave, stopped);
+    // opening a slave may be heard by whoever runs
+    if (this.#files.ctx.running) return false;
+    return this.#files.use(master, (fd) => {
+      const peer = sysRaw('ioctl', fd, TIOCGPTPEER, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+      if (peer < 0) return false;
+      try {
+        return stopped(peer);
+      } finally {
+        closeSync(peer);
+      }
     });
   }
 
