@@ -37,6 +37,7 @@ export const FILE_KINDS = [
   { type: FdTypes.MEMFD, field: 'memfd' },
   { type: FdTypes.BPFMAP, field: 'bpf', image: 'BPFMAP_FILE' },
   { type: FdTypes.PIDFD, field: 'pidfd', image: 'PIDFD' },
+  { type: FdTypes.MQUEUE, field: 'mqueue' },
 ] as const satisfies readonly Row[];
 
 const FIELD = new Map<number, FileField>(FILE_KINDS.map(({ type, field }) => [type, field]));

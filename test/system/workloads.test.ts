@@ -45,6 +45,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'mem-policies',
   'mem-sealed',
   'netlink-options',
+  'mqueue',
   'orphan-session',
   'pending-signals',
   'pending-timers',

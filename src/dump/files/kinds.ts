@@ -8,6 +8,7 @@ import type { Files } from './files.js';
 import type { FileKind, MakeEntry, MakesEntries } from './kind.js';
 import { familyOf, isSocket } from './socket-families.js';
 import { bpfMap } from './bpf-map.js';
+import { mqueue } from './mqueue.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fanotify } from './fanotify.js';
@@ -25,6 +26,7 @@ import { unsupported } from './unsupported.js';
 /** Every kind of file that can be dumped but sockets; the first that matches has it. */
 const KINDS: readonly FileKind[] = [
   memfd,
+  mqueue,
   regular,
   pipe,
   eventfd,

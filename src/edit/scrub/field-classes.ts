@@ -66,6 +66,7 @@ export const FIELD_CLASSES: Readonly<Record<string, FieldClass>> = {
   'mnt_entry.options': 'options',
   'mnt_entry.root': 'path',
   'mnt_entry.source': 'path',
+  'mqueue_file_entry.name': 'name',
   'multicast_group_entry.group': 'ip',
   'multicast_group_entry.sources': 'ips',
   'net_device_entry.address': 'mac',

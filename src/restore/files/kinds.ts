@@ -1,5 +1,6 @@
 import { fileField, type FileField, type FileOf } from '../../image/file-kinds.js';
 import { bpfMap } from './bpf-map.js';
+import { mqueue } from './mqueue.js';
 import { epoll } from './epoll.js';
 import { eventfd } from './eventfd.js';
 import { fanotify } from './fanotify.js';
@@ -19,6 +20,7 @@ import { unix } from './unix.js';
 /** Every kind of file that can be restored, by its field of file_entry; memfds besides, which mappings are made of too. */
 const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   bpf: bpfMap,
+  mqueue,
   reg: regular,
   pipe,
   fifo,
