@@ -15,6 +15,7 @@ import { fanotify } from './fanotify.js';
 import { fifo } from './fifo.js';
 import { inotify } from './inotify.js';
 import { memfd } from './memfd.js';
+import { namespace } from './namespace.js';
 import { pidfd } from './pidfd.js';
 import { pipe } from './pipe.js';
 import { regular } from './regular.js';
@@ -39,6 +40,7 @@ const KINDS: readonly FileKind[] = [
   fanotify,
   pidfd,
   bpfMap,
+  namespace,
   chardev,
 ];
 

@@ -8,6 +8,7 @@ import { fifo } from './fifo.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
 import { inet } from './inet.js';
 import { inotify } from './inotify.js';
+import { namespace } from './namespace.js';
 import { pidfd } from './pidfd.js';
 import { netlink } from './netlink.js';
 import { pipe } from './pipe.js';
@@ -35,6 +36,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   tty,
   pidfd,
   ffy: fanotify,
+  nsf: namespace,
 };
 
 /** All files of a type that descriptors or messages refer to; undefined where such files cannot be restored. */
