@@ -1,190 +1,292 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { test } from '../root.js';
+import { moveToOwnNetwork } from '../own-network.js';
+import { CRIT } from '../programs.js';
+import { projectPath } from '../project-path.js';
+import { memcached, nginx, node, postgres, POSTGRES, postgresEnv, redis, type Server } from '../real-servers.js';
+import { before, NEEDS_ROOT, test } from '../root.js';
+import { Client, firstAnswer, longestGap, serverCases } from '../server-client.js';
 import { sleep, Subject } from './round-trip.js';
+import { answers, ask, freePort, Talk } from './talk.js';
 
 // Real servers: each answers its clients after dumps that let it run on, and after a restore, with all that it had.
+// Clients outside of the tree keep their connections where a test says --tcp-established.
 
-const DUMPS = Number(process.env['CRIT_SERVER_DUMPS'] ?? 3);
+const ALL = process.env['CRIT_SERVERS'] === 'all';
+const DUMPS = ALL ? 10 : 1;
+const RESTORES = ALL ? 3 : 1;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+before(() => {
+  if (NEEDS_ROOT === false) moveToOwnNetwork();
+});
 
-/** Sends a request to a port and reads until the answer is whole. */
-async function ask(port: number, request: string, whole: RegExp): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
-  socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer to ${request}`)));
-  try {
-    socket.write(request);
-    let answer = '';
-    for await (const chunk of socket) {
-      answer += (chunk as Buffer).toString('latin1');
-      if (whole.test(answer)) return answer;
-    }
-    throw new Error(`${request}: ${answer}`);
-  } finally {
-    socket.destroy();
-  }
-}
-
-async function answers(question: () => Promise<unknown>): Promise<void> {
-  for (let i = 0; ; i++)
-    try {
-      await question();
-      return;
-    } catch (error) {
-      if (i === 200) throw error;
-      await sleep(50);
-    }
-}
-
-const installed = (program: string): string | undefined =>
-  ['/usr/bin', '/usr/sbin'].map((dir) => path.join(dir, program)).find(existsSync);
-const needs = (program: string | undefined, name: string) => ({
-  skip: program === undefined ? `${name} is not installed` : false,
+const start = ({ command, args, env, prepare }: Server): Subject => new Subject(command, args, env, prepare);
+const needs = ({ skip }: Server) => ({ skip });
+const has = (command: string) => ({
+  skip: spawnSync('which', [command]).status === 0 ? false : `${command} is not installed`,
 });
 
 /** Dumps it while it runs, then ends and restores it. @param check asks it for what it must know */
-async function livesOn(subject: Subject, check: () => Promise<void>): Promise<void> {
+async function livesOn(subject: Subject, check: () => Promise<void>, ...options: string[]): Promise<void> {
+  await check();
   for (let i = 0; i < DUMPS; i++) {
-    await subject.dump('-R');
+    await subject.dump('-R', ...options);
     await check();
   }
-  await subject.dump();
-  subject.restore();
-  await check();
-  // what was restored is as good
-  await subject.dump();
-  subject.restore();
-  await check();
+  for (let i = 0; i < RESTORES; i++) {
+    await subject.dump(...options);
+    subject.restore(...options);
+    await check();
+  }
   subject.passed();
 }
 
-const redis = installed('redis-server');
-test('redis: keys, and an append-only file', needs(redis, 'redis'), async () => {
+/** A client in the tree, which counts, beside the server. */
+const COUNTING = `
+import socket, time
+while True:
+    try: connection = socket.create_connection(('127.0.0.1', PORT)); break
+    except OSError: time.sleep(.05)
+answers, n = connection.makefile('rb'), 0
+while True:
+    connection.sendall(b'INCR inside\\r\\n'); n += 1
+    assert answers.readline() == b':%d\\r\\n' % n
+    time.sleep(.01)
+`;
+
+test('redis: AOF and RDB, clients in the tree and outside, of which one waits', needs(redis(0)), async () => {
   const port = await freePort();
-  await using subject = new Subject(redis!, ['--port', String(port), '--save', '', '--appendonly', 'yes']);
-  await answers(() => ask(port, 'SET key value\r\n', /OK/));
+  const { command } = redis(port);
+  const script = `${command} --port ${port} --appendonly yes --save '1 1' & python3 -c "$COUNTING" & wait`;
+  await using subject = new Subject('bash', ['-c', script], { COUNTING: COUNTING.replace('PORT', String(port)) });
+  using client = await answers(() => Talk.connect(port));
+  using waiting = await Talk.connect(port);
+  using begun = await Talk.connect(port);
+  assert.match(await begun.ask('MULTI\r\nINCR begun\r\n', /QUEUED\r\n/), /OK/);
+  waiting.say('BLPOP list 0\r\n');
   let n = 0;
-  await livesOn(subject, async () => {
-    assert.equal(await ask(port, 'GET key\r\n', /value\r\n/), '$5\r\nvalue\r\n');
-    assert.equal(await ask(port, 'INCR counter\r\n', /\r\n/), `:${++n}\r\n`);
-  });
+  let inside = 0;
+  const check = async () => {
+    assert.equal(await client.ask('INCR counter\r\n'), `:${++n}\r\n`);
+    assert.equal(await client.ask(`RPUSH list item${n}\r\n`), ':1\r\n');
+    assert.match(await waiting.ask('BLPOP list 0\r\n', /item\d+\r\n/), new RegExp(`list\r\n.*\r\nitem${n}\r\n$`));
+    await client.ask('BGSAVE\r\n');
+    await answers(async () => {
+      const now = Number(/\d+/.exec(await client.ask('INCRBY inside 0\r\n'))![0]);
+      assert.ok(now > inside);
+      inside = now;
+    });
+  };
+  await livesOn(subject, check, '--tcp-established');
+  assert.match(await begun.ask('EXEC\r\n', /:\d+\r\n/), /\*1\r\n:1\r\n$/);
+  assert.doesNotMatch(subject.output, /Error/);
 });
 
-const memcached = installed('memcached');
-test('memcached: what it has cached', needs(memcached, 'memcached'), async () => {
+test('memcached: what it has cached', needs(memcached(0)), async () => {
   const port = await freePort();
-  await using subject = new Subject(memcached!, ['-u', 'root', '-p', String(port), '-l', '127.0.0.1']);
+  await using subject = start(memcached(port));
   await answers(() => ask(port, 'set key 0 0 5\r\nvalue\r\n', /STORED/));
   await livesOn(subject, async () => {
     assert.equal(await ask(port, 'get key\r\n', /END\r\n/), 'VALUE key 0 5\r\nvalue\r\nEND\r\n');
   });
 });
 
-const nginx = installed('nginx');
-test('nginx: a master and two workers', needs(nginx, 'nginx'), async () => {
-  const port = await freePort();
-  await using subject = new Subject(nginx!, ['-p', '.', '-c', 'nginx.conf', '-e', 'errors'], {}, (dir) => {
-    chmodSync(dir, 0o755);
-    writeFileSync(path.join(dir, 'page'), 'a page\n');
-    writeFileSync(
-      path.join(dir, 'nginx.conf'),
-      `daemon off; worker_processes 2; pid pid; events { worker_connections 64; }
-       http { access_log access; client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4;
-              scgi_temp_path t5; server { listen 127.0.0.1:${port}; root ${dir}; } }`,
-    );
-  });
-  const page = () => ask(port, 'GET /page HTTP/1.0\r\n\r\n', /a page\n$/);
-  await answers(page);
-  assert.equal(subject.tree().length, 3);
-  await livesOn(subject, async () => {
-    for (let i = 0; i < 4; i++) assert.match(await page(), /^HTTP\/1\.1 200 OK/);
-  });
-  assert.equal(subject.tree().length, 3);
-});
+test(
+  'nginx: a master, two workers, a connection that is kept, and a download',
+  needs(nginx(0, () => undefined)),
+  async () => {
+    const port = await freePort();
+    const large = randomBytes(16 << 20);
+    const prepare = (dir: string) => {
+      writeFileSync(path.join(dir, 'page'), 'a page\n');
+      writeFileSync(path.join(dir, 'large'), large);
+    };
+    await using subject = start(nginx(port, prepare));
+    const page = 'GET /page HTTP/1.1\r\nHost: here\r\n\r\n';
+    using kept = await answers(() => Talk.connect(port));
+    using download = await Talk.connect(port);
+    await download.ask('GET /large HTTP/1.1\r\nHost: here\r\n\r\n', /\r\n\r\n/);
+    download.pause();
+    let at = 0;
+    const load = async (bytes: number) => {
+      const part = Buffer.from(await download.bytes(bytes), 'latin1');
+      assert.ok(part.equals(large.subarray(at, at + bytes)), `the download at ${at}`);
+      at += bytes;
+      download.pause();
+    };
+    const check = async () => {
+      assert.match(await kept.ask(page, /a page\n/), /^HTTP\/1\.1 200 OK/);
+      for (let i = 0; i < 4; i++) assert.match(await ask(port, page, /a page\n/), /^HTTP\/1\.1 200 OK/);
+      await load(100_000);
+      assert.equal(subject.tree().length, 3);
+    };
+    await livesOn(subject, check, '--tcp-established');
+    await load(large.length - at);
+  },
+);
 
-test('node: a cluster with two workers', {}, async () => {
+test('node: a cluster with two workers', async () => {
   const port = await freePort();
   const program = `
     const cluster = require('node:cluster'), http = require('node:http');
     if (cluster.isPrimary) { cluster.fork(); cluster.fork(); }
-    else http.createServer((_, answer) => answer.end('worker ' + process.pid)).listen(${port}, '127.0.0.1');`;
-  await using subject = new Subject(process.execPath, ['server.js'], {}, (dir) => {
-    writeFileSync(path.join(dir, 'server.js'), program);
-  });
-  const worker = async () => /worker (\d+)$/.exec(await ask(port, 'GET / HTTP/1.0\r\n\r\n', /worker \d+$/))![1]!;
+    else http.createServer((_, answer) => answer.end('worker ' + process.pid + '.')).listen(${port}, '127.0.0.1');`;
+  await using subject = start(node(program));
+  const worker = async () => /worker \d+/.exec(await ask(port, 'GET / HTTP/1.0\r\n\r\n', /worker \d+\./))![0];
   const both = async () => {
     const seen = new Set<string>();
     for (let i = 0; i < 4; i++) seen.add(await worker());
     assert.equal(seen.size, 2);
     return [...seen].sort();
   };
-  let workers: string[] = [];
-  await answers(async () => {
-    workers = await both();
-  });
+  const workers = await answers(both);
   await livesOn(subject, async () => {
     assert.deepEqual(await both(), workers);
   });
 });
 
-const postgres = ['/usr/lib/postgresql']
-  .filter(existsSync)
-  .flatMap((dir) => readdirSync(dir).map((version) => path.join(dir, version, 'bin')))
-  .find((dir) => existsSync(path.join(dir, 'postgres')));
-const USER = 65534;
-
-test('postgres: tables, and shared memory of its processes', needs(postgres, 'postgresql'), async () => {
-  const as = ['--reuid', String(USER), '--regid', String(USER), '--clear-groups'];
+test('node: a stream of frames, a worker thread, a watch', async () => {
   const port = await freePort();
-  const env = { PGPORT: String(port), PGUSER: 'someone', PGDATABASE: 'postgres', LC_ALL: 'C' };
-  await using subject = new Subject(
-    'setpriv',
-    [...as, path.join(postgres!, 'postgres'), '-D', 'data', '-k', '', '-c', 'listen_addresses=127.0.0.1'],
-    env,
-    (dir) => {
-      chmodSync(dir, 0o755);
-      const data = path.join(dir, 'data');
-      mkdirSync(data, 0o700);
-      chownSync(data, USER, USER);
-      const init = ['-D', data, '-U', 'someone', '-A', 'trust', '--no-sync', '--locale=C'];
-      const { status, stderr } = spawnSync('setpriv', [...as, path.join(postgres!, 'initdb'), ...init], {
-        cwd: dir,
-        env: { PATH: process.env['PATH'], ...env },
-        encoding: 'utf8',
-        timeout: 60_000,
-      });
-      assert.equal(status, 0, stderr);
-    },
-  );
-  const psql = (text: string): Promise<string> => {
-    const { status, stdout, stderr } = spawnSync(path.join(postgres!, 'psql'), ['-h', '127.0.0.1', '-qAtc', text], {
-      env: { PATH: process.env['PATH'], ...env },
-      encoding: 'utf8',
-      timeout: 30_000,
-    });
-    return status === 0 ? Promise.resolve(stdout.trim()) : Promise.reject(new Error(stderr));
+  await using subject = new Subject(process.execPath, [
+    projectPath('test/programs/servers/websocket.cjs'),
+    String(port),
+  ]);
+  using kept = await answers(() => Talk.connect(port));
+  using frames = await Talk.connect(port);
+  await frames.ask('GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', /\r\n\r\n/);
+  let [requests, ticks, echoes] = [0, 0, 0];
+  const check = async () => {
+    assert.ok(
+      (await kept.ask('GET / HTTP/1.1\r\nHost: here\r\n\r\n', / true\n/)).endsWith(
+        `\n${++requests} ${requests} true\n`,
+      ),
+    );
+    frames.say(`${++echoes}`);
+    const heard = await frames.until(new RegExp(`echo ${echoes}\n`));
+    for (const [, tick] of heard.matchAll(/tick (\d+)\n/g)) assert.equal(Number(tick), ++ticks);
+    writeFileSync(path.join(subject.dir, 'touched'), '');
+    await subject.says(new RegExp(`(?:seen\\n){${requests}}`));
+  };
+  await livesOn(subject, check, '--tcp-established');
+});
+
+test('postgres: a transaction that is open, one that waits for its lock, a cursor', needs(postgres(0)), async () => {
+  const port = await freePort();
+  const psql = path.join(POSTGRES!, 'psql');
+  const options = ['-h', '127.0.0.1', '-qAtX', '-v', 'ON_ERROR_STOP=1'];
+  await using subject = start(postgres(port));
+  const session = () => Talk.program(psql, options, postgresEnv(port));
+  const tell = (talk: Talk, text: string) => {
+    talk.say(`${text};\n\\echo END\n`);
+  };
+  const query = async (talk: Talk, text: string) => {
+    tell(talk, text);
+    return (await talk.until(/END\n/)).slice(0, -'END\n'.length).trim();
   };
   try {
-    await answers(() => psql('create table kept (n int)'));
-    let rows = 0;
-    await livesOn(subject, async () => {
-      assert.equal(await psql('insert into kept values (1); select count(*) from kept'), String(++rows));
+    await answers(async () => {
+      using first = session();
+      await query(first, 'create table kept (n int); insert into kept values (0); create table counted (n int)');
     });
+    using holder = session();
+    using waiter = session();
+    using other = session();
+    await query(holder, 'begin; update kept set n = n + 1; declare c cursor for select generate_series(1, 1000)');
+    tell(waiter, 'update kept set n = n + 10');
+    let rows = 0;
+    const check = async () => {
+      await query(other, 'insert into counted values (1)');
+      assert.equal(await query(other, 'select count(*) from counted'), String(++rows));
+      assert.equal(await query(holder, 'fetch c'), String(rows));
+      assert.equal(await query(holder, 'select n from kept'), '1');
+      assert.equal(await query(other, 'select n from kept'), '0');
+      await answers(async () => {
+        const waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+        assert.equal(await query(other, waits), '1');
+      });
+    };
+    await livesOn(subject, check, '--tcp-established');
+    await query(holder, 'commit');
+    await waiter.until(/END\n/);
+    assert.equal(await query(other, 'select n from kept'), '11');
   } finally {
     // its segment of shared memory goes with an orderly end alone
     process.kill(subject.pid, 'SIGINT');
     for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
   }
 });
+
+test('python3 asyncio: executors, children, timers, a request that is being answered', async () => {
+  const port = await freePort();
+  await using subject = new Subject('python3', [projectPath('test/programs/servers/asyncio_server.py'), String(port)]);
+  using kept = await answers(() => Talk.connect(port));
+  let [n, all] = [0, 0];
+  kept.say('hello\n');
+  const check = async () => {
+    assert.equal(await kept.until(/\n/), `${++n} ${2 * n} ${++all} hello\n`);
+    assert.equal(await ask(port, 'hello\n'), `1 2 ${++all} hello\n`);
+    kept.say('hello\n');
+  };
+  await livesOn(subject, check, '--tcp-established');
+});
+
+for (const method of ALL ? ['spawn', 'forkserver', 'fork'] : ['spawn'])
+  test(`python3 multiprocessing (${method}): pool, manager, semaphores, shared memory`, async () => {
+    const port = await freePort();
+    const program = projectPath('test/programs/servers/multiprocessing_server.py');
+    await using subject = new Subject('python3', [program, String(port), method]);
+    using kept = await answers(() => Talk.connect(port));
+    let n = 0;
+    const check = async () => {
+      assert.equal(await kept.ask('next\n'), `${++n} ${2 * n} queued\n`);
+    };
+    // the semaphores have other names than they were opened by: sem_open(3) links them
+    await livesOn(subject, check, '--tcp-established', '--link-remap');
+    process.kill(subject.pid, 'SIGINT');
+    for (let i = 0; i < 300 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
+  });
+
+test('java: threads, timers, a collected heap, a mapped file; its shutdown hook runs', has('java'), async () => {
+  const port = await freePort();
+  const program = projectPath('test/programs/servers/Server.java');
+  await using subject = new Subject('java', ['-Xmx64m', program, String(port)]);
+  using kept = await answers(() => Talk.connect(port));
+  let n = 0;
+  const check = async () => {
+    for (let i = 0; i < 25; i++) {
+      const answer = await kept.ask('GET / HTTP/1.1\r\nHost: here\r\n\r\n', / true\n/);
+      assert.ok(answer.endsWith(`\n${++n} ${n} ${n} true\n`), answer);
+    }
+  };
+  await livesOn(subject, check, '--tcp-established');
+  process.kill(subject.pid, 'SIGTERM');
+  await subject.says(`hook ${n}\n`);
+});
+
+// what a client of a loaded server sees of ten dumps in a row: no error, and a gap
+for (const one of ALL ? serverCases(64) : [])
+  test(`${one.name}: ten dumps in a row under load`, needs(one.server), async (t) => {
+    await using subject = start(one.server);
+    await firstAnswer(one);
+    const client = await Client.open(one);
+    for (const request of one.fill?.() ?? []) await client.ask(request, 'OK\r\n');
+    const gaps: number[] = [];
+    for (let i = 0; i < DUMPS; i++) {
+      const dump = async () => {
+        const args = ['dump', '-t', String(subject.pid), '-D', subject.images, '-o', 'log', '-R', '--tcp-established'];
+        const child = spawn(CRIT, args, { env: { PATH: process.env['PATH'] }, stdio: 'ignore' });
+        const [status] = (await once(child, 'exit')) as [number | null];
+        assert.equal(status, 0, readFileSync(path.join(subject.images, 'log'), 'utf8').slice(-1000));
+      };
+      gaps.push(await longestGap(one, client, dump));
+    }
+    client.close();
+    t.diagnostic(`longest gaps: ${gaps.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+    process.kill(subject.pid, 'SIGINT');
+    for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
+    subject.passed();
+  });
