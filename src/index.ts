@@ -32,6 +32,7 @@ export {
   type Part,
   type ProcessOverview,
 } from './inspect/overview/overview.js';
+export type { CpuCap } from './image/cpu-features.js';
 export type { CgroupSet } from './inspect/overview/cgroups.js';
 export type { ContainerInfo } from './inspect/overview/container.js';
 export type { CredentialsInfo, IdInfo } from './inspect/overview/credentials.js';

@@ -4,6 +4,7 @@ import { CritError } from '../image/errors.js';
 import type { Messages } from '../image/generated/messages.js';
 import { NAMESPACES } from '../image/namespaces.js';
 import type { Pid } from '../image/pid.js';
+import { whyFailed } from '../image/system-words.js';
 import { IPC_SYSCTLS, readIpcSysctl, writeIpcSysctl, type IpcSysctl } from '../kernel/proc/ipc-sysctls.js';
 import { NAMESPACE_FLAGS } from '../kernel/proc/namespaces.js';
 import { errnoWords } from '../kernel/uapi/errno.js';
@@ -129,8 +130,7 @@ export class IpcNamespace {
       try {
         writeIpcSysctl(name, values);
       } catch (error) {
-        const { code = '' } = error as NodeJS.ErrnoException;
-        throw failed(`sysctl ${IPC_SYSCTLS[name]} cannot be set to ${values.join(' ')}: ${code}`);
+        throw failed(`sysctl ${IPC_SYSCTLS[name]} cannot be set to ${values.join(' ')}: ${whyFailed(error)}`);
       }
     }
   }
@@ -176,8 +176,7 @@ export function askForId(next: 'sem_next_id' | 'msg_next_id' | 'shm_next_id', id
   try {
     writeIpcSysctl(next, [BigInt(id)]);
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    throw failed(`${what} cannot be made: sysctl ${IPC_SYSCTLS[next]} cannot be set to ${id}: ${code}`);
+    throw failed(`${what} cannot be made: sysctl ${IPC_SYSCTLS[next]} cannot be set to ${id}: ${whyFailed(error)}`);
   }
 }
 

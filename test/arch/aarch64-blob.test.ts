@@ -24,8 +24,11 @@ test(
       );
       const EM_AARCH64 = 183;
       assert.equal(readFileSync(path.join(out, 'stub')).readUInt16LE(18), EM_AARCH64);
-      // the second way in stands where TypeScript looks for it: svc #0
-      assert.equal(readFileSync(path.join(out, 'puppet.bin')).readUInt32LE(16), 0xd4000001);
+      // the second way in stands where TypeScript looks for it: a look at the death word, then svc #0
+      const blob = readFileSync(path.join(out, 'puppet.bin'));
+      const RING_DEATH_PTR = 40;
+      assert.equal(blob.readUInt32LE(16), (0xf9400000 | ((RING_DEATH_PTR / 8) << 10) | (19 << 5) | 9) >>> 0);
+      assert.equal(blob.readUInt32LE(28), 0xd4000001);
     } finally {
       rmSync(out, { recursive: true, force: true });
     }
