@@ -14,8 +14,6 @@ tmux:tmux
 vim:vim
 less:less
 expect:expect
-sshd:openssh-server
-ssh:openssh-client
 ip:iproute2
 rsyslogd:rsyslog
 mkfs.ext2:e2fsprogs
