@@ -94,9 +94,9 @@ test(
 
 const UNSUPPORTED: readonly { name: string; program: string; message: RegExp }[] = [
   {
-    name: 'a packet socket',
-    program: 's = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)',
-    message: /descriptor \d+.*packet socket/i,
+    name: 'a vsock socket',
+    program: 's = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM, 0)',
+    message: /descriptor \d+.*vsock socket/i,
   },
   {
     name: 'a netlink socket with messages that nobody has read',

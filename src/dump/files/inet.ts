@@ -2,7 +2,13 @@ import { FdTypes, type InetSkEntry } from '../../image/generated/messages.js';
 import { NAMESPACES } from '../../image/namespaces.js';
 import { IP_PROTOCOL, IPV6_V6ONLY, TCP_ULP, UDP_CORK } from '../../kernel/uapi/inet.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
-import { addressWords, parseInetAddress, INET_ADDRESS_BYTES, type InetAddress } from '../../kernel/uapi/sockaddr.js';
+import {
+  addressWords,
+  inetAddressBytes,
+  parseInetAddress,
+  INET_ADDRESS_BYTES,
+  type InetAddress,
+} from '../../kernel/uapi/sockaddr.js';
 import * as S from '../../kernel/uapi/socket.js';
 import type { InetSocket } from '../../kernel/netlink/inet-diag.js';
 import { answer, sysRaw } from '../../native/sys.js';
@@ -35,6 +41,8 @@ interface Asked extends InetKind {
   readonly backlog: number;
   readonly src: InetAddress | undefined;
   readonly dst: InetAddress | undefined;
+  /** TCP: a connection that has ended, whose queue can be read yet. */
+  readonly ended: boolean;
   readonly shutdown: number;
 }
 
@@ -50,9 +58,9 @@ export const inet: MakesEntries = {
         const kind = kindOf(file, fd);
         const ino = Number(file.stat.ino & 0xffffffffn);
         const listed = lists.find(kind.family, kind.type, kind.proto, ino);
-        const asked = ask(file, fd, kind, listed);
+        const asked = ask(file, fd, kind, listed, files.ctx.options.tcpEstablished);
         refuse(file, fd, asked, listed, files);
-        warn(file, fd, files);
+        if (!asked.ended) warn(file, fd, files);
         const { opts, ...others } = options.of(file, fd, kind, asked.dst !== undefined);
         const maxseg = others.tcp_opts?.maxseg;
         if (maxseg !== undefined && !isSetMaxseg(fd, maxseg)) delete others.tcp_opts?.maxseg;
@@ -128,22 +136,30 @@ function kindOf(file: Description, fd: number): InetKind {
   return { family, type, proto };
 }
 
-function ask(file: Description, fd: number, kind: InetKind, listed: InetSocket | undefined): Asked {
+function ask(
+  file: Description,
+  fd: number,
+  kind: InetKind,
+  listed: InetSocket | undefined,
+  established: boolean,
+): Asked {
+  const tcp = kind.type === S.SOCK_STREAM ? tcpInfo(fd) : undefined;
   const src = name('getsockname', fd);
-  let dst = name('getpeername', fd);
+  let dst = tcp ? peerName(fd, kind.family) : name('getpeername', fd);
   const to = listed?.dst.slice(0, addressWords(kind.family));
   // of a raw socket there is no port by which getpeername(2) could tell that it is connected
   if (!dst && kind.type === S.SOCK_RAW && to?.some((word) => word !== 0))
     dst = { family: kind.family, port: 0, words: to, scopeId: 0, flowInfo: 0 };
   if (src?.flowInfo || dst?.flowInfo) throw unsupported(file, 'an IPv6 socket with a flow label');
-  const tcp = kind.type === S.SOCK_STREAM ? tcpInfo(fd) : undefined;
   const state = tcp?.state ?? (dst ? S.TCP_ESTABLISHED : S.TCP_CLOSE);
+  const ended = state === S.TCP_CLOSE && tcp !== undefined && dst !== undefined && established;
   return {
     ...kind,
     state,
     backlog: state === S.TCP_LISTEN ? tcp!.backlog : 0,
-    src: src && hasName(src) && !(state === S.TCP_CLOSE && tcp && lostPort(fd)) ? src : undefined,
-    dst: state === S.TCP_LISTEN || state === S.TCP_CLOSE ? undefined : dst,
+    src: src && hasName(src) && (ended || !(state === S.TCP_CLOSE && tcp && lostPort(fd))) ? src : undefined,
+    dst: state === S.TCP_LISTEN || (state === S.TCP_CLOSE && !ended) ? undefined : dst,
+    ended,
     shutdown: listed?.shutdown ?? polledShutdown(fd, kind),
   };
 }
@@ -152,6 +168,16 @@ function name(call: 'getsockname' | 'getpeername', fd: number): InetAddress | un
   const bytes = new Uint8Array(INET_ADDRESS_BYTES);
   const length = Uint32Array.of(bytes.length);
   if (answer(call, sysRaw(call, fd, bytes, length), ['ENOTCONN', 'EINVAL']) === undefined) return undefined;
+  return parseInetAddress(bytes.subarray(0, length[0]));
+}
+
+/** The other end of a connection, also before it answers and when it is gone (getpeername(2) does not tell that one). */
+function peerName(fd: number, family: number): InetAddress | undefined {
+  // more room than an address takes is refused
+  const bytes = inetAddressBytes({ family, port: 0, words: [] });
+  const length = Uint32Array.of(bytes.length);
+  const r = sysRaw('getsockopt', fd, S.SOL_SOCKET, S.SO_PEERNAME, bytes, length);
+  if (answer('getsockopt', r, ['ENOTCONN'], 'of SO_PEERNAME') === undefined) return undefined;
   return parseInetAddress(bytes.subarray(0, length[0]));
 }
 
@@ -189,7 +215,7 @@ function refuse(file: Description, fd: number, asked: Asked, listed: InetSocket 
   if (listed?.md5) throw unsupported(file, 'a TCP socket that signs its segments (TCP_MD5SIG)');
   const { state } = asked;
   if (state === S.TCP_CLOSE) {
-    refuseUnread(file, fd);
+    if (!asked.ended && !files.ctx.options.tcpClose) refuseUnread(file, fd);
     return;
   }
   if (state === S.TCP_LISTEN) {

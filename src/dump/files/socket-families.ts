@@ -15,6 +15,7 @@ import type { Files } from './files.js';
 import { inet } from './inet.js';
 import type { MakesEntries } from './kind.js';
 import { netlink } from './netlink.js';
+import { packet } from './packet.js';
 import { getOption } from './socket-options.js';
 import { unix } from './unix.js';
 import { unsupported } from './unsupported.js';
@@ -25,7 +26,7 @@ export const SOCKET_FAMILIES: ReadonlyMap<number, MakesEntries | string> = new M
   [AF_INET, inet],
   [AF_INET6, inet],
   [AF_NETLINK, netlink],
-  [AF_PACKET, 'a packet socket'],
+  [AF_PACKET, packet],
   [AF_VSOCK, 'a vsock socket'],
   [AF_XDP, 'an XDP socket'],
 ]);

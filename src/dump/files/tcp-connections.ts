@@ -51,8 +51,7 @@ export class TcpConnections implements Resource {
     if (this.#connections.length === 0 || this.#ctx.running) return;
     if (options.networkLock === 'nftables') this.#lock = this.#locked();
     for (const { file, fd, isk } of this.#connections) {
-      const stream = readTcpStream(file, fd, isk);
-      if (stream) this.#ctx.write('TCP_STREAM', isk.ino, [stream]);
+      this.#ctx.write('TCP_STREAM', isk.ino, [readTcpStream(file, fd, isk)]);
     }
     // what runs on is not kept from the network longer than that
     if (options.leaveRunning) this.#unlock();

@@ -23,22 +23,21 @@ export interface TcpStream {
  * The state of a connection. The network must be locked for it, and its process stand.
  * @param fd crit's own descriptor
  * @param isk gets the state that the connection is in now
- * @returns undefined where it has ended meanwhile
  */
-export function readTcpStream(file: Description, fd: number, isk: InetSkEntry): TcpStream | undefined {
+export function readTcpStream(file: Description, fd: number, isk: InetSkEntry): TcpStream {
   const info = tcpInfo(fd);
   isk.state = info.state;
-  if (info.state === S.TCP_CLOSE) {
-    refuseUnread(file, fd);
-    Object.assign(isk, { dst_port: 0, dst_addr: isk.dst_addr?.map(() => 0) });
-    return undefined;
-  }
-  if (pollSocket(fd) & S.POLLPRI) throw unsupported(file, 'a TCP connection with an urgent byte (MSG_OOB)');
+  const ready = pollSocket(fd);
+  const ended = info.state === S.TCP_CLOSE;
+  // asking for it (SO_ERROR) would take it away
+  if (ended && ready & S.POLLERR) isk.reset = true;
+  if (ready & S.POLLPRI) throw unsupported(file, 'a TCP connection with an urgent byte (MSG_OOB)');
   const connecting = info.state === S.TCP_SYN_SENT;
   // a FIN counts as a byte
   const fin = I.SENT_FIN.includes(info.state) ? 1 : 0;
-  const outSize = connecting ? 0 : Math.max(0, ask(fd, S.SIOCOUTQ) - fin);
-  const unsent = connecting ? 0 : Math.max(0, ask(fd, S.SIOCOUTQNSD) - fin);
+  // nobody will have what an ended one has not sent
+  const outSize = connecting || ended ? 0 : Math.max(0, ask(fd, S.SIOCOUTQ) - fin);
+  const unsent = connecting || ended ? 0 : Math.max(0, ask(fd, S.SIOCOUTQNSD) - fin);
   const inSize = connecting ? 0 : ask(fd, S.SIOCINQ);
   const state = readInRepair(file, fd, inSize, outSize);
   const message: TcpStreamEntry = {
@@ -60,10 +59,14 @@ export function readTcpStream(file: Description, fd: number, isk: InetSkEntry): 
   return { message, extra: { inq: state.inq, outq: state.outq } };
 }
 
-/** What came before a connection was reset can still be read; a socket without a connection cannot be given it. */
+/** What came before a connection ended can still be read; only what comes back as a connection can be given it. */
 export function refuseUnread(file: Description, fd: number): void {
   if (ask(fd, S.SIOCINQ) > 0)
-    throw unsupported(file, 'a TCP connection that has ended, with data that nobody has read,');
+    throw unsupported(
+      file,
+      'a TCP connection that has ended, with data that nobody has read,',
+      'is dumped with --tcp-established only, or without them with --tcp-close',
+    );
 }
 
 function ask(fd: number, request: number): number {

@@ -14,13 +14,22 @@ const MOST_WINDOW_SCALE = 14;
 const MOST_SEGMENT_BYTES = 65535;
 
 /** States of a TCP socket that has another end (include/net/tcp_states.h): its queues and numbers are in an image. */
-const CONNECTED: readonly string[] = ['ESTABLISHED', 'FIN_WAIT1', 'FIN_WAIT2', 'CLOSE_WAIT', 'LAST_ACK', 'CLOSING'];
+const CONNECTED: readonly string[] = [
+  'ESTABLISHED',
+  'SYN_SENT',
+  'FIN_WAIT1',
+  'FIN_WAIT2',
+  'CLOSE_WAIT',
+  'LAST_ACK',
+  'CLOSING',
+];
 
-/** Whether a socket is a TCP connection. */
-export const isConnection = (socket: { type: number; proto: number; state: number }): boolean =>
-  socket.type === SOCK_STREAM &&
-  socket.proto === IPPROTO_TCP &&
-  CONNECTED.includes((SOCKET_STATE as Readonly<Record<number, string | undefined>>)[socket.state] ?? '');
+/** Whether a socket is a TCP connection, or one that has ended whose queue is told yet. */
+export const isConnection = (socket: { type: number; proto: number; state: number; dst_port: number }): boolean => {
+  if (socket.type !== SOCK_STREAM || socket.proto !== IPPROTO_TCP) return false;
+  const state = SOCKET_STATE[socket.state] ?? '';
+  return CONNECTED.includes(state) || (state === 'CLOSE' && socket.dst_port !== 0);
+};
 
 /** Sockets and what is in their queues. */
 export const socketRules: readonly Rule[] = [

@@ -85,7 +85,9 @@ export const inet: GroupMaker<'isk'> = (files, entries) => {
 };
 
 const isTcp = ({ type }: InetSkEntry) => type === S.SOCK_STREAM;
-const isConnected = (isk: InetSkEntry) => isTcp(isk) && isk.state !== S.TCP_LISTEN && isk.state !== S.TCP_CLOSE;
+/** One that has ended has its other end yet, where its queue is told. */
+const isConnected = (isk: InetSkEntry) =>
+  isTcp(isk) && isk.state !== S.TCP_LISTEN && (isk.state !== S.TCP_CLOSE || isk.dst_port !== 0);
 const protocolName = ({ type, proto }: InetSkEntry) =>
   type === S.SOCK_RAW ? `raw (protocol ${proto})` : (NAMES[proto] ?? `protocol ${proto}`);
 const NAMES: Readonly<Record<number, string>> = {

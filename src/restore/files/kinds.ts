@@ -9,6 +9,7 @@ import type { FileGroup, Files, GroupMaker } from './group.js';
 import { inet } from './inet.js';
 import { inotify } from './inotify.js';
 import { namespace } from './namespace.js';
+import { packet } from './packet.js';
 import { pidfd } from './pidfd.js';
 import { netlink } from './netlink.js';
 import { pipe } from './pipe.js';
@@ -31,6 +32,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   epfd: epoll,
   ify: inotify,
   nlsk: netlink,
+  psk: packet,
   tfd: timerfd,
   sgfd: signalfd,
   tty,

@@ -8,15 +8,18 @@ import * as I from '../../kernel/uapi/inet.js';
 import { inetAddressBytes } from '../../kernel/uapi/sockaddr.js';
 import * as S from '../../kernel/uapi/socket.js';
 import { addon } from '../../native/addon.js';
+import { pollFd } from '../../native/poll.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import type { Batch } from '../../task/batch.js';
 import type { Files } from './group.js';
 import { peerAddress } from './inet-address.js';
 import { setInt } from './inet-options.js';
-import { sendSegment } from './tcp-segment.js';
+import { FLAG, sendSegment } from './tcp-segment.js';
 
 /** The most that SO_SNDBUFFORCE takes. */
 const LARGEST_BUFFER = 0x3fffffff;
+/** How long a segment may take on this machine. */
+const END_MS = 1000;
 /** One allocation of the kernel's for each piece of a queue. */
 const PIECE_BYTES = 32 << 10;
 const int = (value: number) => new Uint8Array(Int32Array.of(value).buffer);
@@ -40,7 +43,7 @@ export class TcpConnection {
     this.#stream = entry.message;
     const { inq, outq } = (entry.extra ?? {}) as { inq?: Uint8Array; outq?: Uint8Array };
     this.#inq = inq ?? new Uint8Array(0);
-    this.#outq = outq ?? new Uint8Array(0);
+    this.#outq = (isk.state === S.TCP_CLOSE ? undefined : outq) ?? new Uint8Array(0);
     const { unsq_len = 0, outq_len } = this.#stream;
     if (unsq_len > outq_len)
       throw new CritError(`${name}: entries[0].unsq_len: ${unsq_len} of ${outq_len} bytes`, { code: 'BAD_IMAGE' });
@@ -48,6 +51,10 @@ export class TcpConnection {
 
   get #connecting(): boolean {
     return this.isk.state === S.TCP_SYN_SENT;
+  }
+
+  get #ended(): boolean {
+    return this.isk.state === S.TCP_CLOSE;
   }
 
   get #sentFin(): boolean {
@@ -60,7 +67,7 @@ export class TcpConnection {
 
   /** What the other end has sent last is told to it by a segment of crit's own. */
   get needsLoopback(): boolean {
-    return this.#receivedFin || this.isk.state === S.TCP_FIN_WAIT2;
+    return this.#receivedFin || this.isk.state === S.TCP_FIN_WAIT2 || this.#ended;
   }
 
   /** Sequence numbers without the FINs that they count. */
@@ -148,11 +155,32 @@ export class TcpConnection {
   /** FINs: of its own, when it is sent; of the other end. */
   fillEnds(): void {
     const { state } = this.isk;
+    if (this.#ended) {
+      this.#end();
+      return;
+    }
     const first = state === S.TCP_FIN_WAIT1 || state === S.TCP_FIN_WAIT2 || state === S.TCP_CLOSING;
     if (first && this.#allSent) this.#shutdown();
-    if (this.#receivedFin) this.#receive({ fin: true });
+    if (this.#receivedFin) {
+      this.#receive({ fin: true });
+      if ((pollFd(this.#fd, S.POLLRDHUP, 0) & S.POLLRDHUP) === 0)
+        this.#files.ctx.log.warn(
+          `TCP socket ${this.isk.ino}: a firewall takes segments from this machine to itself: that its other end has ended the stream is lost`,
+        );
+    }
     if (this.#sentFin && !first && this.#allSent) this.#shutdown();
     if (state === S.TCP_FIN_WAIT2) this.#receive({ fin: false });
+  }
+
+  /** A reset ends a connection, and leaves what it has received. */
+  #end(): void {
+    sendSegment(this.isk, { seq: this.#inSeq, ack: this.#outSeq, flag: FLAG.rst, window: 0 });
+    // it is told of its own machine, but where packets have to wait
+    if (pollFd(this.#fd, 0, END_MS) <= 0)
+      throw new CritError(`TCP socket ${this.isk.ino} does not end: a firewall takes segments from itself to itself`, {
+        code: 'SOCKET_DATA',
+      });
+    if (!this.isk.reset) sys('getsockopt', this.#fd, S.SOL_SOCKET, S.SO_ERROR, new Int32Array(1), Uint32Array.of(4));
   }
 
   get #allSent(): boolean {
@@ -172,7 +200,7 @@ export class TcpConnection {
     sendSegment(this.isk, {
       seq: this.#inSeq,
       ack: fin ? (this.#outSeq - outq_len) >>> 0 : outq_seq,
-      fin,
+      flag: fin ? FLAG.fin : 0,
       window: Math.min(0xffff, snd_wnd >>> snd_wscale),
     });
   }

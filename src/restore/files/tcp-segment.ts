@@ -7,20 +7,20 @@ import { ip6Header, ipHeader, packetChecksum } from './ip-packet.js';
 import { isMapped, ownAddress, peerAddress } from './inet-address.js';
 
 const HEADER_BYTES = 20;
-const FLAG_FIN = 1;
-const FLAG_ACK = 0x10;
+export const FLAG = { fin: 1, rst: 4, ack: 0x10 } as const;
 /** Packets that the lock of CRIU's and crit's lets through. */
 const LOCK_MARK = 0xc114;
 
 export interface Segment {
   readonly seq: number;
   readonly ack: number;
-  readonly fin: boolean;
+  /** Of FLAG, besides ack. */
+  readonly flag: number;
   readonly window: number;
 }
 
 /** Has a connection receive an empty segment that looks as if its other end had sent it (raw(7)). @throws SysError */
-export function sendSegment(isk: InetSkEntry, { seq, ack, fin, window }: Segment): void {
+export function sendSegment(isk: InetSkEntry, { seq, ack, flag, window }: Segment): void {
   const plain = (words: readonly number[]) => (isMapped(words) ? words.slice(3) : words);
   const source = plain(peerAddress(isk).words);
   const target = plain(ownAddress(isk).words);
@@ -31,7 +31,7 @@ export function sendSegment(isk: InetSkEntry, { seq, ack, fin, window }: Segment
   view.setUint32(4, seq);
   view.setUint32(8, ack);
   view.setUint8(12, (HEADER_BYTES / 4) << 4);
-  view.setUint8(13, FLAG_ACK | (fin ? FLAG_FIN : 0));
+  view.setUint8(13, FLAG.ack | flag);
   view.setUint16(14, window);
   const bytes = new Uint8Array(view.buffer);
   view.setUint16(16, packetChecksum(S.IPPROTO_TCP, source, target, bytes));
