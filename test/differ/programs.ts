@@ -45,6 +45,11 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   'mem-droppable': { moves: /\/page / },
   'full-counters': { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
   itimers: { moves: IS_SIGNALLED },
+  // asking for what is in a queue sets its times
+  mqueue: { moves: /\/statx\/[cm]time$/ },
+  // files of /proc have the time at which somebody first looked for them
+  'ns-files': { moves: /\/statx\/[cm]time$/ },
+  'tcp-connecting': { skip: 'it counts how often it has asked' },
   'tcp-est': { skip: 'what a connection has measured (rates, segments, windows) begins anew' },
   'tcp-outside': { skip: 'what a connection has measured begins anew' },
   'tcp-states': { skip: 'what a connection has measured begins anew' },

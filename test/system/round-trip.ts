@@ -21,6 +21,8 @@ export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve
 
 /** A run of crit that takes longer hangs; a busy machine is slow. */
 const LONGEST_MS = 300_000;
+const TERMINAL_IN_USE = /the terminal \S+ of the images cannot be had: it is another's by now/;
+const TERMINAL_TRIES = 80;
 
 /** What a crit command did. */
 export interface Done {
@@ -148,7 +150,13 @@ export class Subject implements AsyncDisposable {
 
   restore(...options: string[]): void {
     const args = ['restore', '-d', '-D', this.images, '-o', 'restore.log', '-v4', ...options];
-    const done = run(...this.#within(this.restoredBy, args));
+    let done: Done;
+    // a test beside this one may have got the number of a terminal between dump and restore
+    for (let tries = 0; ; tries++) {
+      done = run(...this.#within(this.restoredBy, args));
+      if (done.status === 0 || tries === TERMINAL_TRIES || !TERMINAL_IN_USE.test(done.stderr)) break;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+    }
     if (done.status !== 0) throw new Error(`restore: ${done.stderr}${this.#log('restore.log')} (${this.dir})`);
   }
 
