@@ -36,6 +36,7 @@ async function look(t: TestContext, program: Case, how: How): Promise<Difference
     return undefined;
   }
   assert.ok(found.nrFacts > 500, `only ${found.nrFacts} facts`);
+  if (program.verdict) assert.equal(await program.verdict(subject), 'ok');
   subject.passed();
   return [...found.differences];
 }

@@ -8,13 +8,21 @@ const REST_MS = 200;
 
 export type How = 'restore' | 'leave-running';
 
-/** Takes a program that has said that it is ready through a dump, and compares. */
+/**
+ * Takes a program that has said that it is ready through a dump, and compares.
+ * @param dumpFirst one that leaves it running goes before all
+ */
 export async function differAround(
   subject: Subject,
   how: How,
-  { moves, restMs = REST_MS }: { readonly moves?: RegExp; readonly restMs?: number } = {},
+  {
+    moves,
+    restMs = REST_MS,
+    dumpFirst = false,
+  }: { readonly moves?: RegExp; readonly restMs?: number; readonly dumpFirst?: boolean } = {},
 ): Promise<Comparison> {
   await sleep(restMs);
+  if (dumpFirst) await subject.dump('-R');
   takeSnapshot(subject.pid); // the first stop turns sleeps into restarted ones
   await sleep(restMs);
   const earlier = takeSnapshot(subject.pid);
