@@ -111,7 +111,9 @@ test('a dump into a used directory leaves its own images, and all that is no ima
 
 test('a dump that fails leaves the set that was there, to the byte', async () => {
   await using old = await python(RICH);
-  await using other = await python(`import socket\ns = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM, 0)\n${SLEEP}`);
+  await using other = await python(
+    `import socket\ns = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM, 0)\n${SLEEP}`,
+  );
   await using large = await python(`x = b"x" * (24 << 20)\n${SLEEP}`);
   const dir = old.images;
   assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'none', dir]).status, 0);
