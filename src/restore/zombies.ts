@@ -1,6 +1,7 @@
 import { CritError } from '../image/errors.js';
 import type { Pid } from '../image/pid.js';
 import { readStat } from '../kernel/proc/stat-file.js';
+import { PR_SET_DUMPABLE } from '../kernel/uapi/prctl.js';
 import { RLIMITS } from '../kernel/uapi/resource.js';
 import { SIG_UNBLOCK, SIGKILL, SIGSTOP } from '../kernel/uapi/signal.js';
 import { waitUntil } from '../task/wait.js';
@@ -23,6 +24,8 @@ export function endZombie(task: RestoreTask): void {
   }
   if (tc?.zombie_creds) restoreIds(b, tc.zombie_creds);
   if (signal) {
+    // no limit keeps its memory from a program that takes cores (core(5): "|")
+    b.call('prctl', PR_SET_DUMPABLE, 0, 0, 0, 0);
     b.call('kill', task.pid, signal);
     b.call('rt_sigprocmask', SIG_UNBLOCK, new Uint8Array(8).fill(0xff), null, 8);
   }
