@@ -9,10 +9,10 @@ import { test } from '../root.js';
 import { Subject } from './round-trip.js';
 
 /** How many instants of a dump and of a restore crit is killed at; CRIT_KILLS asks for more, by hand: 300, 1000. */
-const INSTANTS = Number(process.env['CRIT_KILLS'] ?? 100);
+const INSTANTS = Number(process.env['CRIT_KILLS'] ?? 60);
 
 /** Most of a dump is start-up: so many of its few milliseconds of stop besides. Each takes a second. */
-const IN_THE_STOP = process.env['CRIT_KILLS'] ? Math.ceil(INSTANTS / 2) : 25;
+const IN_THE_STOP = process.env['CRIT_KILLS'] ? Math.ceil(INSTANTS / 2) : 15;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { FdTypes } from '../../image/generated/messages.js';
 import { parseFdTarget } from '../../kernel/proc/fd-links.js';
-import { MQUEUE_MAGIC } from '../../kernel/uapi/mount.js';
+import { MQUEUE_MAGIC } from '../../kernel/uapi/mqueue.js';
 import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../kernel/uapi/stat.js';
 import type { Description } from './description.js';

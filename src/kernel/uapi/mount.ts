@@ -40,7 +40,6 @@ export const DEVPTS_SUPER_MAGIC = 0x1cd1;
 export const EXT4_SUPER_MAGIC = 0xef53;
 export const FUSE_SUPER_MAGIC = 0x65735546;
 export const HUGETLBFS_MAGIC = 0x958458f6;
-export const MQUEUE_MAGIC = 0x19800202;
 export const NFS_SUPER_MAGIC = 0x6969;
 export const NSFS_MAGIC = 0x6e736673;
 export const OVERLAYFS_SUPER_MAGIC = 0x794c7630;
