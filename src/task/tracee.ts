@@ -141,12 +141,12 @@ export class Tracee {
   runWith(regs: Regs, how: typeof P.PTRACE_CONT | typeof P.PTRACE_SYSCALL, signal = 0): void {
     const bytes = new Uint8Array(regs.buffer, regs.byteOffset, NR_REGS * 8);
     const iov = new BigUint64Array([addon().addressOf(bytes), BigInt(bytes.length)]);
-    this.#standing = false;
     const r = addon().twoSyscalls(
       [SYSCALLS.ptrace, P.PTRACE_SETREGSET, this.tid, P.NT_PRSTATUS, iov],
       [SYSCALLS.ptrace, how, this.tid, 0, signal],
     );
     if (r < 0) throw new SysError('ptrace', -r, `registers of task ${this.tid}`);
+    this.#standing = false;
   }
 
   cont(signal = 0): void {

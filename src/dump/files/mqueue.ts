@@ -1,7 +1,7 @@
 import { closeSync, readSync, statfsSync } from 'node:fs';
 import { FdTypes } from '../../image/generated/messages.js';
 import { MQ_ATTR, MQ_ATTR_BYTES, MQUEUE_FILE_BYTES, MQUEUE_MAGIC } from '../../kernel/uapi/mqueue.js';
-import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from '../../kernel/uapi/open-flags.js';
+import { O_CLOEXEC, O_NONBLOCK, O_PATH, O_RDONLY } from '../../kernel/uapi/open-flags.js';
 import { S_IALLUGO, S_IFMT, S_IFREG } from '../../kernel/uapi/stat.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
 import type { Description } from './description.js';
@@ -60,7 +60,9 @@ export const mqueue: FileKind = {
   },
 };
 
-function isQueue({ stat, at }: Description): boolean {
+/** With O_PATH it is a file like any other. */
+function isQueue({ stat, at, info }: Description): boolean {
+  if (info.flags & O_PATH) return false;
   if ((stat.mode & S_IFMT) !== S_IFREG || Number(stat.sizeBytes) !== MQUEUE_FILE_BYTES) return false;
   try {
     return statfsSync(`/proc/${at.pid}/fd/${at.fd}`).type === MQUEUE_MAGIC;

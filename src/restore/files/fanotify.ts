@@ -15,6 +15,7 @@ import { AT_FDCWD, CHANGEABLE, F_SETFL } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import type { Files, GroupMaker } from './group.js';
 import { place } from './place.js';
+import { watchGroup } from './watch-group.js';
 import { WatchedFiles, type Watched } from './watched.js';
 
 interface Mark {
@@ -29,44 +30,25 @@ const ON: Readonly<Record<number, number>> = {
   [MarkType.FILESYSTEM]: FAN_MARK_FILESYSTEM,
 };
 
-/** fanotify(7). As of inotifies, marks are the last that is set. */
+/** fanotify(7) */
 export const fanotify: GroupMaker<'ffy'> = (files, entries) => {
   const watched = new WatchedFiles(files);
+  const byId = new Map(entries.map(({ id, ffy }) => [id, ffy]));
   const marks = new Map(entries.map(({ id, ffy }) => [id, marksOf(files, watched, ffy)]));
-  for (const { id } of entries) files.slot(id);
-  return {
+  return watchGroup(files, {
     name: 'fanotify groups',
-    at: {
-      outside: () => {
-        watched.outside();
-      },
-      open: ({ b }) => {
-        for (const { id, ffy } of entries) {
-          using _doing = b.doing(`making file ${id}`);
-          place(b, b.call('fanotify_init', ffy.faflags, ffy.evflags), files.slot(id));
-          b.call('fcntl', files.slot(id), F_SETFL, ffy.flags & CHANGEABLE);
-        }
-      },
-      fill: () => {
-        watched.fill();
-      },
-      closed: ({ table, b }) => {
-        for (const { id } of entries) {
-          const holder = files.images.holder(id);
-          if (holder?.table !== table) continue;
-          using _doing = b.doing(`setting the marks of file ${id}`);
-          // the kernel tells the last one first
-          for (const mark of marks.get(id)!.toReversed()) setMark(b, holder.fd, mark);
-        }
-      },
-      whole: () => {
-        watched.letGo();
-      },
+    ids: [...byId.keys()],
+    watched,
+    open: (b, id) => {
+      const { faflags, evflags, flags } = byId.get(id)!;
+      place(b, b.call('fanotify_init', faflags, evflags), files.slot(id));
+      b.call('fcntl', files.slot(id), F_SETFL, flags & CHANGEABLE);
     },
-    undo: () => {
-      watched.letGo();
+    set: (b, id, fd) => {
+      // the kernel tells the last one first
+      for (const mark of marks.get(id)!.toReversed()) setMark(b, fd, mark);
     },
-  };
+  });
 };
 
 function marksOf({ images }: Files, watched: WatchedFiles, { id, mark }: FanotifyFileEntry): Mark[] {

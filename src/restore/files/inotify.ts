@@ -6,6 +6,7 @@ import { IN_ALL_EVENTS, IN_EXCL_UNLINK, IN_ONESHOT, INOTIFY_IOC_SETNEXTWD } from
 import type { Ref } from '../../task/batch.js';
 import type { Files, GroupMaker } from './group.js';
 import { place, setFlags } from './place.js';
+import { watchGroup } from './watch-group.js';
 import { WatchedFiles, type Watched } from './watched.js';
 
 /** Of a mask the kernel tells more (before 6.0: that it is a directory's), and takes less. */
@@ -16,52 +17,35 @@ interface Watch {
   readonly file: Watched;
 }
 
-/** inotify(7). Watches are set when crit opens and closes nothing any more, so that they do not see it. */
+/** inotify(7) */
 export const inotify: GroupMaker<'ify'> = (files, entries) => {
   const watched = new WatchedFiles(files);
+  const byId = new Map(entries.map(({ id, ify }) => [id, ify]));
   const watches = new Map(entries.map(({ id, ify }) => [id, watchesOf(files, watched, ify)]));
   const made: { where: string; wd: number; ref: Ref }[] = [];
-  for (const { id } of entries) files.slot(id);
-  return {
+  return watchGroup(files, {
     name: 'inotifies',
-    at: {
-      outside: () => {
-        watched.outside();
-      },
-      open: ({ b }) => {
-        for (const { id, ify } of entries) {
-          place(b, b.call('inotify_init1', 0), files.slot(id));
-          setFlags(b, files.slot(id), ify.flags);
-        }
-      },
-      fill: () => {
-        watched.fill();
-      },
-      closed: ({ table, b }) => {
-        for (const { id } of entries) {
-          const holder = files.images.holder(id);
-          if (holder?.table !== table) continue;
-          using _doing = b.doing(`setting the watches of file ${id}`);
-          for (const { entry, file } of watches.get(id)!) {
-            b.call('ioctl', holder.fd, INOTIFY_IOC_SETNEXTWD, entry.wd);
-            const ref = b.call('inotify_add_watch', holder.fd, file.path, entry.mask & MASK);
-            made.push({ where: whereOf(entry), wd: entry.wd, ref });
-          }
-        }
-      },
-      whole: () => {
-        watched.letGo();
-        for (const { where, wd, ref } of made)
-          if (ref.value !== wd)
-            throw new CritError(`${where}: its file is that of watch ${ref.value}: it was another one`, {
-              code: 'MISSING_FILE',
-            });
-      },
+    ids: [...byId.keys()],
+    watched,
+    open: (b, id) => {
+      place(b, b.call('inotify_init1', 0), files.slot(id));
+      setFlags(b, files.slot(id), byId.get(id)!.flags);
     },
-    undo: () => {
-      watched.letGo();
+    set: (b, id, fd) => {
+      for (const { entry, file } of watches.get(id)!) {
+        b.call('ioctl', fd, INOTIFY_IOC_SETNEXTWD, entry.wd);
+        const ref = b.call('inotify_add_watch', fd, file.path, entry.mask & MASK);
+        made.push({ where: whereOf(entry), wd: entry.wd, ref });
+      }
     },
-  };
+    check: () => {
+      for (const { where, wd, ref } of made)
+        if (ref.value !== wd)
+          throw new CritError(`${where}: its file is that of watch ${ref.value}: it was another one`, {
+            code: 'MISSING_FILE',
+          });
+    },
+  });
 };
 
 const whereOf = ({ id, wd }: InotifyWdEntry) => `${imageFileName('FILES')}: file ${id}: watch ${wd}`;
