@@ -107,14 +107,17 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
           failures.push(whoDied(tree, error) ?? (error as Error));
         }
     }
-    if (!toKill())
+    const putBack = (ended?: ReadonlySet<number>) => {
       try {
-        freezer?.putBack(false);
+        freezer?.putBack(ended);
       } catch (error) {
         failures.push(error as Error);
       }
+    };
+    if (!toKill()) putBack();
     if (options.leaveStopped && done) tree.leaveStopped();
     else tree.release(toKill());
+    if (toKill()) putBack(new Set(tree.tasks.map(({ pid }) => pid)));
     frozen.end();
   };
   try {

@@ -82,16 +82,20 @@ export class Freezer implements Disposable {
     this.#changed = this.wasFrozen;
   }
 
-  /** The group as it was, before the tree is let go; after the end of the tree only where others are still in it. */
-  putBack(ended: boolean): void {
-    if (!this.#changed || (ended && members(this.dir).size === 0)) return;
-    this.#write(this.#before);
+  /**
+   * The group as it was, before the tree is let go.
+   * @param ended what crit has killed, also where it has not died yet: after that only a group with others in it is put back
+   */
+  putBack(ended?: ReadonlySet<number>): void {
+    if (!this.#changed) return;
     this.#changed = false;
+    if (ended && [...members(this.dir)].every((pid) => ended.has(pid))) return;
+    this.#write(this.#before);
   }
 
   [Symbol.dispose](): void {
     try {
-      if (this.#changed) this.putBack(true);
+      this.putBack();
     } finally {
       this.#heir[Symbol.dispose]();
     }
