@@ -1,5 +1,5 @@
 # Pool, manager, locks, queue and shared memory of multiprocessing; answers "N 2N WORD".
-import multiprocessing, multiprocessing.shared_memory, socket, sys, threading
+import multiprocessing, multiprocessing.shared_memory, signal, socket, sys, threading
 
 
 def square(n):
@@ -12,8 +12,17 @@ def add(value):
 
 
 def main():
+    # a shell that starts it in the background has it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     multiprocessing.set_start_method(sys.argv[2])
     memory = multiprocessing.shared_memory.SharedMemory(create=True, size=100000)
+    try:
+        run(memory)
+    finally:
+        memory.unlink()
+
+
+def run(memory):
     memory.buf[:5] = b'there'
     with multiprocessing.Manager() as manager, multiprocessing.Pool(2) as pool:
         counts = manager.dict(requests=0)
