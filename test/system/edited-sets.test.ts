@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { CRIT, program } from '../programs.js';
@@ -20,12 +21,61 @@ async function dumped(): Promise<{ subject: Subject; value: string; thread: numb
   return { subject, value, thread, child: child! };
 }
 
+/** A listener, a connection with bytes that nobody has read, and two sockets of UDP; SIGUSR1 makes it say what is there. */
+const SOCKETS = `
+import signal, socket
+listener = socket.create_server(('127.0.0.1', 0))
+client = socket.create_connection(listener.getsockname())
+server, _ = listener.accept()
+client.send(b'question')
+server.send(b'answer')
+udp = socket.socket(type=socket.SOCK_DGRAM)
+udp.bind(('127.0.0.1', 0))
+sender = socket.socket(type=socket.SOCK_DGRAM)
+sender.connect(udp.getsockname())
+sender.send(b'datagram')
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+print('ready', listener.getsockname()[1], client.getsockname()[1], udp.getsockname()[1], flush=True)
+while True:
+    signal.sigwait({signal.SIGUSR1})
+    print('listener', *listener.getsockname())
+    print('client', *client.getsockname(), 'of', *client.getpeername())
+    print('server', *server.getsockname(), 'of', *server.getpeername())
+    print('udp', *udp.getsockname())
+    print('sender', *sender.getpeername())
+    client.send(b' more')
+    sender.send(b'another')
+    print('question', server.recv(13, socket.MSG_WAITALL).decode())
+    print('answer', client.recv(6, socket.MSG_WAITALL).decode())
+    got = udp.recv(99)
+    while not got.endswith(b'another'): got += b' ' + udp.recv(99)
+    print('datagrams', got.decode())
+    other = socket.create_connection(listener.getsockname())
+    print('other', *listener.accept()[0].getsockname())
+    print('end', flush=True)
+`;
+
+/** Ports of an address that nobody has at this moment. */
+function freePorts(address: string): { tcp: number; client: number; udp: number } {
+  const script = `import socket
+all = [socket.socket(type=kind) for kind in (socket.SOCK_STREAM, socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+for one in all: one.bind(('${address}', 0))
+print(*(one.getsockname()[1] for one in all))`;
+  const [tcp, client, udp] = spawnSync('python3', ['-c', script], { encoding: 'utf8' }).stdout.split(' ').map(Number);
+  return { tcp: tcp!, client: client!, udp: udp! };
+}
+
 /** Restores it and asks it what it sees of itself. */
-async function seen(subject: Subject, restorer: string, pid = subject.pid): Promise<Record<string, string>> {
+async function seen(
+  subject: Subject,
+  restorer: string,
+  pid = subject.pid,
+  ...options: string[]
+): Promise<Record<string, string>> {
   const before = subject.output.length;
   subject.restoredBy = restorer;
   try {
-    subject.restore();
+    subject.restore(...options);
     subject.tree();
     process.kill(pid, 'SIGUSR1');
     await subject.says('end', before);
@@ -99,6 +149,35 @@ for (const restorer of RESTORERS) {
     assert.deepEqual([found['extra'], found['where']], ['new', 'here']);
     // where a program keeps a number itself, it is the old one
     assert.equal(found['child'], `${child} alive 0`);
+    it.passed();
+  });
+
+  test(`ports and addresses change at both ends of connections, by ${name}`, async () => {
+    await using it = new Subject('python3', ['-c', SOCKETS]);
+    await it.says(/ready .*\n/);
+    const [, tcp, client, udp] = /ready (\d+) (\d+) (\d+)/.exec(it.output)!;
+    await it.dump('--tcp-established');
+    const to = freePorts('127.0.0.9');
+    set(
+      it,
+      ...['--port', `tcp:${tcp}=${to.tcp}`, '--port', `tcp:${client}=${to.client}`, '--port', `udp:${udp}=${to.udp}`],
+      ...['--address', '127.0.0.1=127.0.0.9'],
+    );
+    const found = await seen(it, restorer, it.pid, '--tcp-established');
+    const [there, its] = [`127.0.0.9 ${to.tcp}`, `127.0.0.9 ${to.client}`];
+    assert.deepEqual(found, {
+      listener: there,
+      client: `${its} of ${there}`,
+      server: `${there} of ${its}`,
+      udp: `127.0.0.9 ${to.udp}`,
+      sender: `127.0.0.9 ${to.udp}`,
+      question: 'question more',
+      answer: 'answer',
+      // CRIU leaves what is in the queue of UDP
+      datagrams: restorer === CRIT ? 'datagram another' : 'another',
+      other: there,
+      end: 'end',
+    });
     it.passed();
   });
 }
