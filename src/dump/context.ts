@@ -27,6 +27,10 @@ export interface DumpOptions {
   /** Largest deleted file that is copied into the images, bytes. */
   ghostLimitBytes: number;
   linkRemap: boolean;
+  /** Names of watched files are searched for where their handles would do, too (--force-irmap). */
+  forceIrmap: boolean;
+  /** Where they are searched for first (--irmap-scan-path). */
+  irmapScanPaths: readonly string[];
   /** Connections that nobody has accepted yet are left out. */
   skipInFlight: boolean;
   /** Processes that uprobes were hit in are dumped: who restores them has the same probes. */

@@ -1,7 +1,7 @@
 import { nowMs } from './clock.js';
 import type { Messages } from './generated/messages.js';
 
-type TimeField = 'freezing_time' | 'frozen_time' | 'memdump_time' | 'memwrite_time' | 'forking_time' | 'restore_time';
+type TimeField = 'freezing_time' | 'frozen_time' | 'memdump_time' | 'memwrite_time' | 'irmap_resolve' | 'forking_time' | 'restore_time';
 
 /** What stats-dump and stats-restore count (proto/stats.proto). */
 export type CountField =
@@ -108,7 +108,7 @@ export class Stats {
         pages_scanned: this.#big('pages_scanned'),
         pages_skipped_parent: this.#big('pages_skipped_parent'),
         pages_written: this.#big('pages_written'),
-        irmap_resolve: 0,
+        irmap_resolve: this.#time('irmap_resolve'),
         pages_lazy: this.#big('pages_lazy'),
         page_pipes: 0n,
         page_pipe_bufs: 0n,

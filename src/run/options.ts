@@ -9,6 +9,8 @@ export const DUMP_DEFAULTS = {
   shellJob: false,
   ghostLimitBytes: 1 << 20,
   linkRemap: false,
+  forceIrmap: false,
+  irmapScanPaths: [],
   evasiveDevices: false,
   extUnixSk: false,
   cpuinfo: false,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { program } from '../programs.js';
 import { test } from '../root.js';
@@ -58,3 +60,47 @@ test('a watched file that is missing, or has no name any more, is named', async 
   assert.match(again.stderr, /has no name here|events that nobody has read/);
   subject.passed();
 });
+
+/** An overlayfs in a directory, which knows no handles: what is in it is found by its name alone. */
+class Overlay implements Disposable {
+  readonly dir: string;
+  readonly obstacle: string | undefined;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    const mount = (...args: string[]) => spawnSync('mount', args, { encoding: 'utf8' });
+    const below = mount('-t', 'tmpfs', '-o', 'size=4m', 'none', dir);
+    for (const name of ['lower', 'upper', 'work', 'over']) mkdirSync(path.join(dir, name));
+    const layers = `lowerdir=${dir}/lower,upperdir=${dir}/upper,workdir=${dir}/work`;
+    const { status, stderr } = mount('-t', 'overlay', '-o', layers, 'none', path.join(dir, 'over'));
+    this.obstacle = status === 0 ? undefined : below.stderr + stderr;
+  }
+
+  [Symbol.dispose](): void {
+    spawnSync('umount', [path.join(this.dir, 'over')]);
+    spawnSync('umount', [this.dir]);
+    rmdirSync(this.dir);
+  }
+}
+
+for (const how of ['restore', '-R'])
+  test(`files that no handle leads to are searched for where one says, without an event (${how})`, async (t) => {
+    const place = mkdtempSync(path.join(tmpdir(), 'crit-test-overlay-'));
+    using overlay = new Overlay(place);
+    if (overlay.obstacle !== undefined) {
+      t.skip(overlay.obstacle);
+      return;
+    }
+    await using subject = new Subject('sh', ['-c', `cd ${place}/over && exec ${program('watches')}`]);
+    await subject.says('ready');
+    const without = subject.tryDump();
+    assert.equal(without.status, 1);
+    assert.match(without.stderr, /a file that has no name here \(inode \d+\): say with --irmap-scan-path where/);
+    if (how === '-R') await subject.dump('-R', '--irmap-scan-path', place);
+    else {
+      await subject.dump('--irmap-scan-path', place);
+      subject.restore();
+    }
+    assert.equal(await verdict(subject), 'ok\n');
+    subject.passed();
+  });

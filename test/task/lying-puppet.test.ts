@@ -67,6 +67,8 @@ test(`whatever a puppet answers, a dump ends with images or with an error of cri
             shellJob: true,
             ghostLimitBytes: 1 << 20,
             linkRemap: false,
+            forceIrmap: false,
+            irmapScanPaths: [],
             extUnixSk: false,
             evasiveDevices: false,
             externals: new Map(),

@@ -305,8 +305,16 @@ export const OPTIONS: readonly CriuOption[] = [
     { value: 'PATH', of: ['dump'] },
   ),
   flag('weak-sysctls', 'restore: leave out sysctls that this kernel does not have', turns('weakSysctls'), no),
-  laterFlag('force-irmap', 'find watched files by searching for their inodes', no),
-  laterTakes('irmap-scan-path', 'where to search for them', { value: 'PATH' }),
+  flag('force-irmap', 'search for names of watched files also where handles would do', turns('forceIrmap'), {
+    ...no,
+    of: ['dump'],
+  }),
+  takes(
+    'irmap-scan-path',
+    'where they are searched for first; may be given several times',
+    (v, name = '', _, as) => v.irmapScanPaths.push(path.resolve(parseName(name, as))),
+    { value: 'PATH', of: ['dump'] },
+  ),
   flag('ghost-fiemap', 'dump: nothing more: holes of deleted files are found without FIEMAP', () => undefined, no),
   mayTake(
     'cpu-cap',

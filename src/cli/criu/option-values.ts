@@ -18,6 +18,8 @@ export interface OptionValues {
   pidfile: string | undefined;
   ghostLimitBytes: number;
   linkRemap: boolean;
+  forceIrmap: boolean;
+  irmapScanPaths: string[];
   evasiveDevices: boolean;
   extUnixSk: boolean;
   weakSysctls: boolean;
@@ -71,6 +73,8 @@ export const defaultValues = (): OptionValues => ({
   pidfile: RESTORE_DEFAULTS.pidfile,
   ghostLimitBytes: DUMP_DEFAULTS.ghostLimitBytes,
   linkRemap: DUMP_DEFAULTS.linkRemap,
+  forceIrmap: DUMP_DEFAULTS.forceIrmap,
+  irmapScanPaths: [],
   evasiveDevices: DUMP_DEFAULTS.evasiveDevices,
   extUnixSk: DUMP_DEFAULTS.extUnixSk,
   weakSysctls: RESTORE_DEFAULTS.weakSysctls,

@@ -21,6 +21,8 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     shellJob: settings.shellJob,
     ghostLimitBytes: settings.ghostLimitBytes,
     linkRemap: settings.linkRemap,
+    forceIrmap: settings.forceIrmap,
+    irmapScanPaths: settings.irmapScanPaths,
     evasiveDevices: settings.evasiveDevices,
     extUnixSk: settings.extUnixSk,
     externals: settings.externals,

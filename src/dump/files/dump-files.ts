@@ -18,6 +18,7 @@ import type { Files } from './files.js';
 import { Kinds } from './kinds.js';
 import { SharedMemoryObjects } from './memfd.js';
 import { Names } from './names.js';
+import { NamelessFiles } from './nameless-files.js';
 import type { OpenFile } from './open-file.js';
 import { TcpConnections } from './tcp-connections.js';
 import { hasFixedContent, regularEntry } from './regular-entry.js';
@@ -30,6 +31,7 @@ export class DumpFiles implements Files, Resource {
   readonly name = 'files';
   readonly ctx: DumpContext;
   readonly connections: TcpConnections;
+  readonly nameless: NamelessFiles;
   tids: ReadonlySet<Pid> = new Set();
   readonly #buildIds: BuildIds;
   #lastId = 0;
@@ -47,6 +49,7 @@ export class DumpFiles implements Files, Resource {
   constructor(ctx: DumpContext, { fdRanks, buildIds }: { readonly fdRanks: FdRanks; readonly buildIds: BuildIds }) {
     this.ctx = ctx;
     this.connections = new TcpConnections(ctx);
+    this.nameless = new NamelessFiles(ctx);
     this.#buildIds = buildIds;
     this.#names = new Names(
       ctx,
@@ -165,6 +168,7 @@ export class DumpFiles implements Files, Resource {
   known(): void {
     for (let action; (action = this.#whenListed.shift());) action();
     for (const action of this.#whenKnown.splice(0)) attempt(this.ctx.refuse, action);
+    this.nameless.known(this.descriptions);
     for (const message of this.#locks.entries()) this.put('FILE_LOCKS', { message });
   }
 

@@ -1,6 +1,7 @@
 import type { Pid } from '../../image/pid.js';
 import type { DumpContext } from '../context.js';
 import type { Description } from './description.js';
+import type { NamelessFiles } from './nameless-files.js';
 import type { OpenFile } from './open-file.js';
 import type { FileStat } from './file-stat.js';
 import type { TcpConnections } from './tcp-connections.js';
@@ -12,6 +13,7 @@ import type { ImageType } from '../../image/catalogue.js';
 export interface Files {
   readonly ctx: DumpContext;
   readonly connections: TcpConnections;
+  readonly nameless: NamelessFiles;
   /** The processes and threads of the tree, zombies too. */
   readonly tids: ReadonlySet<Pid>;
   /** An id of files.img that nothing else has. */

@@ -3,11 +3,9 @@ import type { FhEntry } from '../../image/generated/messages.js';
 import type { FileHandle } from '../../kernel/proc/fdinfo.js';
 import { FIONREAD } from '../../kernel/uapi/ioctl.js';
 import { sys } from '../../native/sys.js';
-import { openHandle, pathOfHandle } from '../../task/handle-path.js';
+import { openHandle, pathOfHandle, type WatchedInode } from '../../task/handle-path.js';
 import type { Description } from './description.js';
-import { kernelDevOf } from './file-stat.js';
 import type { Files } from './files.js';
-import { unsupported } from './unsupported.js';
 
 /** What is left to be read. Events cannot be looked at: they are refused. */
 export function unreadBytes(files: Files, file: Description): number {
@@ -18,40 +16,34 @@ export function unreadBytes(files: Files, file: Description): number {
   });
 }
 
-interface WatchedFile {
-  readonly sdev: number;
-  readonly ino: bigint;
-  readonly handle: FileHandle | undefined;
+/**
+ * How a restore finds a file that is watched: by its name; by its handle, where the kernel has forgotten the name (with
+ * --force-irmap it is searched for); or, of a deleted file, by device and inode, as the same file that a descriptor of the
+ * tree has open. What has none of these, as files of overlayfs, is searched for.
+ * @param what for messages: "an inotify whose watch 1"
+ */
+export function watchedFile(files: Files, file: Description, what: string, watched: WatchedInode): FhEntry {
+  const { sdev, ino, handle } = watched;
+  const entry = entryOf(handle);
+  const path = handle && pathOfHandle(sdev, ino, handle);
+  if (path !== undefined) return { ...entry, path };
+  const nlink = handle && linksOf(sdev, ino, handle);
+  if (!nlink || files.ctx.options.forceIrmap) files.nameless.add({ file, what, watched, nlink, entry });
+  return entry;
 }
 
-/**
- * How a restore finds a file that is watched: by its name; by its handle, where the kernel has forgotten the name; or, of a
- * deleted file, by device and inode, as the same file that a descriptor of the tree has open.
- * @param what for messages: "an inotify whose watch 1" @throws CritError UNSUPPORTED
- */
-export function watchedFile(
-  files: Files,
-  file: Description,
-  what: string,
-  { sdev, ino, handle }: WatchedFile,
-): FhEntry {
-  const nameless = () => unsupported(file, `${what} is on a file that has no name here (inode ${ino})`);
-  if (!handle) throw nameless();
+function entryOf(handle: FileHandle | undefined): FhEntry {
+  if (!handle) return { bytes: 0, type: 0, handle: [] };
   const words = new BigUint64Array(16);
-  new Uint8Array(words.buffer).set(handle.bytes);
-  const entry: FhEntry = { bytes: handle.bytes.length, type: handle.type, handle: [...words] };
-  const path = pathOfHandle(sdev, ino, handle);
-  if (path !== undefined) return { ...entry, path };
+  new Uint8Array(words.buffer).set(handle.bytes.subarray(0, words.byteLength));
+  return { bytes: handle.bytes.length, type: handle.type, handle: [...words] };
+}
+
+/** How many names the file of a handle has; undefined when it cannot be opened by it. */
+function linksOf(sdev: number, ino: bigint, handle: FileHandle): number | undefined {
   const fd = openHandle(sdev, ino, handle);
-  if (fd === undefined) throw nameless();
+  if (fd === undefined) return undefined;
   const { nlink } = fstatSync(fd);
   closeSync(fd);
-  if (nlink === 0)
-    files.whenKnown(() => {
-      const held = files.descriptions.some(
-        ({ stat, link }) => link.startsWith('/') && stat.ino === ino && kernelDevOf(stat) === sdev,
-      );
-      if (!held) throw unsupported(file, `${what} is on a deleted file (inode ${ino}) that no descriptor has open`);
-    });
-  return entry;
+  return nlink;
 }

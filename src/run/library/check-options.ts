@@ -84,6 +84,11 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   leaveRunning: flag,
   ghostLimitBytes: count,
   linkRemap: flag,
+  forceIrmap: flag,
+  irmapScanPaths: {
+    wanted: 'a list of directories',
+    fits: (value) => Array.isArray(value) && value.every(isText),
+  },
   evasiveDevices: flag,
   freezeCgroup: text,
   externals: record(

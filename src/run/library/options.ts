@@ -59,6 +59,10 @@ export interface DumpOptions extends EngineOptions {
   readonly ghostLimitBytes?: number | undefined;
   /** Files that have no name any more and other links get a name of their own while images need them. Default: false. */
   readonly linkRemap?: boolean | undefined;
+  /** Names of watched files are searched for where their handles would do, too. Default: false. */
+  readonly forceIrmap?: boolean | undefined;
+  /** Directories in which names of watched files are searched for first. Default: none. */
+  readonly irmapScanPaths?: readonly string[] | undefined;
   /** A device whose name leads elsewhere now may be opened by another name of it. Default: false. */
   readonly evasiveDevices?: boolean | undefined;
   /** The directory of a control group that stops the tree while it is seized, as `--freeze-cgroup`. Default: none. */
