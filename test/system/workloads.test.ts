@@ -57,6 +57,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'stopped-pending',
   'stopped-told',
   'subreaper-children',
+  'tcp-closing',
   'tcp-outside',
   'tcp-states',
   'tcp-unconnected',

@@ -1,7 +1,7 @@
 import { inetDiagRequest, parseInetDiag, type InetSocket } from '../../kernel/netlink/inet-diag.js';
 import { ERRNO } from '../../kernel/uapi/errno.js';
 import { SysError } from '../../native/sys.js';
-import { askSockDiag } from './sock-diag.js';
+import { askSockDiag } from '../../task/sock-diag.js';
 
 /** The kernel has no such list: neither built in nor as a module that it could load. */
 const NO_LIST: readonly number[] = [ERRNO.ENOENT, ERRNO.EOPNOTSUPP, ERRNO.EINVAL];

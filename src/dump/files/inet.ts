@@ -98,7 +98,7 @@ export const inet: MakesEntries = {
         };
         if (kind.family === S.AF_INET6) isk.v6only = getOption(fd, IPV6_V6ONLY, S.IPPROTO_IPV6) !== 0;
         if (boundDevice && general.so_bound_dev) isk.ifname = general.so_bound_dev;
-        if (asked.shutdown && (kind.type !== S.SOCK_STREAM || !asked.dst)) isk.shutdown = asked.shutdown;
+        if (asked.shutdown) isk.shutdown = asked.shutdown;
         if (groups.length > 0) isk.groups = groups;
         if (kind.type === S.SOCK_STREAM && asked.dst && !files.ctx.options.tcpClose)
           files.connections.add(file, files.take(file), isk);

@@ -22,7 +22,7 @@ import type { Files } from './files.js';
 import type { MakesEntries } from './kind.js';
 import { isOwnNetwork } from './own-network.js';
 import { socketOwner } from './peer-credentials.js';
-import { askSockDiag } from './sock-diag.js';
+import { askSockDiag } from '../../task/sock-diag.js';
 import { socketOptions } from './socket-options.js';
 import { pollSocket } from './socket-queue.js';
 import { unsupported } from './unsupported.js';

@@ -1,6 +1,6 @@
 import { parseUnixDiag, unixDiagRequest, type UnixSocket } from '../../kernel/netlink/unix-diag.js';
 import { SysError } from '../../native/sys.js';
-import { askSockDiag } from './sock-diag.js';
+import { askSockDiag } from '../../task/sock-diag.js';
 
 /** All unix sockets of crit's network namespace, by inode number. */
 export function readUnixSockets(): Map<number, UnixSocket> {

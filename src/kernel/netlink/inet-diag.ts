@@ -15,10 +15,12 @@ const MESSAGE = { sport: 4, dport: 6, src: 8, dst: 24, inode: 68 } as const;
 
 /** One socket. */
 export interface InetSocket {
+  /** 0 of what has no socket any more: TCP_TIME_WAIT. */
   readonly ino: number;
   readonly srcPort: number;
   readonly dstPort: number;
   /** 4 words in network byte order, of which IPv4 has the first. */
+  readonly src: readonly number[];
   readonly dst: readonly number[];
   /** 1: no more reading, 2: no more writing. */
   readonly shutdown: number;
@@ -26,14 +28,14 @@ export interface InetSocket {
   readonly md5: boolean;
 }
 
-/** The request for all sockets of a family and protocol, to be sent to NETLINK_SOCK_DIAG. */
-export const inetDiagRequest = (family: number, type: number, proto: number): Uint8Array =>
+/** The request for sockets of a family and protocol, to be sent to NETLINK_SOCK_DIAG. @param state undefined for any */
+export const inetDiagRequest = (family: number, type: number, proto: number, state?: number): Uint8Array =>
   diagRequest(REQUEST_BYTES, (body) => {
     body.setUint8(0, family);
     body.setUint8(1, type === SOCK_RAW ? SOCK_RAW_DIAG : proto);
     // what attributes there are to be besides: none but those that are always told
     if (type === SOCK_RAW) body.setUint8(3, proto);
-    body.setUint32(4, ALL_STATES, true);
+    body.setUint32(4, state === undefined ? ALL_STATES : 1 << state, true);
   });
 
 /** Raw sockets are asked for under IPPROTO_RAW. */
@@ -44,6 +46,9 @@ export const parseInetDiag = (datagram: Uint8Array, add: (socket: InetSocket) =>
   parseDiag(datagram, MESSAGE_BYTES, (view, start, end) => {
     add(parseSocket(view, start, end));
   });
+
+const words = (view: DataView, start: number): readonly number[] =>
+  [0, 4, 8, 12].map((at) => view.getUint32(start + at, true));
 
 function parseSocket(view: DataView, start: number, end: number): InetSocket {
   let shutdown = 0;
@@ -56,7 +61,8 @@ function parseSocket(view: DataView, start: number, end: number): InetSocket {
     ino: view.getUint32(start + MESSAGE.inode, true),
     srcPort: view.getUint16(start + MESSAGE.sport),
     dstPort: view.getUint16(start + MESSAGE.dport),
-    dst: [0, 4, 8, 12].map((at) => view.getUint32(start + MESSAGE.dst + at, true)),
+    src: words(view, start + MESSAGE.src),
+    dst: words(view, start + MESSAGE.dst),
     shutdown,
     md5,
   };

@@ -16,6 +16,7 @@ import { removeIptablesLock } from './iptables-lock.js';
 import { networkLock } from './network-lock.js';
 import { TcpConnection } from './tcp-connection.js';
 import { setFileOwner } from './socket-owner.js';
+import { TimeWait } from './time-wait.js';
 import { checkSocketOptions, setSocketOptions } from './socket-options.js';
 import { fillDatagrams } from './udp-queue.js';
 
@@ -26,6 +27,7 @@ export const inet: GroupMaker<'isk'> = (files, entries) => {
   const { options } = files.ctx;
   const close = options.tcpClose || files.images.dir.read('INVENTORY').entries[0]?.message.tcp_close === true;
   const connections: TcpConnection[] = [];
+  const timeWait = new TimeWait();
   for (const { id, isk } of entries) {
     check(id, isk);
     files.slot(id);
@@ -35,7 +37,7 @@ export const inet: GroupMaker<'isk'> = (files, entries) => {
         `${nameOf(isk)} is connected: use --tcp-established to restore it, or --tcp-close to have it closed`,
         { code: 'UNSUPPORTED' },
       );
-    connections.push(new TcpConnection(files, isk));
+    connections.push(new TcpConnection(files, isk, timeWait));
   }
   const connectionOf = new Map(connections.map((connection) => [connection.isk.id, connection]));
   const lock = connections.length > 0 ? networkLock(files) : undefined;

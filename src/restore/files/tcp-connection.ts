@@ -14,7 +14,8 @@ import type { Batch } from '../../task/batch.js';
 import type { Files } from './group.js';
 import { peerAddress } from './inet-address.js';
 import { setInt } from './inet-options.js';
-import { FLAG, sendSegment } from './tcp-segment.js';
+import { FLAG, rawSegment, sendSegment, type RawSegment, type Segment } from './tcp-segment.js';
+import type { TimeWait } from './time-wait.js';
 
 /** The most that SO_SNDBUFFORCE takes. */
 const LARGEST_BUFFER = 0x3fffffff;
@@ -22,6 +23,8 @@ const LARGEST_BUFFER = 0x3fffffff;
 const END_MS = 1000;
 /** One allocation of the kernel's for each piece of a queue. */
 const PIECE_BYTES = 32 << 10;
+/** Of InetSkEntry.shutdown. */
+const SHUTDOWN_READ = 1;
 const int = (value: number) => new Uint8Array(Int32Array.of(value).buffer);
 
 /** A TCP connection that comes back by repair mode (tcp(7), TCP_REPAIR; linux/tcp.h). */
@@ -31,10 +34,13 @@ export class TcpConnection {
   readonly #stream: TcpStreamEntry;
   readonly #inq: Uint8Array;
   readonly #outq: Uint8Array;
+  /** It has ended, and the kernel remembers it: that is to stay so. */
+  readonly #remembered: boolean;
+  #lateFin: RawSegment | undefined;
   #fd = -1;
 
   /** @throws CritError MISSING_IMAGE, BAD_IMAGE */
-  constructor(files: Files, isk: InetSkEntry) {
+  constructor(files: Files, isk: InetSkEntry, timeWait: TimeWait) {
     this.isk = isk;
     this.#files = files;
     const name = imageFileName('TCP_STREAM', isk.ino);
@@ -44,6 +50,7 @@ export class TcpConnection {
     const { inq, outq } = (entry.extra ?? {}) as { inq?: Uint8Array; outq?: Uint8Array };
     this.#inq = inq ?? new Uint8Array(0);
     this.#outq = (isk.state === S.TCP_CLOSE ? undefined : outq) ?? new Uint8Array(0);
+    this.#remembered = this.#ended && !isk.reset && timeWait.has(isk);
     const { unsq_len = 0, outq_len } = this.#stream;
     if (unsq_len > outq_len)
       throw new CritError(`${name}: entries[0].unsq_len: ${unsq_len} of ${outq_len} bytes`, { code: 'BAD_IMAGE' });
@@ -58,11 +65,11 @@ export class TcpConnection {
   }
 
   get #sentFin(): boolean {
-    return I.SENT_FIN.includes(this.isk.state);
+    return I.SENT_FIN.includes(this.isk.state) || this.#remembered;
   }
 
   get #receivedFin(): boolean {
-    return I.RECEIVED_FIN.includes(this.isk.state);
+    return I.RECEIVED_FIN.includes(this.isk.state) || this.#remembered;
   }
 
   /** What the other end has sent last is told to it by a segment of crit's own. */
@@ -161,19 +168,33 @@ export class TcpConnection {
     }
     const first = state === S.TCP_FIN_WAIT1 || state === S.TCP_FIN_WAIT2 || state === S.TCP_CLOSING;
     if (first && this.#allSent) this.#shutdown();
+    if (state === S.TCP_CLOSING && !this.#allSent) {
+      // its own comes first, when what is before it can be sent
+      this.#lateFin = rawSegment(this.isk, this.#segment({ fin: true }));
+      return;
+    }
     if (this.#receivedFin) {
       this.#receive({ fin: true });
       if ((pollFd(this.#fd, S.POLLRDHUP, 0) & S.POLLRDHUP) === 0)
         this.#files.ctx.log.warn(
-          `TCP socket ${this.isk.ino}: a firewall takes segments from this machine to itself: that its other end has ended the stream is lost`,
+          `TCP socket ${this.isk.ino}: a firewall takes segments from this machine to itself: its stream ends, but in another state (TCP_INFO)`,
         );
     }
     if (this.#sentFin && !first && this.#allSent) this.#shutdown();
     if (state === S.TCP_FIN_WAIT2) this.#receive({ fin: false });
+    // where no FIN did it
+    if (this.#connecting) return;
+    if (this.#receivedFin || (this.isk.shutdown ?? 0) & SHUTDOWN_READ) sys('shutdown', this.#fd, S.SHUT_RD);
   }
 
-  /** A reset ends a connection, and leaves what it has received. */
+  /** A reset ends a connection, and leaves what it has received; so do both FINs, and the kernel remembers it. */
   #end(): void {
+    if (this.#remembered) {
+      this.#shutdown();
+      this.#receive({ fin: false });
+      this.#receive({ fin: true });
+      if (pollFd(this.#fd, 0, END_MS) > 0) return;
+    }
     sendSegment(this.isk, { seq: this.#inSeq, ack: this.#outSeq, flag: FLAG.rst, window: 0 });
     // it is told of its own machine, but where packets have to wait
     if (pollFd(this.#fd, 0, END_MS) <= 0)
@@ -195,14 +216,18 @@ export class TcpConnection {
   }
 
   /** Has it receive a FIN, or that its own has arrived. */
-  #receive({ fin }: { fin: boolean }): void {
+  #receive(what: { fin: boolean }): void {
+    sendSegment(this.isk, this.#segment(what));
+  }
+
+  #segment({ fin }: { fin: boolean }): Segment {
     const { outq_len, outq_seq, snd_wnd = 0, snd_wscale } = this.#stream;
-    sendSegment(this.isk, {
+    return {
       seq: this.#inSeq,
       ack: fin ? (this.#outSeq - outq_len) >>> 0 : outq_seq,
       flag: fin ? FLAG.fin : 0,
       window: Math.min(0xffff, snd_wnd >>> snd_wscale),
-    });
+    };
   }
 
   /** Together with the commit: from now on it is a connection like any other. */
@@ -211,7 +236,7 @@ export class TcpConnection {
     const { opts, flags } = this.isk;
     const set = (level: number, option: number, value: number) =>
       b.tryCall('setsockopt', fd, level, option, int(value), 4);
-    b.reserve(16, 1024);
+    b.reserve(20, 1024);
     const unsent = this.#outq.subarray(this.#sentBytes);
     if (unsent.length > 0) set(S.SOL_SOCKET, S.SO_SNDBUFFORCE, LARGEST_BUFFER);
     set(S.IPPROTO_TCP, I.TCP_REPAIR, this.#connecting ? I.REPAIR_OFF_SILENTLY : I.REPAIR_OFF);
@@ -228,6 +253,12 @@ export class TcpConnection {
       set(S.SOL_SOCKET, S.SO_BUF_LOCK, opts.so_buf_lock ?? 0);
       if (this.#sentFin) b.tryCall('shutdown', fd, S.SHUT_WR);
     }
+    if (this.#lateFin) {
+      const { socket, packet, to } = this.#lateFin;
+      b.tryCall('sendto', socket, packet, packet.length, 0, to, to.length);
+      b.tryCall('shutdown', fd, S.SHUT_RD);
+      b.tryCall('close', socket);
+    }
     b.tryCall('close', fd);
   }
 
@@ -235,5 +266,7 @@ export class TcpConnection {
   letGo(): void {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
+    if (this.#lateFin) closeSync(this.#lateFin.socket);
+    this.#lateFin = undefined;
   }
 }

@@ -19,8 +19,25 @@ export interface Segment {
   readonly window: number;
 }
 
-/** Has a connection receive an empty segment that looks as if its other end had sent it (raw(7)). @throws SysError */
-export function sendSegment(isk: InetSkEntry, { seq, ack, flag, window }: Segment): void {
+/** A segment, and the socket that sends it (raw(7)). */
+export interface RawSegment {
+  readonly socket: number;
+  readonly packet: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+/** Has a connection receive an empty segment that looks as if its other end had sent it. @throws SysError */
+export function sendSegment(isk: InetSkEntry, segment: Segment): void {
+  const { socket, packet, to } = rawSegment(isk, segment);
+  try {
+    sys('sendto', socket, packet, packet.length, 0, to, to.length);
+  } finally {
+    closeSync(socket);
+  }
+}
+
+/** A segment to be sent later; its socket is the caller's to close. @throws SysError */
+export function rawSegment(isk: InetSkEntry, { seq, ack, flag, window }: Segment): RawSegment {
   const plain = (words: readonly number[]) => (isMapped(words) ? words.slice(3) : words);
   const source = plain(peerAddress(isk).words);
   const target = plain(ownAddress(isk).words);
@@ -39,11 +56,7 @@ export function sendSegment(isk: InetSkEntry, { seq, ack, flag, window }: Segmen
   const packet = Buffer.concat([header, bytes]);
   const family = four ? S.AF_INET : S.AF_INET6;
   const to = inetAddressBytes({ family, port: 0, words: target });
-  const raw = sys('socket', family, S.SOCK_RAW | S.SOCK_CLOEXEC, S.IPPROTO_RAW);
-  try {
-    sys('setsockopt', raw, S.SOL_SOCKET, S.SO_MARK, Int32Array.of(LOCK_MARK), 4);
-    sys('sendto', raw, packet, packet.length, 0, to, to.length);
-  } finally {
-    closeSync(raw);
-  }
+  const socket = sys('socket', family, S.SOCK_RAW | S.SOCK_CLOEXEC, S.IPPROTO_RAW);
+  sys('setsockopt', socket, S.SOL_SOCKET, S.SO_MARK, Int32Array.of(LOCK_MARK), 4);
+  return { socket, packet, to };
 }

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW } from '../../kernel/uapi/socket.js';
-import { sys } from '../../native/sys.js';
+import { AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW } from '../kernel/uapi/socket.js';
+import { sys } from '../native/sys.js';
 
 const NETLINK_SOCK_DIAG = 4;
 const DATAGRAM_BYTES = 1 << 16;
