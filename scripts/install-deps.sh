@@ -21,6 +21,8 @@ redis-server:redis-server
 memcached:memcached
 nginx:nginx-light
 pg_lsclusters:postgresql
+ssh:openssh-client
+/usr/sbin/sshd:openssh-server
 chromium:chromium
 '
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** A server that is installed or not, and how to start one in a directory of its own. */
@@ -58,6 +58,53 @@ export const node = (program: string): Server => ({
     writeFileSync(path.join(dir, 'server.js'), program);
   },
 });
+
+/** A shell of root's behind a key that lies in the directory: `ssh -F client here`. */
+export const sshd = (port: number): Server =>
+  server('sshd', ['-D', '-e', '-f', 'server'], {
+    // it wants its whole name
+    command: '/usr/sbin/sshd',
+    prepare: (dir) => {
+      for (const name of ['host', 'key']) {
+        const { status, stderr } = spawnSync(
+          'ssh-keygen',
+          ['-q', '-t', 'ed25519', '-N', '', '-f', path.join(dir, name)],
+          {
+            encoding: 'utf8',
+          },
+        );
+        if (status !== 0) throw new Error(`ssh-keygen: ${stderr}`);
+      }
+      // compiled into it: where it locks up who has no session yet
+      mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+      writeFileSync(
+        path.join(dir, 'server'),
+        `ListenAddress 127.0.0.1:${port}
+         HostKey ${path.join(dir, 'host')}
+         AuthorizedKeysFile ${path.join(dir, 'key.pub')}
+         PidFile none
+         StrictModes no
+         UsePAM no
+         PermitRootLogin yes
+         SetEnv HOME=/nowhere
+         ForceCommand exec env PS1=PROMPT: bash --norc --noprofile -i`,
+      );
+      writeFileSync(path.join(dir, 'known'), `here ${readFileSync(path.join(dir, 'host.pub'), 'utf8')}`);
+      writeFileSync(
+        path.join(dir, 'client'),
+        `Host here
+         HostName 127.0.0.1
+         HostKeyAlias here
+         Port ${port}
+         User root
+         IdentityFile ${path.join(dir, 'key')}
+         IdentitiesOnly yes
+         UserKnownHostsFile ${path.join(dir, 'known')}
+         RequestTTY force
+         EscapeChar none`,
+      );
+    },
+  });
 
 export const POSTGRES = ['/usr/lib/postgresql']
   .filter(existsSync)

@@ -10,10 +10,12 @@ const PATIENCE_MS = 20_000;
 export class Talk implements Disposable {
   readonly #to: Writable;
   readonly #from: Readable;
+  readonly #exit: Promise<number | null> | undefined;
   #heard = '';
   #ended = false;
 
-  constructor(to: Writable, from: Readable) {
+  constructor(to: Writable, from: Readable, exit?: Promise<number | null>) {
+    this.#exit = exit;
     this.#to = to;
     this.#from = from;
     from.setEncoding('latin1');
@@ -33,7 +35,8 @@ export class Talk implements Disposable {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { PATH: process.env['PATH'], ...env },
     });
-    return new Talk(child.stdin, child.stdout);
+    const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    return new Talk(child.stdin, child.stdout, exit);
   }
 
   say(text: string): void {
@@ -68,6 +71,14 @@ export class Talk implements Disposable {
   /** Reads no more until it is asked for bytes. */
   pause(): void {
     this.#from.pause();
+  }
+
+  /** The status that the client program ends with. */
+  async end(): Promise<number | null | undefined> {
+    const late = sleep(PATIENCE_MS).then(() => {
+      throw new Error(`it does not end: ${this.#heard.slice(-500)}`);
+    });
+    return await Promise.race([this.#exit, late]);
   }
 
   ask(text: string, whole: RegExp = /\n/): Promise<string> {
