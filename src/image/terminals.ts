@@ -14,6 +14,8 @@ const MOST_PTY = 1000;
 const LARGE_IDS = 0x800000;
 /** Above all ids of terminals that are alive. */
 const HUNG_UP_IDS = 0x1000000;
+/** CRIU has numbers for so many. */
+export const MOST_EXTERNAL = 64;
 
 /** Numbers of tty_info_entry, where CRIU has some the same ones: a terminal that is alive has one up to 2176 there. */
 export const ttyInfoId = {
@@ -23,6 +25,8 @@ export const ttyInfoId = {
   console: 2004,
   virtual: 2008,
   serial: 2020,
+  /** Of terminals that belong to somebody else (--external), n from 0 to 63. */
+  external: (n: number): number => 2026 + n * 2,
   /** Of /dev/tty; CRIU has the first only. */
   current: (n: number): number => (n === 0 ? 2012 : 2154 + n * 2),
 };
@@ -48,12 +52,18 @@ export function mastersOf(infos: readonly TtyInfoEntry[]): Map<number, TtyInfoEn
 /**
  * The terminals that belong to whoever started the tree (a shell job's), of those that are alive.
  * @param infos all of the images
+ * @param isGiven whether there is a descriptor for a terminal (--inherit-fd)
  */
-export function outerTerminals(infos: readonly TtyInfoEntry[]): TtyInfoEntry[] {
+export function outerTerminals(
+  infos: readonly TtyInfoEntry[],
+  isGiven: (info: TtyInfoEntry) => boolean,
+): TtyInfoEntry[] {
   const masters = mastersOf(infos);
-  const sessions = new Set([...masters.values()].map(({ sid }) => sid).filter((sid) => sid !== 0));
+  const isForeign = (info: TtyInfoEntry) => info.type === TtyType.EXT_TTY || isGiven(info);
+  const controlling = [...masters.values(), ...infos.filter(isForeign)];
+  const sessions = new Set(controlling.map(({ sid }) => sid).filter((sid) => sid !== 0));
   return infos.filter((info) => {
-    if (hasHungUp(info)) return false;
+    if (hasHungUp(info) || isForeign(info)) return false;
     if (info.type === TtyType.CTTY) return !sessions.has(info.sid);
     return !info.pty || !masters.has(info.pty.index);
   });

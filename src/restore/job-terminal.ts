@@ -1,6 +1,7 @@
 import type { ImageDir } from '../encode/image-dir.js';
 import { seenByCrit, type Pid } from '../image/pid.js';
 import type { TtyInfoEntry } from '../image/generated/messages.js';
+import { externalTerminal, type InheritedFds } from '../image/external.js';
 import { outerTerminals } from '../image/terminals.js';
 import {
   TCGETS,
@@ -12,8 +13,8 @@ import {
   TIOCSWINSZ,
   WINSIZE_BYTES,
 } from '../kernel/uapi/ioctl.js';
-import { SIG_BLOCK, SIG_SETMASK, signalBit, SIGSET_BYTES, SIGTTOU } from '../kernel/uapi/signal.js';
 import { sysRaw } from '../native/sys.js';
+import { fromBackground } from './from-background.js';
 import { termiosBytes, winsizeBytes } from './termios-bytes.js';
 
 /** What a terminal has of whoever is in its foreground. */
@@ -31,7 +32,7 @@ export function ownTerminal(): number | undefined {
 /**
  * The terminal that a shell job shares with crit and the shell behind it. Settings belong to the terminal, not to a
  * process: a job that comes back finds what it had set, in the foreground, and when it stops or ends the shell finds what
- * it had. Changing a terminal from the background would stop crit (SIGTTOU), so the signal is blocked meanwhile.
+ * it had.
  */
 export class JobTerminal {
   readonly #fd: number;
@@ -49,8 +50,9 @@ export class JobTerminal {
   }
 
   /** @returns undefined where the images have no terminal, or crit is on none */
-  static of(images: ImageDir): JobTerminal | undefined {
-    const [info] = outerTerminals(images.messages('TTY_INFO') ?? []);
+  static of(images: ImageDir, inheritFds: InheritedFds): JobTerminal | undefined {
+    const isGiven = (info: TtyInfoEntry) => inheritFds.has(externalTerminal(info));
+    const [info] = outerTerminals(images.messages('TTY_INFO') ?? [], isGiven);
     const fd = ownTerminal();
     if (!info?.termios || fd === undefined) return undefined;
     const entries = images.read('PSTREE').entries.map(({ message }) => message);
@@ -100,12 +102,11 @@ export class JobTerminal {
   }
 
   #write(state: State, group: Pid): void {
-    const mask = new BigUint64Array(1);
-    sysRaw('rt_sigprocmask', SIG_BLOCK, BigUint64Array.of(signalBit(SIGTTOU)), mask, SIGSET_BYTES);
-    sysRaw('ioctl', this.#fd, TIOCSPGRP, Int32Array.of(group));
-    sysRaw('ioctl', this.#fd, TCSETS, state.termios);
-    sysRaw('ioctl', this.#fd, TIOCSWINSZ, state.size);
-    sysRaw('rt_sigprocmask', SIG_SETMASK, mask, null, SIGSET_BYTES);
+    fromBackground(() => {
+      sysRaw('ioctl', this.#fd, TIOCSPGRP, Int32Array.of(group));
+      sysRaw('ioctl', this.#fd, TCSETS, state.termios);
+      sysRaw('ioctl', this.#fd, TIOCSWINSZ, state.size);
+    });
   }
 }
 

@@ -19,3 +19,7 @@ export function termiosBytes(entry: TermiosEntry): Uint8Array {
 /** struct winsize. */
 export const winsizeBytes = ({ ws_row, ws_col, ws_xpixel, ws_ypixel }: WinsizeEntry): Uint8Array =>
   new Uint8Array(Uint16Array.of(ws_row, ws_col, ws_xpixel, ws_ypixel).buffer);
+
+/** Whether anything is locked by it (TIOCSLCKTRMIOS). */
+export const locks = ({ c_iflag, c_oflag, c_cflag, c_lflag, c_cc }: TermiosEntry): boolean =>
+  [c_iflag, c_oflag, c_cflag, c_lflag, ...(c_cc ?? [])].some((bits) => bits !== 0);

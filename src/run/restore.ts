@@ -80,7 +80,10 @@ export function performRestore({ options, scripts, statsDir }: RestoreRequest, r
   const { imagesDir } = options;
   const whole = nowMs();
   const stays = !options.detached && !options.execCmd;
-  const terminal = stays && options.shellJob ? JobTerminal.of(new ImageDir(imagesDir, { strict: true })) : undefined;
+  const terminal =
+    stays && options.shellJob
+      ? JobTerminal.of(new ImageDir(imagesDir, { strict: true }), options.inheritFds)
+      : undefined;
   let watch: RootWatch | undefined;
   const runScripts = actionScripts(scripts, imagesDir, rootPid(imagesDir, log), run);
   const action = (name: string) => {

@@ -236,7 +236,7 @@ export const OPTIONS: readonly CriuOption[] = [
   ),
   takes(
     'external',
-    'what belongs to somebody else, and stays out of the images: file, unix',
+    'what belongs to somebody else, and stays out of the images: file, tty, unix',
     (v, text = '', _, as) => v.externals.set(...parseExternal(text, as)),
     { value: 'TYPE[ID]' },
   ),

@@ -1,5 +1,6 @@
 import type { TtyFileEntry, TtyInfoEntry } from '../../image/generated/messages.js';
-import { TTYAUX, TTYAUX_MAJOR, PTS_MAJORS, ttyInfoId } from '../../image/terminals.js';
+import { externalTerminal } from '../../image/external.js';
+import { TTYAUX, TTYAUX_MAJOR, PTS_MAJORS, MOST_EXTERNAL, ttyInfoId } from '../../image/terminals.js';
 import { TtyType } from '../../image/generated/messages.js';
 import { readStat } from '../../kernel/proc/stat-file.js';
 import { F_GETFL, O_CLOEXEC } from '../../kernel/uapi/open-flags.js';
@@ -24,6 +25,8 @@ interface End {
   /** N of /dev/pts/N, of both ends. */
   readonly index?: number;
   readonly isMaster?: boolean;
+  /** It belongs to somebody else (--external). */
+  readonly isExternal?: boolean;
   /** Device number of the terminal that a process can have as its controlling one, as /proc/PID/stat tells it. */
   readonly dev: number;
 }
@@ -36,6 +39,7 @@ export class Terminals {
   readonly #ends: { readonly file: Description; readonly end: End; readonly sid: number }[] = [];
   /** What the ids of /dev/tty stand for. */
   readonly #current: number[] = [];
+  readonly #external: string[] = [];
 
   constructor(files: Files) {
     this.#files = files;
@@ -51,7 +55,7 @@ export class Terminals {
     const isHung = this.#files.use(file, isHungUp);
     if (isHung && index !== undefined) return this.#hungUp(file, index);
     if (isHung) throw unsupported(file, 'a terminal that has hung up, opened by another name than /dev/pts/N,');
-    const end = this.#endOf(file, index);
+    const end = this.#externalEnd(file) ?? this.#endOf(file, index);
     const { sid, pgrp } = this.#control(file, end);
     this.#ends.push({ file, end, sid });
     if (!this.#told.has(end.id)) {
@@ -60,6 +64,7 @@ export class Terminals {
     }
     const { link, stat, where, info, owner } = file;
     const flags = info.flags | (this.#files.use(file, (fd) => sys('fcntl', fd, F_GETFL)) & O_CLOEXEC);
+    if (end.isExternal) return { id: file.id, tty_info_id: end.id, flags, fown: owner };
     const regf = this.#files.addRegular(
       { link, stat, where, open: () => this.#files.take(file) },
       info.flags,
@@ -67,6 +72,26 @@ export class Terminals {
       owner,
     );
     return { id: file.id, tty_info_id: end.id, flags, fown: owner, regf_id: regf };
+  }
+
+  /** What CRIU calls it has been named as somebody else's. @throws CritError UNSUPPORTED */
+  #externalEnd(file: Description): End | undefined {
+    const key = externalTerminal(file.stat);
+    if (!this.#files.ctx.options.externals.has(key)) return undefined;
+    if (!this.#external.includes(key)) this.#external.push(key);
+    if (this.#external.length > MOST_EXTERNAL)
+      throw unsupported(file, `a terminal beyond the ${MOST_EXTERNAL} external ones that images have numbers for`);
+    const { rdev } = file.stat;
+    const dev =
+      devMajor(rdev) === TTYAUX_MAJOR
+        ? this.#files.use(file, (fd) => askInt(fd, TIOCGDEV))
+        : Number(rdev & 0xffffffffn);
+    return {
+      id: ttyInfoId.external(this.#external.indexOf(key)),
+      type: TtyType.EXT_TTY,
+      isExternal: true,
+      dev: dev ?? 0,
+    };
   }
 
   #endOf(file: Description, index: number | undefined): End {
@@ -175,6 +200,7 @@ export class Terminals {
   #check(): void {
     const { ctx } = this.#files;
     const inTree = new Set(this.#ends.filter(({ end }) => end.isMaster).map(({ end }) => end.dev));
+    const foreign = new Set(this.#ends.filter(({ end }) => end.isExternal).map(({ end }) => end.dev));
     const pids = new Set(ctx.tasks.map(({ pid }) => pid));
     let shells: number | undefined;
     for (const { file, end, sid } of this.#ends)
@@ -185,11 +211,12 @@ export class Terminals {
           if (end.isMaster) this.#queues(file, end);
           return;
         }
+        if (foreign.has(end.dev)) return;
         if (!ctx.options.shellJob)
           throw unsupported(
             file,
             end.index === undefined ? 'a terminal' : 'a terminal whose master is outside of the tree',
-            "needs --shell-job, and to be the shell's own",
+            `needs --shell-job, and to be the shell's own; or --external '${externalTerminal(file.stat)}', and another one at restore`,
           );
         shells ??= end.dev;
         if (shells !== end.dev)

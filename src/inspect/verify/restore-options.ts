@@ -1,5 +1,7 @@
 import type { CheckedSet } from './checked-set.js';
 import { ownNamespaces } from './namespaces.js';
+import { externalTerminal } from '../../image/external.js';
+import { TtyType } from '../../image/generated/messages.js';
 import { USK_EXTERNAL } from '../../image/unix-sockets.js';
 import { isConnection } from './sockets.js';
 
@@ -43,6 +45,11 @@ const NEEDS: readonly ((set: CheckedSet) => Iterable<RestoreOption>)[] = [
     for (const { message } of set.of('reg'))
       if (message.ext)
         yield { name: 'inherit-fd', value: `fd[FD]:${message.name}`, why: `file ${message.name} comes from outside` };
+  },
+  function* (set) {
+    for (const info of set.keep('TTY_INFO') ?? [])
+      if (info.type === TtyType.EXT_TTY)
+        yield { name: 'inherit-fd', value: `fd[FD]:${externalTerminal(info)}`, why: 'a terminal comes from outside' };
   },
   function* (set) {
     for (const ns of ownNamespaces(set).get('mnt') ?? [])

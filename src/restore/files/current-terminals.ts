@@ -5,7 +5,7 @@ import type { Batch } from '../../task/batch.js';
 import type { RestoreTask } from '../context.js';
 import type { Files } from './group.js';
 import { openFlags, place, setFlags } from './place.js';
-import type { PtyPair } from './pty-pair.js';
+import type { ControlledSession } from './controlled-session.js';
 import type { OpenTerminal } from './open-terminal.js';
 
 /** Files that were opened as /dev/tty: the leader of the session opens them, which has its controlling terminal by then. */
@@ -14,12 +14,12 @@ export class CurrentTerminals {
   readonly #opened: { readonly end: OpenTerminal; readonly leader: RestoreTask }[];
 
   /** @throws CritError UNSUPPORTED */
-  constructor(files: Files, ends: readonly OpenTerminal[], pairs: readonly PtyPair[]) {
+  constructor(files: Files, ends: readonly OpenTerminal[], sessions: readonly ControlledSession[]) {
     this.#files = files;
     const queued = new Set([...files.images.queues.values()].flat().flatMap(({ rights }) => rights));
     this.#opened = ends.map((end) => {
       const { id } = end.entry;
-      const leader = pairs.find((pair) => pair.leader?.pid === end.info.sid)?.leader;
+      const { leader } = sessions.find((session) => session.leader?.pid === end.info.sid) ?? {};
       const no = (why: string) =>
         new CritError(`${imageFileName('FILES')}: file ${id} was opened as /dev/tty: ${why}`, { code: 'UNSUPPORTED' });
       if (!leader) throw no(`the leader of session ${end.info.sid} is not in the images`);

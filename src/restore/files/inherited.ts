@@ -23,9 +23,14 @@ export class InheritedFiles {
     const { inheritFds } = ctx.options;
     if (inheritFds.size === 0) return;
     const names = new Map(images.dir.messages('MEMFD_INODE')?.map(({ inode_id, name }) => [Number(inode_id), name]));
+    const terminals = new Map(images.dir.messages('TTY_INFO')?.map((info) => [info.id, info]));
     const met = new Set<string>();
     for (const entry of images.byId.values())
-      for (const key of inheritKeys(entry, (inode) => names.get(inode))) {
+      for (const key of inheritKeys(
+        entry,
+        (inode) => names.get(inode),
+        (id) => terminals.get(id),
+      )) {
         const fd = inheritFds.get(key);
         if (fd === undefined) continue;
         met.add(key);
@@ -44,7 +49,7 @@ export class InheritedFiles {
   #placed(): { readonly entry: FileEntry; readonly fd: number }[] {
     return [...this.#fds]
       .map(([id, fd]) => ({ entry: this.#images.byId.get(id)!, fd }))
-      .filter(({ entry }) => !entry.reg?.ext && this.#images.used.has(entry.id));
+      .filter(({ entry }) => !entry.reg?.ext && !entry.tty && this.#images.used.has(entry.id));
   }
 
   /** Adds the operations that give the root one of crit's descriptors. */

@@ -49,7 +49,9 @@ export function groupOf(files: Files, type: number): FileGroup | undefined {
     make(
       files,
       field,
-      files.images.usedOf(field).filter((entry) => entry.reg?.ext || files.inherited.of(entry.id) === undefined),
+      files.images
+        .usedOf(field)
+        .filter((entry) => entry.reg?.ext || entry.tty || files.inherited.of(entry.id) === undefined),
     )
   );
 }

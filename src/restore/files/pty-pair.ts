@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
-import { hasEnded } from '../../image/task-state.js';
-import { TIOCSCTTY, TIOCSPGRP } from '../../kernel/uapi/ioctl.js';
 import { O_RDWR } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import type { RestoreTask } from '../context.js';
+import { ControlledSession } from './controlled-session.js';
 import type { Files } from './group.js';
 import { fetchFromCrit } from './inherited.js';
 import { setFlags } from './place.js';
@@ -16,8 +15,7 @@ import type { OpenTerminal } from './open-terminal.js';
 /** A pseudoterminal with its master, the slaves that are open, and the session that it controls. */
 export class PtyPair implements Disposable {
   readonly index: number;
-  /** Leads the session that has it as controlling terminal. */
-  readonly leader: RestoreTask | undefined;
+  readonly session: ControlledSession;
   readonly #files: Files;
   readonly #master: OpenTerminal;
   readonly #slaves: readonly OpenTerminal[];
@@ -33,12 +31,9 @@ export class PtyPair implements Disposable {
     this.#master = master;
     this.#slaves = slaves;
     this.#path = this.#pathOf(master);
-    const { sid } = master.info;
-    this.leader = files.ctx.tasks.find((task) => task.pid === sid && !hasEnded(task.cores[0]?.tc?.task_state));
-    if (sid && !this.leader)
-      files.ctx.log.warn(`/dev/pts/${index} controlled session ${sid}, whose leader is not in the images`);
+    this.session = new ControlledSession(files, `/dev/pts/${index}`, master.info);
     const slave = slaves[0];
-    this.#slaveSlot = slave ? files.slot(slave.entry.id) : this.leader ? files.reserve() : -1;
+    this.#slaveSlot = slave ? files.slot(slave.entry.id) : this.session.leader ? files.reserve() : -1;
     if (existsSync(`/dev/pts/${index}`)) files.ctx.refuse(inUse(index));
   }
 
@@ -62,7 +57,7 @@ export class PtyPair implements Disposable {
     pty.set(this.#slaves[0]?.info ?? info);
     this.#take(b, pty.master, this.#master);
     for (const slave of this.#slaves) this.#take(b, pty.open(slave.entry.tty.flags), slave);
-    if (this.#slaves.length === 0 && this.leader) fetchFromCrit(b, pty.open(O_RDWR), this.#slaveSlot);
+    if (this.#slaves.length === 0 && this.session.leader) fetchFromCrit(b, pty.open(O_RDWR), this.#slaveSlot);
     const slave = this.#slaves[0]?.info;
     const uid = slave?.uid ?? info.slave_uid;
     if (uid !== undefined) pty.chown(uid, slave?.gid ?? info.slave_gid ?? 0, info.slave_mode ?? this.#modeOf());
@@ -93,22 +88,12 @@ export class PtyPair implements Disposable {
 
   /** A new session has it as controlling terminal, if it is this one's. */
   control(task: RestoreTask, b: Batch): void {
-    if (task !== this.leader) return;
-    using _doing = b.doing(`taking /dev/pts/${this.index} as controlling terminal`);
-    b.call('ioctl', this.#slaveSlot, TIOCSCTTY, 0);
+    this.session.control(task, b, this.#slaveSlot);
   }
 
   /** Brings a process group to the foreground: all are there. */
   toForeground(): void {
-    const { pgrp } = this.#master.info;
-    if (!this.leader || !pgrp) return;
-    const b = this.leader.batch();
-    const done = b.tryCall('ioctl', this.#slaveSlot, TIOCSPGRP, new Uint8Array(Int32Array.of(pgrp).buffer));
-    b.run();
-    if (done.value < 0)
-      this.#files.ctx.log.warn(
-        `process group ${pgrp}, in the foreground of /dev/pts/${this.index}, has no process any more: the leader's is`,
-      );
+    this.session.toForeground(this.#slaveSlot);
   }
 
   [Symbol.dispose](): void {

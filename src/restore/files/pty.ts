@@ -1,6 +1,6 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
-import type { TermiosEntry, TtyInfoEntry } from '../../image/generated/messages.js';
+import type { TtyInfoEntry } from '../../image/generated/messages.js';
 import { errnoWords } from '../../kernel/uapi/errno.js';
 import {
   TCSETS,
@@ -25,7 +25,7 @@ import {
   O_RDWR,
 } from '../../kernel/uapi/open-flags.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
-import { termiosBytes, winsizeBytes } from '../termios-bytes.js';
+import { locks, termiosBytes, winsizeBytes } from '../termios-bytes.js';
 
 /** So many terminals are opened at most to come by an index. */
 const TRIES = 1024;
@@ -165,9 +165,6 @@ export function inUse(index: number): CritError {
     { code: 'TERMINAL_IN_USE' },
   );
 }
-
-const locks = ({ c_iflag, c_oflag, c_cflag, c_lflag, c_cc }: TermiosEntry): boolean =>
-  [c_iflag, c_oflag, c_cflag, c_lflag, ...(c_cc ?? [])].some((bits) => bits !== 0);
 
 function indexOf(master: number): number {
   const n = new Int32Array(1);

@@ -3,10 +3,12 @@ import { CritError } from '../../image/errors.js';
 import type { FileOf } from '../../image/file-kinds.js';
 import { hasHungUp, isPtyMaster, mastersOf, outerTerminals } from '../../image/terminals.js';
 import { AT_FDCWD, O_NOCTTY } from '../../kernel/uapi/open-flags.js';
-import { TtyType } from '../../image/generated/messages.js';
+import { TtyType, type TtyInfoEntry } from '../../image/generated/messages.js';
+import { externalTerminal } from '../../image/external.js';
 import { ownTerminal } from '../job-terminal.js';
 import { CurrentTerminals } from './current-terminals.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
+import { GivenTerminal } from './given-terminal.js';
 import { HungUp } from './hung-up.js';
 import type { OpenTerminal } from './open-terminal.js';
 import { openFlags, place, setFlags } from './place.js';
@@ -26,22 +28,25 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
     return { entry, info };
   });
   const masters = mastersOf(infos);
-  const outer = new Set(outerTerminals(infos));
+  const given = givenTerminals(files, all);
+  const outer = new Set(outerTerminals(infos, (info) => given.has(info)));
   const pairs = all
-    .filter(({ info }) => isPtyMaster(info) && masters.get(info.pty!.index) === info)
+    .filter(({ info }) => isPtyMaster(info) && masters.get(info.pty!.index) === info && !given.has(info))
     .map((master) => {
       const { index } = master.info.pty!;
-      const slaves = all.filter(({ info }) => info.pty?.index === index && !isPtyMaster(info) && !hasHungUp(info));
+      const slaves = all.filter(
+        ({ info }) => info.pty?.index === index && !isPtyMaster(info) && !hasHungUp(info) && !given.has(info),
+      );
       return new PtyPair(files, index, master, slaves);
     });
   const hungUp = new HungUp(
     files,
-    all.filter(({ info }) => hasHungUp(info)),
+    all.filter(({ info }) => hasHungUp(info) && !given.has(info)),
   );
   const current = new CurrentTerminals(
     files,
-    all.filter(({ info }) => info.type === TtyType.CTTY && !outer.has(info)),
-    pairs,
+    all.filter(({ info }) => info.type === TtyType.CTTY && !outer.has(info) && !given.has(info)),
+    [...pairs, ...given.values()].map(({ session }) => session),
   );
   const job = all.filter(({ info }) => outer.has(info));
   const standard = job.length > 0 ? jobTerminal(files) : -1;
@@ -58,16 +63,20 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
         }
         for (const pair of pairs) pair.open(b);
         hungUp.open(b);
+        for (const terminal of given.values()) terminal.open(b);
       },
       fill: () => {
         for (const pair of pairs) pair.finish();
         hungUp[Symbol.dispose]();
+        for (const terminal of given.values()) terminal.set();
       },
       session: ({ task, b }) => {
+        for (const { session, slot } of given.values()) session.control(task, b, slot);
         for (const pair of pairs) pair.control(task, b);
       },
       born: ({ b }) => {
         for (const pair of pairs) pair.toForeground();
+        for (const { session, slot } of given.values()) session.toForeground(slot);
         current.open(b);
       },
     },
@@ -75,9 +84,30 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
     undo: () => {
       for (const pair of pairs) pair[Symbol.dispose]();
       hungUp[Symbol.dispose]();
+      for (const terminal of given.values()) terminal.undo();
     },
   } satisfies FileGroup;
 };
+
+/** Those that crit has descriptors for. @throws CritError NO_TERMINAL; refuses EXTERNAL_FILE where one is missing */
+function givenTerminals(files: Files, all: readonly OpenTerminal[]): Map<TtyInfoEntry, GivenTerminal> {
+  const given = new Map<TtyInfoEntry, GivenTerminal>();
+  for (const { entry, info } of all) {
+    const fd = files.inherited.of(entry.id);
+    if (fd === undefined && info.type === TtyType.EXT_TTY) files.ctx.refuse(missing(entry, info));
+    if (fd === undefined || given.has(info)) continue;
+    const ends = all.filter((end) => end.info === info);
+    given.set(info, new GivenTerminal(files, info, fd, ends));
+  }
+  return given;
+}
+
+function missing({ id }: FileOf<'tty'>, info: TtyInfoEntry): CritError {
+  return new CritError(
+    `file ${id} is an external terminal: open what stands for it as a descriptor N of crit, and add --inherit-fd 'fd[N]:${externalTerminal(info)}'`,
+    { code: 'EXTERNAL_FILE' },
+  );
+}
 
 function lostInfo({ id, tty: { tty_info_id: info } }: FileOf<'tty'>): CritError {
   return new CritError(

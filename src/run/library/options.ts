@@ -68,8 +68,8 @@ export interface DumpOptions extends EngineOptions {
   /** The directory of a control group that stops the tree while it is seized, as `--freeze-cgroup`. Default: none. */
   readonly freezeCgroup?: string | undefined;
   /**
-   * What belongs to somebody else and is left out: names for the restore ('' for none) by `unix[INODE]` or
-   * `file[MOUNT:INODE]` (hexadecimal), as `--external` has them. Default: none.
+   * What belongs to somebody else and is left out: names for the restore ('' for none) by `unix[INODE]`,
+   * `file[MOUNT:INODE]` or `tty[RDEV:DEV]` (hexadecimal), as `--external` has them. Default: none.
    */
   readonly externals?: Readonly<Record<string, string>> | undefined;
   /** Keeps what this processor can do, in cpuinfo.img. Default: false. */
