@@ -23,6 +23,11 @@ nginx:nginx-light
 pg_lsclusters:postgresql
 ssh:openssh-client
 /usr/sbin/sshd:openssh-server
+javac:default-jdk-headless
+prometheus-node-exporter:prometheus-node-exporter
+phpquery:php-fpm
+sqlite3:sqlite3
+inotifywait:inotify-tools
 chromium:chromium
 '
 

@@ -14,7 +14,15 @@ const dist = path.join(root, 'dist/test');
 const hasSource = (file) => existsSync(path.join(root, 'test', `${path.relative(dist, file).slice(0, -3)}.ts`));
 
 /** Files that take minutes begin first: they would run on alone when all others have ended. */
-const LONG = ['differ/differ', 'system/kill', 'system/failures', 'system/one-set', 'system/commit', 'system/servers'];
+const LONG = [
+  'differ/differ',
+  'system/kill',
+  'system/failures',
+  'system/one-set',
+  'system/commit',
+  'system/servers',
+  'system/daemons',
+];
 /** @param {string} file */
 const isLong = (file) => LONG.some((name) => file.endsWith(`${name}.test.js`));
 

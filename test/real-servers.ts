@@ -42,12 +42,75 @@ export const nginx = (port: number, prepare: (dir: string) => void, directives =
       writeFileSync(
         path.join(dir, 'nginx.conf'),
         `${directives} daemon off; worker_processes 2; pid pid; events { worker_connections 64; }
-         http { access_log access; keepalive_requests 1000000; keepalive_timeout 600;
+         http { access_log access; keepalive_requests 1000000; keepalive_timeout 600; send_timeout 600;
                 client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
                 server { listen 127.0.0.1:${port}; root ${dir}; } }`,
       );
     },
   });
+
+/** FastCGI on TCP, by a master and workers of its own number. @param scripts makes them in the directory */
+export function phpFpm(port: number, prepare: (dir: string) => void): Server {
+  // its name has the version of the package
+  const name = existsSync('/usr/sbin')
+    ? readdirSync('/usr/sbin').find((file) => file.startsWith('php-fpm'))
+    : undefined;
+  return server(
+    name ?? 'php-fpm',
+    ['-R', '-F', '-n', '-d', 'zend_extension=opcache', '-d', 'opcache.file_update_protection=0', '-y', 'fpm.conf'],
+    {
+      prepare: (dir) => {
+        prepare(dir);
+        writeFileSync(
+          path.join(dir, 'fpm.conf'),
+          [
+            `[global]`,
+            `error_log = ${dir}/errors`,
+            `[www]`,
+            `user = root`,
+            `listen = 127.0.0.1:${port}`,
+            `pm = dynamic`,
+            `pm.max_children = 4`,
+            `pm.start_servers = 2`,
+            `pm.min_spare_servers = 1`,
+            `pm.max_spare_servers = 3`,
+            `pm.status_path = /status`,
+            `php_admin_value[session.save_path] = ${dir}`,
+            ``,
+          ].join('\n'),
+        );
+      },
+    },
+  );
+}
+
+/** Takes messages over TCP and from the end of the file `in`, and writes them to `out`. */
+export const rsyslog = (port: number): Server =>
+  server('rsyslogd', ['-n', '-i', 'NONE', '-f', 'conf'], {
+    prepare: (dir) => {
+      writeFileSync(path.join(dir, 'in'), '');
+      writeFileSync(
+        path.join(dir, 'conf'),
+        `global(workDirectory="${dir}")
+         module(load="imfile" mode="polling" pollingInterval="1")
+         module(load="imtcp")
+         input(type="imfile" file="${dir}/in" tag="file:")
+         input(type="imtcp" address="127.0.0.1" port="${port}")
+         main_queue(queue.type="LinkedList" queue.workerThreads="2")
+         template(name="line" type="string" string="%syslogtag%%msg%\n")
+         action(type="omfile" file="${dir}/log" template="line" asyncWriting="on" flushInterval="1" flushOnTXEnd="on")
+        `,
+      );
+    },
+  });
+
+/** A server that is written in Go. */
+export const nodeExporter = (port: number): Server =>
+  server('prometheus-node-exporter', [
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--collector.disable-defaults',
+    '--collector.loadavg',
+  ]);
 
 export const node = (program: string): Server => ({
   name: 'node',

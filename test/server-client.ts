@@ -9,7 +9,7 @@ const PORT = 7100;
 /** How long a client waits for an answer, and for a server. */
 const PATIENCE_MS = 60_000;
 /** How long a client looks at a server that is left alone, before and after what is done. */
-export const LOOK_MS = 300;
+export const LOOK_MS = 200;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -147,24 +147,34 @@ export async function firstAnswer(one: Case): Promise<void> {
     }
 }
 
-/** The longest gap between answers while something is done. Who asks gets no error, or this throws. */
-export async function longestGap(one: Case, client: Client, action: () => Promise<unknown>): Promise<number> {
-  let [last, gapMs, asks] = [0, 0, true];
-  const asking = (async () => {
+/**
+ * The longest gap between answers while each of some things is done, in ms.
+ * @param ask waits for an answer; what it throws, this throws
+ */
+export async function longestGaps(
+  ask: () => Promise<unknown>,
+  actions: readonly (() => Promise<unknown>)[],
+): Promise<number[]> {
+  let [last, gapMs, asks] = [performance.now(), 0, true];
+  const asking = async () => {
     while (asks) {
-      await client.ask(one.request, one.end);
+      await ask();
       const now = performance.now();
       gapMs = Math.max(gapMs, now - last);
       last = now;
     }
-  })();
-  await sleep(LOOK_MS);
-  gapMs = 0;
-  await Promise.all([
-    asking,
-    action()
-      .then(() => sleep(LOOK_MS))
-      .finally(() => (asks = false)),
-  ]);
-  return gapMs;
+  };
+  const acting = async () => {
+    const gaps: number[] = [];
+    await sleep(LOOK_MS);
+    for (const action of actions) {
+      gapMs = 0;
+      await action();
+      await sleep(LOOK_MS);
+      gaps.push(Math.max(gapMs, performance.now() - last));
+    }
+    return gaps;
+  };
+  const [gaps] = await Promise.all([acting().finally(() => (asks = false)), asking()]);
+  return gaps;
 }

@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { moveToOwnNetwork } from '../own-network.js';
 import { CRIT } from '../programs.js';
-import { Client, firstAnswer, LOOK_MS, longestGap, serverCases, type Case } from '../server-client.js';
+import { Client, firstAnswer, LOOK_MS, longestGaps, serverCases, type Case } from '../server-client.js';
 import { sleep, Subject } from '../system/round-trip.js';
 
 const ROUNDS = Number(process.env['CRIT_BENCH_ROUNDS'] ?? 5);
@@ -48,7 +48,8 @@ async function round(tool: string, one: Case): Promise<Sample> {
     for (const request of one.fill?.() ?? []) await client.ask(request, 'OK\r\n');
     await run(subject, 'sync');
     const connected = ['-R', '--tcp-established', '--network-lock', 'nftables'];
-    const gapMs = await longestGap(one, client, () => run(subject, tool, 'dump', ...target, ...common, ...connected));
+    const dump = () => run(subject, tool, 'dump', ...target, ...common, ...connected);
+    const [gapMs = 0] = await longestGaps(() => client.ask(one.request, one.end), [dump]);
     client.close();
     await sleep(LOOK_MS);
     const pids = subject.tree();

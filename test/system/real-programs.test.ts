@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from '../root.js';
 import { crit, sleep, Subject } from './round-trip.js';
@@ -17,8 +16,6 @@ async function goesOn(subject: Subject): Promise<void> {
   await subject.saysMore();
   assert.ok(subject.output.startsWith(before));
 }
-
-const has = (command: string) => spawnSync('which', [command]).status === 0;
 
 test('python3 with threads goes on counting where it was', async () => {
   await using subject = new Subject('python3', [
@@ -144,37 +141,6 @@ time.sleep(1000)
   await subject.says('committed True');
   subject.passed();
 });
-
-test(
-  'a log service (rsyslogd) follows its input from where it was, and ends when it is told to',
-  { skip: has('rsyslogd') ? false : 'no rsyslogd here' },
-  async () => {
-    const start = [
-      'cat > conf <<END',
-      'global(workDirectory="$PWD")',
-      'module(load="imfile" mode="polling" pollingInterval="1")',
-      'input(type="imfile" file="$PWD/in" tag="app")',
-      'action(type="omfile" file="$PWD/out")',
-      'END',
-      'echo first > in',
-      'exec rsyslogd -n -iNONE -f "$PWD/conf"',
-    ];
-    await using subject = new Subject('bash', ['-c', start.join('\n')]);
-    await subject.says('app first');
-    await subject.dump();
-    subject.restore();
-    appendFileSync(path.join(subject.dir, 'in'), 'second\n');
-    await subject.says('app second');
-    appendFileSync(path.join(subject.dir, 'in'), 'third\n');
-    await subject.says('app third');
-    process.kill(subject.pid, 'SIGTERM');
-    const runs = () => existsSync(`/proc/${subject.pid}/exe`);
-    for (let i = 0; i < 500 && runs(); i++) await sleep(10);
-    assert.ok(!runs(), 'it ends when it is told to');
-    assert.equal(subject.output.match(/app (first|second|third)\n/g)?.length, 3, subject.output);
-    subject.passed();
-  },
-);
 
 test('a process goes on with what was changed in its images as JSON', async () => {
   await using subject = new Subject('python3', [

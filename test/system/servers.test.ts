@@ -1,49 +1,21 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { moveToOwnNetwork } from '../own-network.js';
-import { CRIT } from '../programs.js';
 import { projectPath } from '../project-path.js';
-import { memcached, nginx, node, postgres, POSTGRES, postgresEnv, redis, type Server } from '../real-servers.js';
+import { memcached, nginx, node, postgres, POSTGRES, postgresEnv, redis } from '../real-servers.js';
 import { before, NEEDS_ROOT, test } from '../root.js';
-import { Client, firstAnswer, longestGap, serverCases } from '../server-client.js';
-import { sleep, Subject } from './round-trip.js';
+import { ALL, endsAt, has, livesOn, needs, start } from './lives-on.js';
+import { Subject } from './round-trip.js';
 import { answers, ask, freePort, Talk } from './talk.js';
 
 // Real servers: each answers its clients after dumps that let it run on, and after a restore, with all that it had.
 // Clients outside of the tree keep their connections where a test says --tcp-established.
 
-const ALL = process.env['CRIT_SERVERS'] === 'all';
-const DUMPS = ALL ? 10 : 1;
-const RESTORES = ALL ? 3 : 1;
-
 before(() => {
   if (NEEDS_ROOT === false) moveToOwnNetwork();
 });
-
-const start = ({ command, args, env, prepare }: Server): Subject => new Subject(command, args, env, prepare);
-const needs = ({ skip }: Server) => ({ skip });
-const has = (command: string) => ({
-  skip: spawnSync('which', [command]).status === 0 ? false : `${command} is not installed`,
-});
-
-/** Dumps it while it runs, then ends and restores it. @param check asks it for what it must know */
-async function livesOn(subject: Subject, check: () => Promise<void>, ...options: string[]): Promise<void> {
-  await check();
-  for (let i = 0; i < DUMPS; i++) {
-    await subject.dump('-R', ...options);
-    await check();
-  }
-  for (let i = 0; i < RESTORES; i++) {
-    await subject.dump(...options);
-    subject.restore(...options);
-    await check();
-  }
-  subject.passed();
-}
 
 /** A client in the tree, which counts, beside the server. */
 const COUNTING = `
@@ -58,7 +30,7 @@ while True:
     time.sleep(.01)
 `;
 
-test('redis: AOF and RDB, clients in the tree and outside, of which one waits', needs(redis(0)), async () => {
+test('redis: AOF and RDB, clients in the tree and outside, of which one waits', needs(redis(0)), async (t) => {
   const port = await freePort();
   const { command } = redis(port);
   const script = `${command} --port ${port} --appendonly yes --save '1 1' & python3 -c "$COUNTING" & wait`;
@@ -68,6 +40,14 @@ test('redis: AOF and RDB, clients in the tree and outside, of which one waits', 
   using begun = await Talk.connect(port);
   assert.match(await begun.ask('MULTI\r\nINCR begun\r\n', /QUEUED\r\n/), /OK/);
   waiting.say('BLPOP list 0\r\n');
+  using loaded = await Talk.connect(port);
+  const fill =
+    "for i = 1, tonumber(ARGV[1]) do redis.call('SET', 'k' .. i, string.rep(math.random() .. '', 60000)) end";
+  await loaded.ask(`EVAL "${fill}" 0 ${ALL ? 64 : 4}\r\n`);
+  let answered = 0;
+  const load = async () => {
+    assert.equal(await loaded.ask('INCR loaded\r\n'), `:${++answered}\r\n`);
+  };
   let n = 0;
   let inside = 0;
   const check = async () => {
@@ -81,24 +61,27 @@ test('redis: AOF and RDB, clients in the tree and outside, of which one waits', 
       inside = now;
     });
   };
-  await livesOn(subject, check, '--tcp-established');
+  await livesOn(t, subject, { check, ask: load }, '--tcp-established');
   assert.match(await begun.ask('EXEC\r\n', /:\d+\r\n/), /\*1\r\n:1\r\n$/);
   assert.doesNotMatch(subject.output, /Error/);
 });
 
-test('memcached: what it has cached', needs(memcached(0)), async () => {
+test('memcached: what it has cached', needs(memcached(0)), async (t) => {
   const port = await freePort();
   await using subject = start(memcached(port));
   await answers(() => ask(port, 'set key 0 0 5\r\nvalue\r\n', /STORED/));
-  await livesOn(subject, async () => {
-    assert.equal(await ask(port, 'get key\r\n', /END\r\n/), 'VALUE key 0 5\r\nvalue\r\nEND\r\n');
-  });
+  using kept = await Talk.connect(port);
+  const get = async () => {
+    assert.equal(await kept.ask('get key\r\n', /END\r\n/), 'VALUE key 0 5\r\nvalue\r\nEND\r\n');
+  };
+  await livesOn(t, subject, { check: get, ask: get }, '--tcp-established');
+  assert.match(await ask(port, 'get key\r\n', /END\r\n/), /value/);
 });
 
 test(
   'nginx: a master, two workers, a connection that is kept, and a download',
   needs(nginx(0, () => undefined)),
-  async () => {
+  async (t) => {
     const port = await freePort();
     const large = randomBytes(16 << 20);
     const prepare = (dir: string) => {
@@ -124,12 +107,12 @@ test(
       await load(100_000);
       assert.equal(subject.tree().length, 3);
     };
-    await livesOn(subject, check, '--tcp-established');
+    await livesOn(t, subject, { check, ask: () => kept.ask(page, /a page\n/) }, '--tcp-established');
     await load(large.length - at);
   },
 );
 
-test('node: a cluster with two workers', async () => {
+test('node: a cluster with two workers', async (t) => {
   const port = await freePort();
   const program = `
     const cluster = require('node:cluster'), http = require('node:http');
@@ -144,12 +127,14 @@ test('node: a cluster with two workers', async () => {
     return [...seen].sort();
   };
   const workers = await answers(both);
-  await livesOn(subject, async () => {
+  const check = async () => {
     assert.deepEqual(await both(), workers);
-  });
+  };
+  // a connection that waits to be accepted stays in the queue of a server that runs on
+  await livesOn(t, subject, { check, ask: worker }, '--tcp-established', '--skip-in-flight');
 });
 
-test('node: a stream of frames, a worker thread, a watch', async () => {
+test('node: a stream of frames, a worker thread, a watch', async (t) => {
   const port = await freePort();
   await using subject = new Subject(process.execPath, [
     projectPath('test/programs/servers/websocket.cjs'),
@@ -159,22 +144,22 @@ test('node: a stream of frames, a worker thread, a watch', async () => {
   using frames = await Talk.connect(port);
   await frames.ask('GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', /\r\n\r\n/);
   let [requests, ticks, echoes] = [0, 0, 0];
+  const get = async () => {
+    const answer = await kept.ask('GET / HTTP/1.1\r\nHost: here\r\n\r\n', / true\n/);
+    assert.ok(answer.endsWith(`\n${++requests} ${requests} true\n`), answer);
+  };
   const check = async () => {
-    assert.ok(
-      (await kept.ask('GET / HTTP/1.1\r\nHost: here\r\n\r\n', / true\n/)).endsWith(
-        `\n${++requests} ${requests} true\n`,
-      ),
-    );
+    await get();
     frames.say(`${++echoes}`);
     const heard = await frames.until(new RegExp(`echo ${echoes}\n`));
     for (const [, tick] of heard.matchAll(/tick (\d+)\n/g)) assert.equal(Number(tick), ++ticks);
     writeFileSync(path.join(subject.dir, 'touched'), '');
-    await subject.says(new RegExp(`(?:seen\\n){${requests}}`));
+    await subject.says(new RegExp(`(?:seen\\n){${echoes}}`));
   };
-  await livesOn(subject, check, '--tcp-established');
+  await livesOn(t, subject, { check, ask: get }, '--tcp-established');
 });
 
-test('postgres: a transaction that is open, one that waits for its lock, a cursor', needs(postgres(0)), async () => {
+test('postgres: a transaction that is open, one that waits for its lock, a cursor', needs(postgres(0)), async (t) => {
   const port = await freePort();
   const psql = path.join(POSTGRES!, 'psql');
   const options = ['-h', '127.0.0.1', '-qAtX', '-v', 'ON_ERROR_STOP=1'];
@@ -209,33 +194,46 @@ test('postgres: a transaction that is open, one that waits for its lock, a curso
         assert.equal(await query(other, waits), '1');
       });
     };
-    await livesOn(subject, check, '--tcp-established');
+    const load = async () => {
+      assert.equal(await query(other, 'select n from kept'), '0');
+    };
+    await livesOn(t, subject, { check, ask: load }, '--tcp-established');
     await query(holder, 'commit');
     await waiter.until(/END\n/);
     assert.equal(await query(other, 'select n from kept'), '11');
   } finally {
-    // its segment of shared memory goes with an orderly end alone
-    process.kill(subject.pid, 'SIGINT');
-    for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
+    await endsAt(subject, 'SIGINT');
   }
 });
 
-test('python3 asyncio: executors, children, timers, a request that is being answered', async () => {
+test('python3 asyncio: executors, children, timers, a request that is being answered', async (t) => {
   const port = await freePort();
   await using subject = new Subject('python3', [projectPath('test/programs/servers/asyncio_server.py'), String(port)]);
   using kept = await answers(() => Talk.connect(port));
-  let [n, all] = [0, 0];
+  using loaded = await Talk.connect(port);
+  const numbers: number[] = [];
+  // each answer tells how many requests there were on its connection, and altogether
+  const isAnswer = (n: number, answer: string) => {
+    const [, number] = new RegExp(`^${n} ${2 * n} (\\d+) hello\n$`).exec(answer) ?? assert.fail(answer);
+    numbers.push(Number(number));
+  };
+  let [n, m] = [0, 0];
   kept.say('hello\n');
+  const load = async () => {
+    isAnswer(++m, await loaded.ask('hello\n'));
+  };
   const check = async () => {
-    assert.equal(await kept.until(/\n/), `${++n} ${2 * n} ${++all} hello\n`);
-    assert.equal(await ask(port, 'hello\n'), `1 2 ${++all} hello\n`);
+    isAnswer(++n, await kept.until(/\n/));
+    isAnswer(1, await ask(port, 'hello\n'));
     kept.say('hello\n');
   };
-  await livesOn(subject, check, '--tcp-established');
+  await livesOn(t, subject, { check, ask: load }, '--tcp-established');
+  isAnswer(++n, await kept.until(/\n/));
+  assert.equal(Math.max(...numbers), numbers.length);
 });
 
 for (const method of ALL ? ['spawn', 'forkserver', 'fork'] : ['spawn'])
-  test(`python3 multiprocessing (${method}): pool, manager, semaphores, shared memory`, async () => {
+  test(`python3 multiprocessing (${method}): pool, manager, semaphores, shared memory`, async (t) => {
     const port = await freePort();
     const program = projectPath('test/programs/servers/multiprocessing_server.py');
     await using subject = new Subject('python3', [program, String(port), method]);
@@ -245,48 +243,24 @@ for (const method of ALL ? ['spawn', 'forkserver', 'fork'] : ['spawn'])
       assert.equal(await kept.ask('next\n'), `${++n} ${2 * n} queued\n`);
     };
     // the semaphores have other names than they were opened by: sem_open(3) links them
-    await livesOn(subject, check, '--tcp-established', '--link-remap');
-    process.kill(subject.pid, 'SIGINT');
-    for (let i = 0; i < 300 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
+    await livesOn(t, subject, { check, ask: check }, '--tcp-established', '--link-remap');
+    await endsAt(subject, 'SIGINT');
   });
 
-test('java: threads, timers, a collected heap, a mapped file; its shutdown hook runs', has('java'), async () => {
+test('java: threads, timers, a collected heap, a mapped file; its shutdown hook runs', has('java'), async (t) => {
   const port = await freePort();
   const program = projectPath('test/programs/servers/Server.java');
   await using subject = new Subject('java', ['-Xmx64m', program, String(port)]);
   using kept = await answers(() => Talk.connect(port));
   let n = 0;
-  const check = async () => {
-    for (let i = 0; i < 25; i++) {
-      const answer = await kept.ask('GET / HTTP/1.1\r\nHost: here\r\n\r\n', / true\n/);
-      assert.ok(answer.endsWith(`\n${++n} ${n} ${n} true\n`), answer);
-    }
+  const get = async () => {
+    const answer = await kept.ask('GET / HTTP/1.1\r\nHost: here\r\n\r\n', / true\n/);
+    assert.ok(answer.endsWith(`\n${++n} ${n} ${n} true\n`), answer);
   };
-  await livesOn(subject, check, '--tcp-established');
+  const check = async () => {
+    for (let i = 0; i < 25; i++) await get();
+  };
+  await livesOn(t, subject, { check, ask: get }, '--tcp-established');
   process.kill(subject.pid, 'SIGTERM');
   await subject.says(`hook ${n}\n`);
 });
-
-// what a client of a loaded server sees of ten dumps in a row: no error, and a gap
-for (const one of ALL ? serverCases(64) : [])
-  test(`${one.name}: ten dumps in a row under load`, needs(one.server), async (t) => {
-    await using subject = start(one.server);
-    await firstAnswer(one);
-    const client = await Client.open(one);
-    for (const request of one.fill?.() ?? []) await client.ask(request, 'OK\r\n');
-    const gaps: number[] = [];
-    for (let i = 0; i < DUMPS; i++) {
-      const dump = async () => {
-        const args = ['dump', '-t', String(subject.pid), '-D', subject.images, '-o', 'log', '-R', '--tcp-established'];
-        const child = spawn(CRIT, args, { env: { PATH: process.env['PATH'] }, stdio: 'ignore' });
-        const [status] = (await once(child, 'exit')) as [number | null];
-        assert.equal(status, 0, readFileSync(path.join(subject.images, 'log'), 'utf8').slice(-1000));
-      };
-      gaps.push(await longestGap(one, client, dump));
-    }
-    client.close();
-    t.diagnostic(`longest gaps: ${gaps.map((ms) => ms.toFixed(0)).join(', ')} ms`);
-    process.kill(subject.pid, 'SIGINT');
-    for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
-    subject.passed();
-  });
