@@ -66,6 +66,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'timerfd-unread',
   'timerslack',
   'tree-orphan',
+  'tun-devices',
   'udp-groups',
   'udp-mcast',
   'udp-queues',

@@ -22,6 +22,7 @@ import { regular } from './regular.js';
 import { signalfd } from './signalfd.js';
 import { timerfd } from './timerfd.js';
 import { tty } from './tty.js';
+import { tun } from './tun.js';
 import { unsupported } from './unsupported.js';
 
 /** Every kind of file that can be dumped but sockets; the first that matches has it. */
@@ -36,6 +37,7 @@ const KINDS: readonly FileKind[] = [
   signalfd,
   fifo,
   tty,
+  tun,
   inotify,
   fanotify,
   pidfd,

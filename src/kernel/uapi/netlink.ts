@@ -8,6 +8,8 @@ export const NETLINK_LIST_MEMBERSHIPS = 9;
 export const NETLINK_CONNECTOR = 11;
 /** state of a socket: connect(2) was called. */
 export const NETLINK_CONNECTED = 1;
+export const NETLINK_ROUTE = 0;
+export const NETLINK_GET_STRICT_CHK = 12;
 
 /** Options that are on or off, and off in a new socket. */
 export const NETLINK_OPTIONS = [

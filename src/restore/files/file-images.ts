@@ -4,7 +4,7 @@ import { CritError } from '../../image/errors.js';
 import { descriptorFault, fileFault, typeName, type EntryFault } from '../../image/file-faults.js';
 import { isFileOf, type FileField, type FileOf } from '../../image/file-kinds.js';
 import { pathFault } from '../../image/file-faults.js';
-import type { FdinfoEntry, FileEntry, FsEntry } from '../../image/generated/messages.js';
+import type { FdinfoEntry, FileEntry, FsEntry, RegFileEntry } from '../../image/generated/messages.js';
 import { remapOf } from '../../image/remap.js';
 import type { Log } from '../../image/log.js';
 import type { ImagePid } from '../../image/pid.js';
@@ -53,6 +53,8 @@ const badEntry = (file: string, i: number, { field, text }: EntryFault) =>
 export class FileImages {
   readonly dir: ImageDir;
   readonly byId = new Map<number, FileEntry>();
+  /** Paths of files of another kind, which have the same id: of /dev/net/tun. */
+  readonly paths = new Map<number, RegFileEntry>();
   readonly tables: Table[] = [];
   readonly tableOf = new Map<RestoreTask, Table>();
   readonly fs = new Map<RestoreTask, FsEntry>();
@@ -79,9 +81,13 @@ export class FileImages {
   #readFiles(): void {
     const name = imageFileName('FILES');
     this.dir.read('FILES').entries.forEach(({ message: entry }, i) => {
-      const fault = fileFault(entry, this.byId);
+      const known = this.byId.get(entry.id);
+      const [tunf, path] = entry.tunf ? [entry, known] : [known, entry];
+      const isPath = tunf?.tunf !== undefined && path?.reg !== undefined && !this.paths.has(entry.id);
+      const fault = fileFault(entry, isPath ? this.paths : this.byId);
       if (fault) throw badEntry(name, i, fault);
-      this.byId.set(entry.id, entry);
+      if (isPath) this.paths.set(entry.id, path.reg!);
+      this.byId.set(entry.id, isPath ? tunf : entry);
     });
   }
 

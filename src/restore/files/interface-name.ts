@@ -1,13 +1,8 @@
 import { closeSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
+import { IFREQ, IFREQ_BYTES, SIOCGIFNAME } from '../../kernel/uapi/netdevice.js';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from '../../kernel/uapi/socket.js';
 import { sys } from '../../native/sys.js';
-
-/** linux/sockios.h */
-const SIOCGIFNAME = 0x8910;
-/** struct ifreq (linux/if.h) */
-const IFREQ = { name: 0, nameBytes: 16, ifindex: 16 } as const;
-const IFREQ_BYTES = 40;
 
 /** The name of a network interface of crit's namespace. @throws CritError */
 export function interfaceName(ifindex: number): string {

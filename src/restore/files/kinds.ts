@@ -17,6 +17,7 @@ import { regular } from './regular.js';
 import { signalfd } from './signalfd.js';
 import { timerfd } from './timerfd.js';
 import { tty } from './tty.js';
+import { tun } from './tun.js';
 import { unix } from './unix.js';
 
 /** Every kind of file that can be restored, by its field of file_entry; memfds besides, which mappings are made of too. */
@@ -36,6 +37,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   tfd: timerfd,
   sgfd: signalfd,
   tty,
+  tunf: tun,
   pidfd,
   ffy: fanotify,
   nsf: namespace,

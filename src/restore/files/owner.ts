@@ -14,6 +14,7 @@ const KEEP = -1;
 /** The part of an entry that all kinds have. */
 export function ownerAndFlags(entry: FileEntry, files: Files): { fown: FownEntry; flags: number } | undefined {
   if (entry.fifo) return files.images.byId.get(entry.fifo.regf_id ?? entry.id)?.reg;
+  if (entry.tunf) return files.images.paths.get(entry.id);
   const message = fileMessage(entry);
   return message && 'fown' in message && 'flags' in message ? message : undefined;
 }
