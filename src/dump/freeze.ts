@@ -17,7 +17,7 @@ import { TaskDied } from '../task/remote-error.js';
 import { isDead, Tracee, type Stop } from '../task/tracee.js';
 import { systemWords } from '../image/system-words.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
-import { PF_KTHREAD } from '../kernel/uapi/sched.js';
+import { PF_IO_WORKER, PF_KTHREAD } from '../kernel/uapi/sched.js';
 import { SIGTRAP } from '../kernel/uapi/signal.js';
 import { giveWay, waitUntil } from '../task/wait.js';
 import { endTasks } from './end-tasks.js';
@@ -194,7 +194,7 @@ export class FrozenTree {
       if (!(error instanceof SysError)) throw error;
       if (error.errno === ERRNO.ESRCH) return undefined;
       const status = unlessGone(undefined, () => readStatus(tid));
-      if (!status) return undefined;
+      if (!status || isWorker(pid, tid)) return undefined;
       const { tracerPid: tracer, state } = status;
       if (state.startsWith('Z') || state.startsWith('X')) return undefined;
       if (tracer) throw tracedThread(pid, tid, tracer, error);
@@ -251,6 +251,11 @@ export class FrozenTree {
     for (const task of this.tasks) if (!task.zombie) sysRaw('kill', task.pid, 19);
     this.release();
   }
+}
+
+/** A thread of the kernel's that works for an io_uring of the process: it cannot be traced, and comes back when it is needed. */
+function isWorker(pid: number, tid: number): boolean {
+  return unlessGone(false, () => (readStat(pid, tid).flags & PF_IO_WORKER) !== 0);
 }
 
 /** How long the threads of a process that is being killed may outlive its leader, ms. */

@@ -1,5 +1,6 @@
-import type { Messages } from '../image/generated/messages.js';
+import type { Messages, VmaEntry } from '../image/generated/messages.js';
 import { seenByTask, type Pid } from '../image/pid.js';
+import type { MapEntry } from '../kernel/proc/maps.js';
 import type { Batch } from '../task/batch.js';
 import type { DumpContext, DumpTask } from './context.js';
 import type { LinkedFiles } from './files/linked-files.js';
@@ -27,6 +28,7 @@ export class MemoryMaps implements Resource {
   readonly #segments: ShmSegments;
   readonly #rings: AioRings;
   readonly #of = new Map<Pid, MemoryMap>();
+  readonly #mappedRings: { readonly pid: Pid; readonly map: MapEntry; readonly entry: VmaEntry }[] = [];
   #uprobes = false;
 
   constructor(ctx: DumpContext, linked: LinkedFiles, segments: ShmSegments, rings: AioRings, modes: OpenModes) {
@@ -47,6 +49,7 @@ export class MemoryMaps implements Resource {
         (map) => this.#linked.ofMapping(pid, map),
         (map) => this.#segments.add(pid, map),
         this.#ctx.options.allowUprobes,
+        (map, entry) => this.#mappedRings.push({ pid, map, entry }),
       );
     this.#uprobes ||= maps.some((map) => map.path === UPROBES);
     if (this.#ctx.running) {
@@ -56,6 +59,13 @@ export class MemoryMaps implements Resource {
         });
       this.#exeOf(pid);
     } else this.#of.set(pid, { vmas: describe(maps), exeId: this.#exeOf(pid), guards: [] });
+  }
+
+  known(): void {
+    for (const { pid, map, entry } of this.#mappedRings)
+      attempt(this.#ctx.refuse, () => {
+        entry.shmid = BigInt(this.#linked.ringOf(pid, map));
+      });
   }
 
   /** The program that a process runs. @returns its id, for mm_entry.exe_file_id */

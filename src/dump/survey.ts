@@ -7,6 +7,7 @@ import { ProcGone } from '../kernel/proc/proc-file.js';
 import { readStat, type ProcStat } from '../kernel/proc/stat-file.js';
 import { readStatus, type ProcStatus } from '../kernel/proc/status.js';
 import { readChildren, readThreads } from '../kernel/proc/tasks.js';
+import { PF_IO_WORKER } from '../kernel/uapi/sched.js';
 import { SysError } from '../native/sys.js';
 import { ownRoot } from '../task/lookup-root.js';
 import type { DumpContext, DumpOptions, DumpTask } from './context.js';
@@ -130,7 +131,9 @@ function walk(root: number): Seen[] {
     met.add(pid);
     try {
       const stat = readStat(pid);
-      const threads = readThreads(pid).map((tid) => ({ tid }));
+      const threads = readThreads(pid)
+        .filter((tid) => tid === pid || !(readStat(pid, tid).flags & PF_IO_WORKER))
+        .map((tid) => ({ tid }));
       const ended = stat.state === 'Z' || stat.state === 'X';
       const zombie = ended && threads.length <= 1;
       tasks.push({ pid, ppid: stat.ppid, stat, threads: zombie ? [] : threads, zombie });

@@ -16,6 +16,7 @@ import {
 import { O_RDONLY, O_RDWR } from '../kernel/uapi/open-flags.js';
 import { makeDev } from '../kernel/uapi/stat.js';
 import { isAioRing } from './aio.js';
+import { IO_URING_LINK } from './files/io-uring.js';
 import { hugeFlagOf } from './memory-objects.js';
 import type { OpenModes } from './open-modes.js';
 
@@ -107,6 +108,7 @@ function traitsOf(vmFlags: ReadonlySet<string>): Traits {
  * @param fileId the id of a mapping's file in the dump
  * @param segmentOf the id of the System V shared memory segment that is mapped
  * @param uprobes whether a mapping of uprobes may be left out
+ * @param ringOf is told of the mapping of an io_uring, whose shmid is not known yet
  * @throws CritError UNSUPPORTED naming the mapping
  */
 export function describeVmas(
@@ -116,6 +118,7 @@ export function describeVmas(
   fileId: (map: MapEntry) => MappedFile,
   segmentOf: (map: MapEntry) => number,
   uprobes: boolean,
+  ringOf: (map: MapEntry, entry: Messages['vma_entry']) => void,
 ): DumpVma[] {
   const vmas: DumpVma[] = [];
   for (const map of maps) {
@@ -170,6 +173,9 @@ export function describeVmas(
       fdflags = map.vmFlags.has('mw') ? O_RDWR : O_RDONLY;
     } else if (aio) {
       status = VMA.AIORING;
+    } else if (map.shared && map.path === IO_URING_LINK) {
+      status |= VMA.FILE_SHARED;
+      pgoff = map.offset;
     } else if (map.inode !== 0n && (map.shared || !map.path.startsWith('/anon_hugepage'))) {
       if (map.path.startsWith('socket:') || map.path.startsWith('anon_inode:'))
         throw unsupported(pid, map, `a mapping of ${map.path} is not supported yet`);
@@ -196,6 +202,7 @@ export function describeVmas(
       status: status >>> 0,
       fd: -1n,
     };
+    if (map.shared && map.path === IO_URING_LINK) ringOf(map, entry);
     if (madv) entry.madv = madv;
     if (fdflags !== undefined) entry.fdflags = fdflags;
     if (traits.onFault && flags & MAP_LOCKED) entry.locked_on_fault = true;

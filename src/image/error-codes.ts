@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   'INTERRUPTED',
   'IPC',
   'KCMP',
+  'KERNEL_MEMORY',
   'KERNEL_THREAD',
   'LINK_REMAP',
   'LOCKED',

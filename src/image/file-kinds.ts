@@ -38,6 +38,7 @@ export const FILE_KINDS = [
   { type: FdTypes.BPFMAP, field: 'bpf', image: 'BPFMAP_FILE' },
   { type: FdTypes.PIDFD, field: 'pidfd', image: 'PIDFD' },
   { type: FdTypes.MQUEUE, field: 'mqueue' },
+  { type: FdTypes.IO_URING, field: 'io_uring' },
 ] as const satisfies readonly Row[];
 
 const FIELD = new Map<number, FileField>(FILE_KINDS.map(({ type, field }) => [type, field]));

@@ -15,6 +15,8 @@ export interface Vma {
   fd: number;
   /** The System V shared memory segment that it is a mapping of, and its size in whole pages. */
   segment?: { readonly id: number; readonly sizeBytes: number };
+  /** The io_uring that it is a mapping of, by the id of its open file. */
+  ring?: number;
 }
 
 /** Checks and orders a task's mappings. Anything that could hit another address than meant is refused. */

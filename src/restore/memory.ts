@@ -64,6 +64,9 @@ function isPrivate(vma: Vma): boolean {
   return (vma.entry.flags & MAP_SHARED) === 0 && (vma.entry.status & (VMA.VDSO | VMA.VVAR | VMA.AIORING)) === 0;
 }
 
+/** What keeps its place until its process makes it: the ring of an AIO context, an io_uring's. */
+const isMadeLate = (vma: Vma) => isAioRing(vma) || vma.ring !== undefined;
+
 const isVdso = (vma: Vma) => (vma.entry.status & (VMA.VDSO | VMA.VVAR)) !== 0;
 
 /** Unmaps everything but the control area and the given ranges (ordered). */
@@ -83,7 +86,7 @@ function mapVma(b: Batch, vma: Vma, prot: number): void {
     return;
   }
   const { entry } = vma;
-  if (isAioRing(vma)) {
+  if (isMadeLate(vma)) {
     // until its process makes it
     const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
     b.call('mmap', vma.start, vma.end - vma.start, 0, flags, -1, 0);
@@ -188,7 +191,7 @@ export function buildMemory(b: Batch, area: AreaRange, image: MemoryImage): Pend
     if (isVdso(vma)) continue;
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
     const needWrite = mapToFill(b, vma, mine.length > 0);
-    if (!isAioRing(vma)) advise(b, vma, false);
+    if (!isMadeLate(vma)) advise(b, vma, false);
     runs.push(...mine);
     if (needWrite) protect.push(vma);
   }
@@ -231,8 +234,8 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
     } else if (
       old &&
       !isVdso(old) &&
-      !isAioRing(old) &&
-      !isAioRing(vma) &&
+      !isMadeLate(old) &&
+      !isMadeLate(vma) &&
       old.start <= vma.start &&
       compatible(old, vma)
     )
@@ -272,7 +275,7 @@ export function adaptMemory(b: Batch, area: AreaRange, from: MemoryImage, image:
   for (const vma of fresh) {
     const mine = isPrivate(vma) ? clip(image.runs, vma.start, vma.end) : [];
     const needWrite = mapToFill(b, vma, mine.length > 0);
-    if (!isAioRing(vma)) advise(b, vma, false);
+    if (!isMadeLate(vma)) advise(b, vma, false);
     read.push(...mine);
     if (needWrite) protect.push({ start: vma.start, end: vma.end, prot: vma.entry.prot });
   }
@@ -286,7 +289,7 @@ export function finishMemory(b: Batch, image: MemoryImage): void {
     b.call('madvise', start, end - start, MADV_GUARD_INSTALL);
   }
   for (const vma of image.vmas) {
-    if (isAioRing(vma)) advise(b, vma, false);
+    if (isMadeLate(vma)) advise(b, vma, false);
     advise(b, vma, true);
     if (!(vma.entry.flags & MAP_LOCKED)) continue;
     // CRIU's images do not say how it was locked: with pages missing it was on fault.

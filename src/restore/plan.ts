@@ -200,6 +200,7 @@ export class Plan {
     for (const vma of vmas)
       if (vma.entry.status & VMA.SYSVIPC)
         vma.segment = this.segments.add(vma.entry, `${imageFileName('MM', task.pid)}: ${vma.start.toString(16)}`);
+      else if (this.files.isRing(task.pid, vma.entry)) vma.ring = Number(vma.entry.shmid);
       else if (vma.entry.status & (VMA.FILE_PRIVATE | VMA.FILE_SHARED))
         vma.fd = this.files.addMapping(task.pid, vma.entry);
       else if (vma.entry.status & VMA.ANON_SHARED) vma.fd = this.shared.add(vma.entry);

@@ -26,6 +26,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'in-flight',
   'inet-options',
   'inotify-files',
+  'io-uring',
   'ipc-namespace',
   'leases',
   'link-remap-many',

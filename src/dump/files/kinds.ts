@@ -14,6 +14,7 @@ import { eventfd } from './eventfd.js';
 import { fanotify } from './fanotify.js';
 import { fifo } from './fifo.js';
 import { inotify } from './inotify.js';
+import { ioUring } from './io-uring.js';
 import { memfd } from './memfd.js';
 import { namespace } from './namespace.js';
 import { pidfd } from './pidfd.js';
@@ -42,13 +43,13 @@ const KINDS: readonly FileKind[] = [
   fanotify,
   pidfd,
   bpfMap,
+  ioUring,
   namespace,
   chardev,
 ];
 
 /** Names of what the links call "anon_inode:[...]", for people. */
 const ANONYMOUS: Record<string, string> = {
-  io_uring: 'an io_uring',
   userfaultfd: 'a userfaultfd',
   perf_event: 'a performance counter',
   'bpf-prog': 'a BPF program',

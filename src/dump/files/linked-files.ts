@@ -2,12 +2,14 @@ import { closeSync, openSync } from 'node:fs';
 import { CritError } from '../../image/errors.js';
 import { FdTypes } from '../../image/generated/messages.js';
 import { mapFilesName, type MapEntry } from '../../kernel/proc/maps.js';
+import { isRingPlace } from '../../kernel/uapi/io-uring.js';
 import { O_PATH } from '../../kernel/uapi/open-flags.js';
 import { devMajor, devMinor, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
 import { hugeFlagOf, isMemoryObject } from '../memory-objects.js';
 import type { MappedFile } from '../vmas.js';
 import { readLink, statPath, type FileStat } from './file-stat.js';
 import type { Files } from './files.js';
+import { IO_URING_LINK } from './io-uring.js';
 import { memfdName } from './memfd.js';
 import { NO_OWNER } from './owner.js';
 
@@ -74,5 +76,26 @@ export class LinkedFiles {
         { code: 'UNSUPPORTED' },
       );
     return this.of(path, where);
+  }
+
+  /** The id of the io_uring that is mapped; all descriptors are known. @throws CritError UNSUPPORTED */
+  ringOf(pid: number, map: MapEntry): number {
+    const alike = this.#files.descriptions.filter(
+      ({ link, stat }) => link === IO_URING_LINK && stat.ino === map.inode && !map.deleted,
+    );
+    const [ring] = alike;
+    const why =
+      ring === undefined
+        ? 'which no descriptor of the tree refers to any more'
+        : alike.length > 1
+          ? 'which this kernel does not tell from another one'
+          : isRingPlace(map.offset)
+            ? undefined
+            : 'of which only a part is mapped';
+    if (why !== undefined)
+      throw new CritError(`process ${pid}, mapping ${mapFilesName(map)}: an io_uring ${why}: not supported`, {
+        code: 'UNSUPPORTED',
+      });
+    return ring!.id;
   }
 }

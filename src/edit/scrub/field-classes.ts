@@ -50,6 +50,8 @@ export const FIELD_CLASSES: Readonly<Record<string, FieldClass>> = {
   'inet_sk_entry.ifname': 'name',
   'inet_sk_entry.src_addr': 'ip',
   'inventory_entry.dump_criu_run_id': 'keep',
+  'io_uring_file_entry.rings': 'data',
+  'io_uring_file_entry.sqes': 'data',
   'ip_opts_entry.multicast_if': 'address',
   'ip_opts_entry.options': 'data',
   'ip_opts_entry.unicast_if': 'keep',

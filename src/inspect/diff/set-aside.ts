@@ -48,6 +48,6 @@ export const SET_ASIDE: Readonly<Record<string, string>> = {
 
 /** Messages of open files have their number as `id`, too. */
 const OPEN_FILE =
-  /^(reg_file|pipe|fifo|inet_sk|unix_sk|eventfd_file|eventpoll_file|inotify_file|signalfd|packet_sock|tty_file|fanotify_file|netlink_sk|ns_file|tunfile|ext_file|timerfd|memfd_file|bpfmap_file|pidfd|mqueue_file)_entry\.id$/;
+  /^(reg_file|pipe|fifo|inet_sk|unix_sk|eventfd_file|eventpoll_file|inotify_file|signalfd|packet_sock|tty_file|fanotify_file|netlink_sk|ns_file|tunfile|ext_file|timerfd|memfd_file|bpfmap_file|pidfd|mqueue_file|io_uring_file)_entry\.id$/;
 
 export const isSetAside = (field: string): boolean => field in SET_ASIDE || OPEN_FILE.test(field);

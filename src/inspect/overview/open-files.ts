@@ -86,7 +86,7 @@ export class OpenFiles {
   }
 
   #what(entry: FileEntry, path: string | undefined): string {
-    const { pipe, fifo, efd, epfd, ify, sgfd, tty, ffy, nsf, tunf, tfd, memfd, pidfd, bpf, mqueue } = entry;
+    const { pipe, fifo, efd, epfd, ify, sgfd, tty, ffy, nsf, tunf, tfd, memfd, pidfd, bpf, mqueue, io_uring } = entry;
     if (pipe) return `pipe ${pipe.pipe_id} (${accessOf(pipe.flags) === 'w' ? 'write' : 'read'} end)`;
     if (fifo) return `FIFO ${path ?? fifo.pipe_id}`;
     if (tty) return this.#terminal(tty.tty_info_id) ?? path ?? `terminal ${tty.tty_info_id}`;
@@ -102,6 +102,7 @@ export class OpenFiles {
     if (memfd) return `memfd:${this.#memfd(BigInt(memfd.inode_id))}`;
     if (pidfd) return pidfd.nspid < 0 ? 'pidfd of a process that has ended' : `pidfd of ${pidfd.nspid}`;
     if (mqueue) return `message queue /${mqueue.name}`;
+    if (io_uring) return `io_uring of ${io_uring.sq_entries} entries`;
     if (bpf) return `BPF map ${bpf.map_name}`;
     return this.#socket(entry.id) ?? (fileTypeName(entry.type) ?? `type ${entry.type}`).toLowerCase();
   }

@@ -15,6 +15,8 @@ export const IOPRIO_WHO_PROCESS = 1;
 export const IOPRIO_CLASS_SHIFT = 13;
 
 // linux/sched.h (inside the kernel): task flags, field 9 of /proc/PID/stat.
+/** A thread of the kernel's that works for an io_uring of the process. */
+export const PF_IO_WORKER = 0x10;
 /** Forked, and did not execute a program since. */
 export const PF_FORKNOEXEC = 0x40;
 export const PF_SUPERPRIV = 0x100;

@@ -8,6 +8,7 @@ import { fifo } from './fifo.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
 import { inet } from './inet.js';
 import { inotify } from './inotify.js';
+import { ioUring } from './io-uring.js';
 import { namespace } from './namespace.js';
 import { packet } from './packet.js';
 import { pidfd } from './pidfd.js';
@@ -41,6 +42,7 @@ const KINDS: { readonly [F in FileField]?: GroupMaker<F> } = {
   pidfd,
   ffy: fanotify,
   nsf: namespace,
+  io_uring: ioUring,
 };
 
 /** All files of a type that descriptors or messages refer to; undefined where such files cannot be restored. */

@@ -14,6 +14,7 @@ import {
   O_RDONLY,
   O_RDWR,
 } from '../../kernel/uapi/open-flags.js';
+import { isRingPlace } from '../../kernel/uapi/io-uring.js';
 import { PROT_WRITE } from '../../kernel/uapi/mman.js';
 import { VMA } from '../../image/vma-status.js';
 import { RLIMITS } from '../../kernel/uapi/resource.js';
@@ -167,6 +168,19 @@ export class RestoreFiles {
     if (this.#images.byId.get(id)?.memfd) return this.#memfds.addMapping(id, flags);
     const where = `${imageFileName('MM', pid)}: mapping ${vma.start.toString(16)}: shmid`;
     return this.#open(id, flags & O_ACCMODE, where, 'mapping');
+  }
+
+  /** Whether a mapping is one of an io_uring, which is mapped when it is there. @throws CritError BAD_IMAGE */
+  isRing(pid: ImagePid, { status, shmid, start, pgoff }: VmaEntry): boolean {
+    if (!(status & VMA.FILE_SHARED)) return false;
+    const id = Number(shmid);
+    if (!this.#images.byId.get(id)?.io_uring) return false;
+    if (!this.#images.used.has(id) || !isRingPlace(pgoff))
+      throw new CritError(
+        `${imageFileName('MM', pid)}: mapping ${start.toString(16)}: no descriptor refers to file ${id}, an io_uring, or it has nothing at 0x${pgoff.toString(16)}`,
+        { code: 'BAD_IMAGE' },
+      );
+    return true;
   }
 
   /** Has a program opened. */
