@@ -30,3 +30,13 @@ export function restoreRlimits(b: Batch, all: readonly Messages['rlimit_entry'][
     b.call('prlimit64', 0, resource, address + resource * RLIMIT64_BYTES, null);
   }
 }
+
+/** Sets a soft limit, or takes as much as is allowed; the process gets its own back with the others. */
+export function limitTo(b: Batch, resource: number, soft: bigint | undefined): void {
+  b.reserve(3, 64);
+  const limit = b.out(16);
+  b.call('prlimit64', 0, resource, null, limit);
+  if (soft === undefined) b.call('copy', limit, limit.address + 8, 8);
+  else b.call('copy', limit, new Uint8Array(BigUint64Array.of(soft).buffer), 8);
+  b.tryCall('prlimit64', 0, resource, limit, null);
+}

@@ -3,6 +3,7 @@ import { FdTypes, type IoUringFileEntry, type IoUringUserEntry } from '../../ima
 import { CritError } from '../../image/errors.js';
 import { seenByTask, type Pid } from '../../image/pid.js';
 import * as U from '../../kernel/uapi/io-uring.js';
+import { CLOCK_MONOTONIC } from '../../kernel/uapi/time.js';
 import { readMapped } from '../../native/mapped-page.js';
 import { KernelMemory, type KernelStruct } from '../kernel-memory.js';
 import { KernelPages } from '../kernel-pages.js';
@@ -14,7 +15,6 @@ import { unsupported } from './unsupported.js';
 
 /** Entries of a table of files or buffers. */
 const MOST_SLOTS = 1 << 16;
-const CLOCK_MONOTONIC = 1;
 /** IO_URING_NAPI_TRACKING_INACTIVE */
 const NAPI_INACTIVE = 255;
 

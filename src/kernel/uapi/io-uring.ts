@@ -1,18 +1,11 @@
 // io_uring_setup(2), io_uring_enter(2), io_uring_register(2): linux/io_uring.h.
 
-export const IORING_SETUP_SQPOLL = 1 << 1;
-export const IORING_SETUP_SQ_AFF = 1 << 2;
 export const IORING_SETUP_CQSIZE = 1 << 3;
 export const IORING_SETUP_CLAMP = 1 << 4;
 export const IORING_SETUP_ATTACH_WQ = 1 << 5;
-export const IORING_SETUP_R_DISABLED = 1 << 6;
 export const IORING_SETUP_SQE128 = 1 << 10;
 export const IORING_SETUP_CQE32 = 1 << 11;
 export const IORING_SETUP_SINGLE_ISSUER = 1 << 12;
-export const IORING_SETUP_DEFER_TASKRUN = 1 << 13;
-export const IORING_SETUP_NO_MMAP = 1 << 14;
-export const IORING_SETUP_REGISTERED_FD_ONLY = 1 << 15;
-export const IORING_SETUP_NO_SQARRAY = 1 << 16;
 
 /** Names of the flags of io_uring_setup(2), from bit 0. */
 export const IORING_SETUP_NAMES: readonly string[] =
@@ -35,18 +28,14 @@ export const IORING_REGISTER_FILES_UPDATE2 = 14;
 export const IORING_REGISTER_BUFFERS_UPDATE = 16;
 export const IORING_REGISTER_EVENTFD = 4;
 export const IORING_REGISTER_EVENTFD_ASYNC = 7;
-export const IORING_REGISTER_PROBE = 8;
 export const IORING_REGISTER_IOWQ_MAX_WORKERS = 19;
 export const IORING_REGISTER_RING_FDS = 20;
 export const IORING_REGISTER_FILE_ALLOC_RANGE = 25;
 export const IORING_REGISTER_CLOCK = 29;
-/** The ring is told by its index (IORING_REGISTER_RING_FDS). */
-export const IORING_REGISTER_USE_REGISTERED_RING = 2 ** 31;
 /** IO_RINGFD_REG_MAX: rings that a thread may have registered. */
 export const REGISTERED_RINGS = 16;
 
 export const IORING_ENTER_GETEVENTS = 1 << 0;
-export const IORING_ENTER_EXT_ARG = 1 << 3;
 
 /** struct io_uring_params: offsets in bytes. */
 export const PARAMS_BYTES = 120;
@@ -58,7 +47,6 @@ export const RINGS = { sqHead: 0, sqTail: 4, cqHead: 8, cqTail: 12, cqes: 64 } a
 /** struct io_uring_sqe */
 export const SQE_BYTES = 64;
 export const SQE = { opcode: 0, flags: 1, fd: 4, off: 8, addr: 16, len: 24, userData: 32 } as const;
-export const IORING_OP_NOP = 0;
 export const IORING_OP_MSG_RING = 40;
 export const IOSQE_CQE_SKIP_SUCCESS = 1 << 6;
 /** struct io_uring_cqe */
