@@ -8,6 +8,7 @@
  * Verify: counts, unread completions and entries; requests by registered file
  * and buffer; what the eventfd says; who may submit; what is refused still is.
  */
+#include "wl.h"
 #include "uring.h"
 #include <sys/eventfd.h>
 #include <sys/epoll.h>
