@@ -40,7 +40,7 @@ export interface DumpOptions {
   /** --tcp-close: they are restored closed. */
   tcpClose: boolean;
   /** --network-lock: how segments are kept away from connections until they are restored. */
-  networkLock: 'nftables' | 'skip';
+  networkLock: 'iptables' | 'nftables' | 'skip';
   evasiveDevices: boolean;
   /** Unix sockets may be connected to processes outside the tree (--ext-unix-sk). */
   extUnixSk: boolean;

@@ -206,7 +206,7 @@ export const OPTIONS: readonly CriuOption[] = [
   flag('tcp-close', 'TCP connections come back closed', turns('tcpClose'), no),
   takes(
     'network-lock',
-    'dump: how segments are kept from TCP connections: nftables (default), skip',
+    'dump: how segments are kept from TCP connections: nftables (default), iptables, skip',
     reads('networkLock', parseNetworkLock),
     { value: 'METHOD' },
   ),

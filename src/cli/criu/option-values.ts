@@ -39,7 +39,7 @@ export interface OptionValues {
   allowUprobes: boolean;
   tcpEstablished: boolean;
   tcpClose: boolean;
-  networkLock: 'nftables' | 'skip';
+  networkLock: 'iptables' | 'nftables' | 'skip';
   fileValidation: 'filesize' | 'buildid' | 'none';
   skipRwxCheck: boolean;
   timeoutSec: number;

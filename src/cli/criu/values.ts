@@ -47,7 +47,7 @@ export function parseValidation(text: string, as: string): (typeof VALIDATIONS)[
   return found;
 }
 
-const NETWORK_LOCKS = ['nftables', 'skip'] as const;
+const NETWORK_LOCKS = ['nftables', 'iptables', 'skip'] as const;
 
 /** The argument of --network-lock. @throws UsageError */
 export function parseNetworkLock(text: string, as: string): (typeof NETWORK_LOCKS)[number] {

@@ -1,15 +1,16 @@
 import { closeSync } from 'node:fs';
 import type { InetSkEntry, Messages } from '../../image/generated/messages.js';
 import { NETWORK_LOCK } from '../../image/network-lock.js';
-import { lockName, lockRequest, type Direction } from '../../kernel/netlink/nftables.js';
+import { lockName, lockRequest } from '../../kernel/netlink/nftables.js';
 import { randomUuid } from '../../kernel/proc/system-files.js';
+import { directionsOf } from '../../kernel/tcp-directions.js';
 import { REPAIR_ON, TCP_REPAIR } from '../../kernel/uapi/inet.js';
-import { wordBytes } from '../../kernel/uapi/sockaddr.js';
 import { SIGKILL } from '../../kernel/uapi/signal.js';
 import { IPPROTO_TCP } from '../../kernel/uapi/socket.js';
 import { CritError } from '../../image/errors.js';
 import { addon } from '../../native/addon.js';
 import { SysError } from '../../native/sys.js';
+import { IptablesLock } from '../../task/iptables-lock.js';
 import { Netfilter } from '../../task/netfilter.js';
 import { runApart } from '../../task/own.js';
 import type { DumpContext } from '../context.js';
@@ -27,7 +28,7 @@ interface Connection {
 /**
  * TCP connections (--tcp-established). No segment reaches them from the moment they are read until they are restored, or run
  * on: a table of nf_tables drops it. That table belongs to crit's netlink socket and goes with it, so crit's death leaves the
- * connections as they were. A socket is in repair mode for a few system calls only, and a process makes these that crit's
+ * connections as they were. Rules of iptables are deleted by a process that sees crit's end. A socket is in repair mode for a few system calls only, and a process makes these that crit's
  * death does not interrupt (runApart).
  */
 export class TcpConnections implements Resource {
@@ -36,6 +37,7 @@ export class TcpConnections implements Resource {
   readonly #connections: Connection[] = [];
   readonly #runId = randomUuid();
   #lock: Netfilter | undefined;
+  #rules: IptablesLock | undefined;
 
   constructor(ctx: DumpContext) {
     this.#ctx = ctx;
@@ -50,6 +52,13 @@ export class TcpConnections implements Resource {
     const { options } = this.#ctx;
     if (this.#connections.length === 0 || this.#ctx.running) return;
     if (options.networkLock === 'nftables') this.#lock = this.#locked();
+    if (options.networkLock === 'iptables') {
+      this.#rules = new IptablesLock(
+        this.#connections.map(({ isk }) => isk),
+        'end',
+      );
+      this.#rules.insert();
+    }
     for (const { file, fd, isk } of this.#connections) {
       this.#ctx.write('TCP_STREAM', isk.ino, [readTcpStream(file, fd, isk)]);
     }
@@ -76,13 +85,16 @@ export class TcpConnections implements Resource {
     return lockRequest(
       owned ? `CRIT-${this.#runId}` : lockName(this.#runId),
       owned,
-      this.#connections.flatMap(({ isk }) => directions(isk)),
+      this.#connections.flatMap(({ isk }) => Object.values(directionsOf(isk))),
     );
   }
 
   #unlock(): void {
     this.#lock?.[Symbol.dispose]();
     this.#lock = undefined;
+    const left = this.#rules?.settle() ?? [];
+    this.#rules = undefined;
+    if (left.length > 0) this.#ctx.log.warn(`of the network lock for TCP connections is left: ${left.join('; ')}`);
   }
 
   /**
@@ -91,10 +103,12 @@ export class TcpConnections implements Resource {
    */
   end(pids: readonly number[]): void {
     const lock = this.#lock;
+    const rules = this.#rules;
     if (this.#connections.length === 0 || this.#ctx.options.tcpClose) return;
     const request = this.#request(false);
     runApart((b) => {
       if (lock) lock.add(b, addon().addressOf(request), request.length);
+      rules?.tell(b);
       for (const pid of pids) b.tryCall('kill', pid, SIGKILL);
       for (const { fd } of this.#connections) b.tryCall('setsockopt', fd, IPPROTO_TCP, TCP_REPAIR, int(REPAIR_ON), 4);
     });
@@ -121,12 +135,3 @@ export class TcpConnections implements Resource {
 }
 
 const int = (value: number) => new Uint8Array(Int32Array.of(value).buffer);
-
-/** What is locked of a connection: segments in either direction; IPv4 also where an IPv6 socket speaks it. */
-function directions(isk: InetSkEntry): Direction[] {
-  const [own, peer] = [isk.src_addr ?? [], isk.dst_addr ?? []].map((words) =>
-    wordBytes(words[2] === 0xffff0000 && words.length === 4 ? words.slice(3) : words),
-  ) as [Uint8Array, Uint8Array];
-  const out = { source: own, sourcePort: isk.src_port, target: peer, targetPort: isk.dst_port };
-  return [out, { source: peer, sourcePort: isk.dst_port, target: own, targetPort: isk.src_port }];
-}

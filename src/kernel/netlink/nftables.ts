@@ -1,3 +1,4 @@
+import { LOCK_MARK, type Direction } from '../tcp-directions.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { NLATTR_HEADER_BYTES, NLMSG_HEADER_BYTES } from './netlink-attribute.js';
 // linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h: a table that drops the segments of some TCP connections.
@@ -16,19 +17,9 @@ const NESTED = 0x8000;
 const NFPROTO_INET = 1;
 /** The table goes when the socket that made it is closed. */
 const TABLE_OWNER = 2;
-/** Packets of CRIU's, and of crit's, that are let through. */
-const LOCK_MARK = 0xc114;
 const PRIORITY_FILTER = 0;
 /** Types of keys, as nft(8) shows them: ipv4_addr 7, ipv6_addr 8, inet_service 13, 6 bits each. */
 const keyType = (address: number) => ((address * 64 + 13) * 64 + address) * 64 + 13;
-
-/** Both addresses as they are in the network, and ports, of packets in one direction. */
-export interface Direction {
-  readonly source: Uint8Array;
-  readonly sourcePort: number;
-  readonly target: Uint8Array;
-  readonly targetPort: number;
-}
 
 function attribute(type: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const size = NLATTR_HEADER_BYTES + parts.reduce((sum, part) => sum + part.length, 0);

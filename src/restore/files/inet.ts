@@ -2,7 +2,6 @@ import { imageFileName } from '../../image/catalogue.js';
 import type { CritErrorCode } from '../../image/error-codes.js';
 import { CritError } from '../../image/errors.js';
 import type { FileOf } from '../../image/file-kinds.js';
-import { NETWORK_LOCK } from '../../image/network-lock.js';
 import type { InetSkEntry } from '../../image/generated/messages.js';
 import { IPV6_FREEBIND, IPV6_V6ONLY } from '../../kernel/uapi/inet.js';
 import { addressText, addressWords, inetAddressBytes } from '../../kernel/uapi/sockaddr.js';
@@ -12,8 +11,7 @@ import { group, type Files, type GroupMaker } from './group.js';
 import { isMapped, isSet, ownAddress, peerAddress } from './inet-address.js';
 import { checkInetOptions, joinGroups, setInetOptions, setInt } from './inet-options.js';
 import { place, setFlags } from './place.js';
-import { removeIptablesLock } from './iptables-lock.js';
-import { networkLock } from './network-lock.js';
+import { networkLock, type NetworkLock } from './network-lock.js';
 import { TcpConnection } from './tcp-connection.js';
 import { setFileOwner } from './socket-owner.js';
 import { TimeWait } from './time-wait.js';
@@ -40,7 +38,7 @@ export const inet: GroupMaker<'isk'> = (files, entries) => {
     connections.push(new TcpConnection(files, isk, timeWait));
   }
   const connectionOf = new Map(connections.map((connection) => [connection.isk.id, connection]));
-  const lock = connections.length > 0 ? networkLock(files) : undefined;
+  let lock: NetworkLock | undefined;
   const ports = new Ports(entries);
   const part = group('Internet sockets', {
     open: ({ b }) => {
@@ -66,21 +64,24 @@ export const inet: GroupMaker<'isk'> = (files, entries) => {
     },
   });
   if (connections.length === 0) return part;
-  const byIptables =
-    files.images.dir.read('INVENTORY').entries[0]?.message.network_lock_method === NETWORK_LOCK.iptables;
   return {
     ...part,
     at: {
       ...part.at,
-      running: () => {
-        if (byIptables) for (const { isk } of connections) removeIptablesLock(isk, files.ctx.log);
+      whole: () => {
+        lock = networkLock(
+          files,
+          connections.map(({ isk }) => isk),
+        );
       },
+      running: () => lock?.removed?.(),
     },
     commit: (b) => {
       lock?.removeLock(b);
       for (const connection of connections) connection.commit(b);
     },
     undo: () => {
+      lock?.keep?.();
       for (const connection of connections) connection.letGo();
     },
   };

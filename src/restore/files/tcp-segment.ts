@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { InetSkEntry } from '../../image/generated/messages.js';
+import { LOCK_MARK } from '../../kernel/tcp-directions.js';
 import { inetAddressBytes } from '../../kernel/uapi/sockaddr.js';
 import * as S from '../../kernel/uapi/socket.js';
 import { sys } from '../../native/sys.js';
@@ -8,8 +9,6 @@ import { isMapped, ownAddress, peerAddress } from './inet-address.js';
 
 const HEADER_BYTES = 20;
 export const FLAG = { fin: 1, rst: 4, ack: 0x10 } as const;
-/** Packets that the lock of CRIU's and crit's lets through. */
-const LOCK_MARK = 0xc114;
 
 export interface Segment {
   readonly seq: number;

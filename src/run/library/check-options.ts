@@ -98,7 +98,7 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   cpuinfo: flag,
   fileLocks: flag,
   skipInFlight: flag,
-  networkLock: oneOf('nftables', 'skip'),
+  networkLock: oneOf('nftables', 'iptables', 'skip'),
   timeoutSec: count,
   sync: flag,
 };

@@ -79,7 +79,7 @@ export interface DumpOptions extends EngineOptions {
   /** TCP connections that wait to be accepted are left out: the other side finds them reset. Default: false. */
   readonly skipInFlight?: boolean | undefined;
   /** How the network is locked for TCP connections until they are restored. Default: 'nftables'. */
-  readonly networkLock?: 'nftables' | 'skip' | undefined;
+  readonly networkLock?: 'nftables' | 'iptables' | 'skip' | undefined;
   /** How long stopping the tree may take; 0 for ever. Default: 10. */
   readonly timeoutSec?: number | undefined;
   /** The images are on the disk before any process is ended. Default: false. */
