@@ -19,7 +19,7 @@ import { describeType, imageFileName, typeOfFileName } from '../image/catalogue.
 import { CritError } from '../image/errors.js';
 import { piecesOf } from '../image/image-store.js';
 import { whyFailed } from '../image/system-words.js';
-import { PARENT } from '../inspect/checkpoint.js';
+import { PARENT } from '../image/parent-link.js';
 import type { EditedSet } from './edited-set.js';
 
 function writeAll(fd: number, bytes: Uint8Array): void {

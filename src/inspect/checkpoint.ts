@@ -4,16 +4,13 @@ import { ImageDir } from '../encode/image-dir.js';
 import { DirectoryStore } from '../image/directory-store.js';
 import { CritError, ImageError } from '../image/errors.js';
 import type { ImageStore } from '../image/image-store.js';
+import { PARENT } from '../image/parent-link.js';
 import { Archive } from './archive/archive.js';
 
 /** Images without which nothing is a checkpoint. */
 const FIRST_IMAGES = ['inventory.img', 'pstree.img'];
 /** Where podman, CRI-O and Kubernetes put the images, beside what they know of the container. */
 const IMAGES_BELOW = 'checkpoint';
-/** The link that an incremental set has to the set before it (CRIU's name). */
-export const PARENT = 'parent';
-/** A longer chain goes in a circle. */
-const MAX_PARENTS = 10_000;
 
 /**
  * A checkpoint, wherever it lies: a directory of images, the directory of a container's checkpoint, or an archive of one
@@ -34,6 +31,9 @@ export interface Checkpoint {
   /** Why a part of an archive cannot be read. */
   readonly damage: string | undefined;
 }
+
+/** A longer chain goes in a circle. */
+const MAX_PARENTS = 10_000;
 
 const isSet = (store: ImageStore) => FIRST_IMAGES.some((name) => store.has(name));
 

@@ -1,5 +1,4 @@
 import { closeSync, readSync } from 'node:fs';
-import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
 import type { StoredRun } from '../image/pagemap.js';
 import { PAGE_SIZE } from '../image/vma-status.js';
@@ -33,7 +32,7 @@ export function copyRuns(
       while (left > 0) {
         const n = sysRaw('sendfile', to, from, offset, left);
         if (n === -ERRNO.EINTR) continue;
-        if (n <= 0) throw new SysError('sendfile', n ? -n : 61, `from ${imageFileName('PAGES', pagesId)}`);
+        if (n <= 0) throw new SysError('sendfile', n ? -n : 61, `from ${pages.nameOf(pagesId)}`);
         left -= n;
       }
       if (run.start < sizeBytes && sizeBytes < run.end) copyTail(from, Number(offset[0]), to, sizeBytes);

@@ -195,7 +195,7 @@ export class Plan {
     if (!mm) throw new CritError(`${imageFileName('MM', task.pid)} has no entry`, { code: 'BAD_IMAGE' });
     const { head, entries } = splitPagemap(images.read('PAGEMAP', task.pid).entries.map((e) => e.message));
     const pagesId = head?.pages_id ?? task.pid;
-    const runs = this.pages.locate(imageFileName('PAGEMAP', task.pid), pagesId, entries);
+    const runs = this.pages.locate('PAGEMAP', task.pid, pagesId, entries);
     const vmas = readVmas(task.pid, mm.vmas ?? []);
     for (const vma of vmas)
       if (vma.entry.status & VMA.SYSVIPC)

@@ -71,7 +71,7 @@ export class SharedMemory {
       const { head, entries } = splitPagemap(messages);
       const name = imageFileName('SHMEM_PAGEMAP', shmid);
       if (!head) throw new CritError(`${name} has no entry`, { code: 'BAD_IMAGE' });
-      this.#runs.set(shmid, this.#pages.locate(name, head.pages_id, entries));
+      this.#runs.set(shmid, this.#pages.locate('SHMEM_PAGEMAP', shmid, head.pages_id, entries));
     }
   }
 

@@ -134,7 +134,7 @@ export class ShmSegments {
     }
     const messages = this.#images.messages('SHMEM_PAGEMAP', id);
     const { head, entries } = messages ? splitPagemap(messages) : { head: undefined, entries: [] };
-    const runs = head ? this.#pages.locate(imageFileName('SHMEM_PAGEMAP', id), head.pages_id, entries) : [];
+    const runs = head ? this.#pages.locate('SHMEM_PAGEMAP', id, head.pages_id, entries) : [];
     return { entry, runs, gone: !here };
   }
 

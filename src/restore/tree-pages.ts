@@ -1,7 +1,7 @@
 import { closeSync, readSync } from 'node:fs';
 import type { PagemapEntry } from '../image/generated/messages.js';
 import type { StoredRun } from '../image/pagemap.js';
-import type { PageSource } from '../pages/page-source.js';
+import type { PagemapType, PageSource } from '../pages/page-source.js';
 import type { Batch } from '../task/batch.js';
 import { clip } from '../pages/runs.js';
 import { place } from './files/place.js';
@@ -19,8 +19,8 @@ export class TreePages {
   }
 
   /** As PageSource.locate, of pages that puppets are to read. */
-  locate(file: string, pagesId: number, entries: readonly PagemapEntry[]): StoredRun[] {
-    const runs = this.#source.locate(file, pagesId, entries);
+  locate(type: PagemapType, id: number, pagesId: number, entries: readonly PagemapEntry[]): StoredRun[] {
+    const runs = this.#source.locate(type, id, pagesId, entries);
     for (const { at } of runs) if (!this.#fds.has(at.pagesId)) this.#fds.set(at.pagesId, this.#reserve());
     return runs;
   }
