@@ -15,6 +15,7 @@ import type { FrozenTask } from './freeze.js';
 import type { Freezer } from './freezer.js';
 import type { ImageSink, OutEntry } from './image-sink.js';
 import type { PeekedThread } from './peek.js';
+import type { PreviousSet } from './previous-set.js';
 import type { Stats } from '../image/stats.js';
 
 /** What a dump was asked for; the command line (src/cli) and RPC fill it in. */
@@ -56,6 +57,8 @@ export interface DumpOptions {
   fileValidation: 'filesize' | 'buildid' | 'none';
   /** Keep what this processor can do (--cpu-cap). */
   cpuinfo: boolean;
+  /** --prev-images-dir: as it was given, from the images directory on. */
+  previousDir?: string | undefined;
   /** Seconds until a dump that did not freeze its tree gives up; 0 for never. */
   timeoutSec: number;
   /** The images are on the disk before any process is ended (default: no). */
@@ -98,6 +101,8 @@ export interface DumpContext {
   readonly tasks: readonly DumpTask[];
   /** The control group that the tree is stopped by. */
   freezer?: Freezer | undefined;
+  /** The set that this one adds to. */
+  readonly previous?: PreviousSet | undefined;
   /** The tree runs (a survey): nothing of it may be changed. */
   readonly running: boolean;
   /** Is told of what cannot be dumped: throws it; in a survey, where all of it is wanted, keeps it. */

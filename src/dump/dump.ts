@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import path from 'node:path';
 import { counted, treeWords } from '../image/count-words.js';
 import { imageFileName } from '../image/catalogue.js';
 import { CritError } from '../image/errors.js';
@@ -16,6 +18,7 @@ import { Freezer } from './freezer.js';
 import { Nowhere, type ImageSink } from './image-sink.js';
 import { lookAhead, LookedAhead } from './look-ahead.js';
 import { rootIds } from './namespaces.js';
+import { PreviousSet } from './previous-set.js';
 import { rehearse } from './rehearse.js';
 import type { Resource } from './resource.js';
 import { Resources } from './resources.js';
@@ -30,7 +33,7 @@ import { Task } from './task.js';
  */
 export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   refuseOwnTree(options.pid);
-  using images = new ImagesOnDisk(options.imagesDir, options);
+  using images = new ImagesOnDisk(options.imagesDir, { ...options, parent: options.previousDir });
   options.action('pre-dump');
   const rehearsing = stats.phase('rehearsal');
   try {
@@ -41,6 +44,7 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
         ...options,
         pid,
         freezeCgroup: undefined,
+        previousDir: undefined,
         leaveRunning: true,
         leaveStopped: false,
         shellJob: true,
@@ -55,10 +59,30 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
   const looking = stats.phase('a look at the running tree');
   using ahead = lookAhead(options);
   looking.end();
-  perform(options, images, log, stats, ahead);
+  using previous = previousSet(options);
+  perform(options, images, log, stats, ahead, previous);
 }
 
-function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats, ahead: LookedAhead): void {
+/** @throws CritError */
+function previousSet({ imagesDir, previousDir }: DumpOptions): PreviousSet | undefined {
+  if (previousDir === undefined) return undefined;
+  const directory = path.resolve(imagesDir, previousDir);
+  const [its, ours] = [directory, imagesDir].map((dir) => statSync(dir, { bigint: true, throwIfNoEntry: false }));
+  if (its && its.dev === ours?.dev && its.ino === ours.ino)
+    throw new CritError(`--prev-images-dir: ${directory} is the images directory: no set adds to itself`, {
+      code: 'BAD_ARGUMENT',
+    });
+  return new PreviousSet(directory);
+}
+
+function perform(
+  options: DumpOptions,
+  images: ImageSink,
+  log: Log,
+  stats: Stats,
+  ahead: LookedAhead,
+  previous?: PreviousSet,
+): void {
   const tasks: Task[] = [];
   const held: (() => void)[] = [];
   const ctx: DumpContext = {
@@ -68,6 +92,7 @@ function perform(options: DumpOptions, images: ImageSink, log: Log, stats: Stats
     stats,
     lookupRoot: ownRoot,
     running: false,
+    previous,
     refuse: (obstacle) => {
       throw obstacle;
     },

@@ -4,7 +4,8 @@ import { PAGE_SIZE, PE } from '../image/vma-status.js';
 import { SEEK_DATA, SEEK_HOLE } from '../kernel/uapi/open-flags.js';
 import { readMappedPage } from '../native/mapped-page.js';
 import { answer, sys, sysRaw } from '../native/sys.js';
-import { writeAll, writing } from './pages.js';
+import { Increment } from './increment.js';
+import { bytesOf, writeAll, writing } from './pages.js';
 import type { DumpContext } from './context.js';
 
 const PIECE = 1 << 20;
@@ -49,6 +50,8 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number, huge: boo
   const runs = huge ? nonZeroRuns(fd, size, buffer) : dataRuns(fd, size);
   const pagesId = ctx.images.nextPagesId();
   const { fd: out, file } = ctx.images.create('PAGES', pagesId);
+  const before = ctx.previous?.pagesOf('SHMEM_PAGEMAP', shmid) ?? [];
+  const increment = ctx.previous && new Increment(runs, before, ctx.previous.open, { fd: out, file });
   try {
     let offset = 0;
     for (const { start, end } of runs)
@@ -58,19 +61,23 @@ export function dumpShmem(ctx: DumpContext, shmid: number, fd: number, huge: boo
         // the last page of an object may be partial: behind its end is what was written by way of a mapping
         if (got < want) buffer.fill(0, got, want);
         if (got < want && got % PAGE_SIZE > 0) buffer.set(readMappedPage(fd, at + got), got - (got % PAGE_SIZE));
-        writing(file, () => {
-          writeAll(out, buffer.subarray(0, want), offset);
-        });
+        if (increment) increment.put(buffer.subarray(0, want), offset);
+        else
+          writing(file, () => {
+            writeAll(out, buffer.subarray(0, want), offset);
+          });
         offset += want;
         at += want;
-        ctx.stats.add('shpages_written', want / PAGE_SIZE);
       }
   } finally {
     closeSync(out);
   }
+  const { written, skipped } = increment?.counts ?? { written: bytesOf(runs) / PAGE_SIZE, skipped: 0 };
+  ctx.stats.add('shpages_written', written);
+  ctx.stats.add('shpages_skipped_parent', skipped);
   ctx.write(
     'SHMEM_PAGEMAP',
     shmid,
-    pagemapOf(pagesId, runs).map((message) => ({ message })),
+    pagemapOf(pagesId, increment?.found ?? runs).map((message) => ({ message })),
   );
 }

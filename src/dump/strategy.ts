@@ -22,15 +22,18 @@ export type Strategy = 'held' | 'outside' | 'beside' | 'inside' | 'fork';
  * @param sizeBytes of the task's pages
  * @param heldBytes of all tasks so far
  * @param leaveRunning whether the tree runs again before the images are complete
+ * @param increment pages are compared by crit: the task writes none, its copy is looked at from outside
  * @param restricted by seccomp: the task makes no calls that it need not make, and its copy could make none
  */
 export function strategyOf(
   sizeBytes: number,
   heldBytes: number,
-  { leaveRunning, restricted }: { leaveRunning: boolean; restricted: boolean },
+  { leaveRunning, restricted, increment = false }: { leaveRunning: boolean; restricted: boolean; increment?: boolean },
 ): Strategy {
   if (restricted) return heldBytes + sizeBytes <= HELD_BYTES ? 'held' : 'outside';
-  if (sizeBytes >= INSIDE_BYTES) return leaveRunning ? 'fork' : 'inside';
+  if (sizeBytes >= INSIDE_BYTES && leaveRunning) return 'fork';
+  if (increment) return heldBytes + sizeBytes <= HELD_BYTES ? 'held' : 'outside';
+  if (sizeBytes >= INSIDE_BYTES) return 'inside';
   if (heldBytes + sizeBytes <= HELD_BYTES) return 'held';
   return sizeBytes >= GIVE_BYTES ? 'beside' : 'outside';
 }

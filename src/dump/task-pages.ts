@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { pagemapOf } from '../image/pagemap.js';
-import { PAGE_SIZE } from '../image/vma-status.js';
+import { pagemapOf, type PageRun, type StoredRun } from '../image/pagemap.js';
+import { PAGE_SIZE, PE } from '../image/vma-status.js';
 import type { Phase } from '../image/stats.js';
 import { PR_GET_CHILD_SUBREAPER } from '../kernel/uapi/prctl.js';
 import { PF_FORKNOEXEC } from '../kernel/uapi/sched.js';
@@ -10,6 +10,7 @@ import { giveFd, type Given } from '../task/descriptors.js';
 import { snapshot, type Snapshot } from '../task/snapshot.js';
 import type { DumpContext, DumpTask } from './context.js';
 import type { HeldRoom } from './held-room.js';
+import { Increment } from './increment.js';
 import type { MemoryMaps } from './memory-maps.js';
 import { patch, patchesOf, savedBytes, setApart, type Patch } from './page-patches.js';
 import { PageScanner } from './page-scan.js';
@@ -27,6 +28,9 @@ import {
 import type { Resource } from './resource.js';
 import { strategyOf, type Strategy } from './strategy.js';
 
+/** Takes a piece of a job's pages, and its offset in all of them. */
+type Put = (piece: Uint8Array, offset: number) => void;
+
 /** The pages of one task on their way into their image. */
 interface PageJob {
   readonly task: DumpTask;
@@ -38,10 +42,16 @@ interface PageJob {
   readonly patches: readonly Patch[];
   /** Waits until the task has written its pages, and takes the image's descriptor from it again. */
   written?: () => void;
+  /** Where the earlier sets have pages of it. */
+  readonly before?: readonly StoredRun[] | undefined;
+  /** What an increment has of the runs. */
+  found?: readonly PageRun[];
   /** Pages that are held until the tree runs again. */
   bytes?: Buffer;
   /** What writes them then: a copy of the task, with its descriptor of the image. */
   copy?: { readonly of: Snapshot; readonly fd: number; readonly file: string };
+  /** What crit compares then: a copy of the task, and the pages that the copy does not have. */
+  standIn?: { readonly of: Snapshot; readonly apart: { readonly bytes: Uint8Array; readonly offset: number }[] };
 }
 
 /** The pages of the tree: what is private to each task. Shared memory is a file (files/memfd.ts). */
@@ -77,10 +87,11 @@ export class TaskPages implements Resource {
     this.#maps.addGuards(task.pid, guards);
     const sizeBytes = bytesOf(runs);
     stats.add('pages_scanned', sizeBytes / PAGE_SIZE);
-    stats.add('pages_written', sizeBytes / PAGE_SIZE);
+    const before = this.#ctx.previous?.pagesOf('PAGEMAP', seenByTask(task.pid));
     const strategy = strategyOf(sizeBytes, this.#heldBytes, {
       leaveRunning: options.leaveRunning,
       restricted: task.restricted,
+      increment: before !== undefined,
     });
     if (strategy === 'held') this.#heldBytes += sizeBytes;
     const saved = savedBytes(task.threads);
@@ -92,6 +103,7 @@ export class TaskPages implements Resource {
       sizeBytes,
       strategy,
       patches: patchesOf(apart, saved),
+      before,
     };
     this.#jobs.push(job);
     if (strategy === 'beside') this.#startWriting(job);
@@ -141,10 +153,12 @@ export class TaskPages implements Resource {
   #copy(job: PageJob): void {
     const { task, runs, sizeBytes, strategy } = job;
     const shared = this.#mayShare(task);
+    if (job.before && strategy === 'fork' && this.#standIn(job, shared)) return;
     const { fd, file } = this.#ctx.images.create('PAGES', job.pagesId);
-    const put = toFile(job, fd, file);
+    const put = this.#taker(job, fd, file);
     try {
-      const remote = strategy === 'inside' || strategy === 'fork' ? this.#give(task, fd) : undefined;
+      const inside = !job.before && (strategy === 'inside' || strategy === 'fork');
+      const remote = inside ? this.#give(task, fd) : undefined;
       if (remote === undefined) {
         copyFromOutside(task.pid, runs, put, { shared });
         return;
@@ -168,6 +182,29 @@ export class TaskPages implements Resource {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** Has a copy of the task stand where the task stood, for an increment. @returns false where it cannot be copied */
+  #standIn(job: PageJob, shared: boolean): boolean {
+    const { task, runs, sizeBytes } = job;
+    const of = !this.#adopted(task) && snapshot(task.borrowed, sizeBytes, []);
+    if (!of) return false;
+    job.standIn = { of, apart: [] };
+    const keep: Put = (piece, offset) => job.standIn!.apart.push({ bytes: Uint8Array.from(piece), offset });
+    copyFromOutside(task.pid, runs, keep, { want: ({ unforkable }) => unforkable, shared });
+    return true;
+  }
+
+  /** Takes pieces of a job in order. */
+  #taker(job: PageJob, fd: number, file: string): Put {
+    const { before } = job;
+    if (!before) return toFile(job, fd, file);
+    const increment = new Increment(job.runs, before, this.#ctx.previous!.open, { fd, file });
+    job.found = increment.found;
+    return (piece, offset) => {
+      patch(piece, offset, job.patches);
+      increment.put(piece, offset);
+    };
   }
 
   /** Would a process of the tree adopt its copy, and have to wait for it? */
@@ -213,10 +250,12 @@ export class TaskPages implements Resource {
     for (const job of this.#jobs) {
       this.#writeHeld(job);
       this.#writeCopy(job);
+      this.#writeStandIn(job);
+      this.#count(job);
       this.#ctx.write(
         'PAGEMAP',
         seenByTask(job.task.pid),
-        pagemapOf(job.pagesId, job.runs).map((message) => ({ message })),
+        pagemapOf(job.pagesId, job.found ?? job.runs).map((message) => ({ message })),
       );
       const mappings = this.#maps.vmasOf(job.task.pid).length;
       this.#ctx.log.debug(`task ${job.task.pid}: ${mappings} mappings, ${job.sizeBytes / PAGE_SIZE} pages`);
@@ -228,9 +267,7 @@ export class TaskPages implements Resource {
     if (!bytes) return;
     const { fd, file } = this.#ctx.images.create('PAGES', job.pagesId);
     try {
-      writing(file, () => {
-        writeAll(fd, bytes, 0);
-      });
+      this.#taker(job, fd, file)(bytes, 0);
     } finally {
       closeSync(fd);
     }
@@ -247,6 +284,34 @@ export class TaskPages implements Resource {
     copy[Symbol.dispose]();
   }
 
+  #writeStandIn(job: PageJob): void {
+    if (!job.standIn) return;
+    const { of: copy, apart } = job.standIn;
+    const { fd, file } = this.#ctx.images.create('PAGES', job.pagesId);
+    const put = this.#taker(job, fd, file);
+    const putApart = (before: number) => {
+      for (; apart[0] && apart[0].offset < before; apart.shift()) put(apart[0].bytes, apart[0].offset);
+    };
+    const take: Put = (piece, offset) => {
+      putApart(offset);
+      put(piece, offset);
+    };
+    try {
+      // what it has it shares with the task
+      copyFromOutside(copy.puppet.tid, job.runs, take, { want: ({ unforkable }) => !unforkable, shared: true });
+      putApart(Infinity);
+    } finally {
+      closeSync(fd);
+    }
+    copy[Symbol.dispose]();
+  }
+
+  #count({ sizeBytes, found }: PageJob): void {
+    const written = found ? bytesOf(found.filter(({ flags }) => flags & PE.PRESENT)) : sizeBytes;
+    this.#ctx.stats.add('pages_written', written / PAGE_SIZE);
+    this.#ctx.stats.add('pages_skipped_parent', (sizeBytes - written) / PAGE_SIZE);
+  }
+
   /** What tasks were told to write is waited for, so that none keeps a descriptor. */
   abandon(): void {
     for (const job of this.#jobs)
@@ -259,12 +324,12 @@ export class TaskPages implements Resource {
 
   /** No copy stays. */
   [Symbol.dispose](): void {
-    for (const { copy } of this.#jobs) copy?.of[Symbol.dispose]();
+    for (const { copy, standIn } of this.#jobs) (copy ?? standIn)?.of[Symbol.dispose]();
   }
 }
 
 /** Writes pieces into a pages image, as they are to be there. */
-function toFile({ patches }: PageJob, fd: number, file: string): (piece: Uint8Array, offset: number) => void {
+function toFile({ patches }: PageJob, fd: number, file: string): Put {
   return (piece, offset) => {
     patch(piece, offset, patches);
     writing(file, () => {

@@ -49,6 +49,13 @@ export class LocalPages implements PageSource {
     this.#sets = [new ImageDir(realpathSync(path))];
   }
 
+  /** All pages that a pagemap of the set tells of. @throws CritError as locate; BAD_IMAGE where it is empty */
+  whole(type: PagemapType, id: number): StoredRun[] {
+    const { head, entries } = splitPagemap(this.#sets[0]!.read(type, id).entries.map(({ message }) => message));
+    if (!head) throw bad(`${imageFileName(type, id)} has no entry`);
+    return this.locate(type, id, head.pages_id, entries);
+  }
+
   locate(type: PagemapType, id: number, pagesId: number, entries: readonly PagemapEntry[]): StoredRun[] {
     const levels = [this.#level(0, imageFileName(type, id), pagesId, entries)];
     while (levels.at(-1)!.runs.some(inParent))

@@ -4,6 +4,7 @@ import type { ImageDir } from '../encode/image-dir.js';
 import { typeOfFileName } from '../image/catalogue.js';
 import { cutOff } from '../image/cut-off.js';
 import { CritError } from '../image/errors.js';
+import { PARENT } from '../image/parent-link.js';
 import type { Messages } from '../image/generated/messages.js';
 
 /**
@@ -15,6 +16,7 @@ import type { Messages } from '../image/generated/messages.js';
 export function checkWhole(images: ImageDir, inventory: Messages['inventory_entry']): void {
   const dir = images.path;
   for (const { name, size } of inventory.images ?? []) {
+    if (name === PARENT) continue; // no image: pages that are there are looked for there
     const type = typeOfFileName(name)?.type;
     // The name is used as a path.
     if (type === undefined)

@@ -51,7 +51,7 @@ function run(command: string, args: readonly string[]): Done {
  */
 export class Subject implements AsyncDisposable {
   readonly dir = mkdtempSync(path.join(tmpdir(), 'crit-test-'));
-  readonly images = path.join(this.dir, 'images');
+  images = path.join(this.dir, 'images');
   /** The commands that dump and restore it: crit, or another with the same options. */
   dumpedBy = CRIT;
   restoredBy = CRIT;

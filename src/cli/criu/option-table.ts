@@ -343,7 +343,12 @@ export const OPTIONS: readonly CriuOption[] = [
   laterFlag('unprivileged', 'run without being root', no),
 
   laterFlag('track-mem', 'track what is written after this dump', no),
-  laterTakes('prev-images-dir', 'the dump that this one adds to', { value: 'DIR' }),
+  takes(
+    'prev-images-dir',
+    'the dump that this one adds to: pages that are the same there are left out',
+    reads('previousDir', parseName),
+    { value: 'DIR', of: ['dump'] },
+  ),
   laterFlag('auto-dedup', 'free pages of the images that are not needed any more', no),
   takes(
     'pre-dump-mode',

@@ -35,6 +35,7 @@ export interface OptionValues {
   /** Undefined: a dump refuses locks, a restore takes those of the images. */
   fileLocks: boolean | undefined;
   freezeCgroup: string | undefined;
+  previousDir: string | undefined;
   skipInFlight: boolean;
   allowUprobes: boolean;
   tcpEstablished: boolean;
@@ -83,6 +84,7 @@ export const defaultValues = (): OptionValues => ({
   cgroups: { ...CGROUP_DEFAULTS, roots: new Map(), props: new Map(), only: new Set() },
   fileLocks: undefined,
   freezeCgroup: undefined,
+  previousDir: undefined,
   skipInFlight: DUMP_DEFAULTS.skipInFlight,
   allowUprobes: DUMP_DEFAULTS.allowUprobes,
   tcpEstablished: DUMP_DEFAULTS.tcpEstablished,

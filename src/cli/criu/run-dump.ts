@@ -35,6 +35,7 @@ function dumpOptions(settings: Settings, pid: number, imagesDir: string): DumpRe
     networkLock: settings.networkLock,
     cgroups: settings.cgroups,
     freezeCgroup: settings.freezeCgroup,
+    previousDir: settings.previousDir,
     fileValidation: settings.fileValidation,
     timeoutSec: settings.timeoutSec,
     sync: settings.sync,

@@ -1,10 +1,11 @@
-import { closeSync, fsyncSync, readdirSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, readdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { createImageFile, ImageWriter } from '../../encode/image-writer.js';
 import { imageFileName, type ImageType } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import { whyFailed } from '../../image/system-words.js';
 import type { Messages } from '../../image/generated/messages.js';
+import { PARENT } from '../../image/parent-link.js';
 import { at, openTrustedDirectory } from '../../kernel/trusted-path.js';
 import { sys } from '../../native/sys.js';
 import type { ImageSink, OutEntry } from '../image-sink.js';
@@ -36,7 +37,7 @@ export class ImagesOnDisk implements ImageSink, Disposable {
   #committed = false;
 
   /** @throws CritError BUSY when another dump is at work there, BAD_DIRECTORY */
-  constructor(dir: string, { sync = false } = {}) {
+  constructor(dir: string, { sync = false, parent }: { sync?: boolean; parent?: string | undefined } = {}) {
     this.#shown = dir;
     this.#sync = sync;
     this.#dirFd = openTrustedDirectory(dir);
@@ -49,6 +50,18 @@ export class ImagesOnDisk implements ImageSink, Disposable {
         throw new CritError(`${path.join(dir, entry.name)} is a directory where an image belongs: remove it`, {
           code: 'BAD_DIRECTORY',
         });
+    if (parent !== undefined) this.#link(parent);
+  }
+
+  /** @param parent the set before this one, from the images directory on */
+  #link(parent: string): void {
+    if (lstatSync(at(this.#dirFd, PARENT), { throwIfNoEntry: false })?.isDirectory())
+      throw new CritError(
+        `${path.join(this.#shown, PARENT)} is a directory where the link to the set before belongs: remove it`,
+        { code: 'BAD_DIRECTORY' },
+      );
+    symlinkSync(parent, at(this.#stagingFd, PARENT));
+    this.#made.set(PARENT, { name: PARENT });
   }
 
   #name(type: ImageType, id: number | undefined): { name: string; shown: string } {

@@ -13,6 +13,7 @@ import {
 import path from 'node:path';
 import { describeType, typeOfFileName } from '../../image/catalogue.js';
 import { CritError, ImageError } from '../../image/errors.js';
+import { PARENT } from '../../image/parent-link.js';
 import { whyFailed } from '../../image/system-words.js';
 import { ERRNO, errnoWords } from '../../kernel/uapi/errno.js';
 import { LOCK_EX, LOCK_NB, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../kernel/uapi/open-flags.js';
@@ -50,6 +51,10 @@ export function isOfSet(name: string): boolean {
   const found = typeOfFileName(name);
   return found !== undefined && describeType(found.type).first !== 'service';
 }
+
+/** An older set may have been an increment; a directory of that name is none of ours. */
+const isParentLink = (dirFd: number, name: string): boolean =>
+  name === PARENT && lstatSync(at(dirFd, name)).isSymbolicLink();
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
 
@@ -156,7 +161,7 @@ export function putInPlace(dirFd: number, stagingFd: number, shown: string): boo
   removeInventory(dirFd);
   fault('commit');
   for (const name of readdirSync(at(dirFd, '.')))
-    if (isOfSet(name) && !kept.has(name)) {
+    if ((isOfSet(name) || isParentLink(dirFd, name)) && !kept.has(name)) {
       remove(at(dirFd, name));
       fault('commit');
     }

@@ -2,6 +2,7 @@ import { imageFileName, typeOfFileName } from '../../image/catalogue.js';
 import { cutOff } from '../../image/cut-off.js';
 import { ImageError } from '../../image/errors.js';
 import { versionFault } from '../../image/image-version.js';
+import { PARENT } from '../../image/parent-link.js';
 import { DUMP_AGAIN, type Rule } from './finding.js';
 import { rawDamage } from './raw-damage.js';
 
@@ -51,6 +52,7 @@ export const imageRules: readonly Rule[] = [
     todo: 'the set is torn: copy it again, or dump again (--sync before a power cut)',
     walk: (set, report) => {
       for (const [i, { name, size }] of (set.inventory?.images ?? []).entries()) {
+        if (name === PARENT) continue; // the link to the set before it
         const field = `images[${i}]`;
         const type = typeOfFileName(name)?.type;
         const found = set.sizes.get(name);

@@ -91,6 +91,7 @@ export const DUMP_RULES: Rules<DumpOptions> = {
   },
   evasiveDevices: flag,
   freezeCgroup: text,
+  previousDir: text,
   externals: record(
     'an object with a name for each unix[INODE], file[MOUNT:INODE] or tty[RDEV:DEV]',
     (key, name) => EXTERNAL.test(key) && typeof name === 'string' && !name.includes('\0'),

@@ -70,6 +70,13 @@ export interface DumpOptions extends EngineOptions {
   /**
    * What belongs to somebody else and is left out: names for the restore ('' for none) by `unix[INODE]`,
    * `file[MOUNT:INODE]` or `tty[RDEV:DEV]` (hexadecimal), as `--external` has them. Default: none.
+   * The set that this one adds to, as `--prev-images-dir`: a path from the images directory on. Pages that are the same
+   * there are left out. Default: none, all pages are written.
+   */
+  readonly previousDir?: string | undefined;
+  /**
+   * What belongs to somebody else and is left out: names for the restore ('' for none) by `unix[INODE]` or
+   * `file[MOUNT:INODE]` (hexadecimal), as `--external` has them. Default: none.
    */
   readonly externals?: Readonly<Record<string, string>> | undefined;
   /** Keeps what this processor can do, in cpuinfo.img. Default: false. */
