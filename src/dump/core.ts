@@ -14,6 +14,7 @@ import type { Cgroups } from './cgroups.js';
 import type { DumpContext, DumpTask, Entry } from './context.js';
 import { credsOf } from './creds.js';
 import type { FrozenTask } from './freeze.js';
+import { checkKeyrings } from './keyrings.js';
 import type { StandIns } from './landlock.js';
 import { askItimers } from './itimers.js';
 import { warnOfParentThread } from './parent-thread.js';
@@ -69,6 +70,11 @@ export function buildCores(
   parts: CoreParts,
 ): Entry<'core_entry'>[] {
   const restrictions = seccomp.of(task);
+  checkKeyrings(
+    ctx,
+    task.pid,
+    parts.self.map((self) => self.keyrings),
+  );
   return task.threads.map((thread, i) => {
     const self = parts.self[i]!;
     const peeked = task.peeked[i]!;
@@ -89,6 +95,7 @@ export function buildCores(
         comm: commOf(task.pid, thread.tracee.tid),
         ...(self.personality !== parts.self[0]!.personality && { personality: self.personality }),
         ...(peeked.rseq && { rseq_entry: peeked.rseq }),
+        ...(self.keyrings && { keyrings: self.keyrings.entry }),
       },
     };
     if (self.pdeathSignal !== 0) warnOfParentThread(ctx, task, self.pdeathSignal);

@@ -4,6 +4,7 @@ import { SIGALTSTACK, SIGALTSTACK_BYTES } from '../kernel/uapi/signal.js';
 import type { ProcStatus } from '../kernel/proc/status.js';
 import type { Messages } from '../image/generated/messages.js';
 import { answer } from '../native/sys.js';
+import { askKeyrings, type ThreadKeyrings } from './keyrings.js';
 import { askSandbox, type StandIns } from './landlock.js';
 import { askThreadPolicy } from './mempolicy.js';
 import type { Batch } from '../task/batch.js';
@@ -19,6 +20,7 @@ export interface ThreadSelf {
   timerSlackNs: bigint;
   /** personality(2) */
   personality: number;
+  keyrings: ThreadKeyrings | undefined;
 }
 
 function altstackOf(view: DataView): Messages['thread_sas_entry'] {
@@ -32,7 +34,7 @@ function altstackOf(view: DataView): Messages['thread_sas_entry'] {
 /** personality(2): only tells. */
 const PERSONALITY_GET = 0xffffffff;
 
-/** 8 operations of the thread's batch. @throws CritError UNSUPPORTED, when answering, for a sandbox */
+/** 15 operations of the thread's batch. @throws CritError UNSUPPORTED, when answering, for a sandbox */
 export function askSelf(b: Batch, tid: number, status: ProcStatus, standIns: StandIns): () => ThreadSelf {
   b.reserve(6, SIGALTSTACK_BYTES + 64);
   const stack = b.out(SIGALTSTACK_BYTES);
@@ -46,6 +48,7 @@ export function askSelf(b: Batch, tid: number, status: ProcStatus, standIns: Sta
   const slack = b.call('prctl', PR.PR_GET_TIMERSLACK, 0, 0, 0, 0);
   const personality = b.call('personality', PERSONALITY_GET);
   const memoryPolicy = askThreadPolicy(b);
+  const keyrings = askKeyrings(b, tid);
   const refuseSandbox = askSandbox(b, tid, status, standIns);
   return () => {
     refuseSandbox();
@@ -57,6 +60,7 @@ export function askSelf(b: Batch, tid: number, status: ProcStatus, standIns: Sta
       securebits: bits.value,
       timerSlackNs: BigInt(slack.value),
       personality: personality.value,
+      keyrings: keyrings(),
     };
   };
 }

@@ -10,6 +10,7 @@ import type { RestoreTask } from './context.js';
 import type { Part } from './part.js';
 import { restoreCreds, type CredsNow } from './creds.js';
 import type { StoppedChildren } from './finish.js';
+import type { KeyringJoiner } from './keyrings.js';
 import { restoreThreadPolicy } from './mempolicy.js';
 import { restoreItimers } from './itimers.js';
 import { restorePending, signalsOfQueue } from './pending-signals.js';
@@ -41,7 +42,7 @@ function beginningOf({ puppet }: RestoreTask): Beginning {
 }
 
 /** Everything that the cores of a process tell but registers and memory: settings, signals, timers, limits, credentials. */
-export function attributes(seccomp: Seccomp): Part {
+export function attributes(seccomp: Seccomp, keyrings: KeyringJoiner): Part {
   let beginning: Beginning | undefined;
   return {
     name: 'attributes of processes and threads',
@@ -53,10 +54,10 @@ export function attributes(seccomp: Seccomp): Part {
         seccomp.restrictAll(task, b);
       },
       thread: ({ task, index, b }) => {
-        restoreThreadAttributes(task, index, b, beginning!, seccomp);
+        restoreThreadAttributes(task, index, b, beginning!, seccomp, keyrings);
       },
       leader: ({ task, b }) => {
-        restoreThreadAttributes(task, 0, b, beginning!, seccomp);
+        restoreThreadAttributes(task, 0, b, beginning!, seccomp, keyrings);
       },
     },
   };
@@ -130,7 +131,7 @@ function restoreTaskAttributes(task: RestoreTask, b: Batch, beginning: Beginning
  * What belongs to a thread, in its own batch: the leader (index 0) last, for it also starts what runs by itself (timers),
  * gives the process its limits, and loses the privileges that the others' restoring may need.
  *
- * Order: names and registrations; scheduling; timers and pending signals; limits; seccomp; credentials; what these clear
+ * Order: names and registrations; scheduling; timers and pending signals; limits; seccomp; credentials; keyrings; what these clear
  * (but for the dumpable flag, which comes last of all: restore.ts).
  */
 function restoreThreadAttributes(
@@ -139,6 +140,7 @@ function restoreThreadAttributes(
   b: Batch,
   beginning: Beginning,
   seccomp: Seccomp,
+  keyrings: KeyringJoiner,
 ): void {
   const { tc } = coreOf(task);
   const core = task.cores[index];
@@ -171,5 +173,6 @@ function restoreThreadAttributes(
   }
   seccomp.restrict(task, index, b);
   if (thread.creds) restoreCreds(b, thread.creds, beginning.creds);
+  keyrings.ofThread(task, index, b);
   if (thread.pdeath_sig) b.call('prctl', PR.PR_SET_PDEATHSIG, thread.pdeath_sig, 0, 0, 0);
 }

@@ -8,6 +8,7 @@ import { attributes } from './core.js';
 import { fillMemory, readPages } from './fill-memory.js';
 import type { RestoreFiles } from './files/restore-files.js';
 import { adaptMemory, buildMemory, finishMemory, setMm } from './memory.js';
+import type { KeyringJoiner } from './keyrings.js';
 import { ownAnswers } from './own-answers.js';
 import type { IpcNamespace } from './ipc-namespace.js';
 import type { Part } from './part.js';
@@ -28,6 +29,7 @@ interface Restored {
   readonly shared: SharedMemory;
   readonly ipc: IpcNamespace;
   readonly uts: Part;
+  readonly keyrings: KeyringJoiner;
   readonly segments: ShmSegments;
 }
 
@@ -38,6 +40,7 @@ export const partsOf = (plan: Restored): readonly Part[] => [
   plan.clocks.part(),
   plan.ipc.part(),
   plan.uts,
+  plan.keyrings.part(),
   freshRoot,
   plan.files.locks,
   plan.files.tables(),
@@ -46,7 +49,7 @@ export const partsOf = (plan: Restored): readonly Part[] => [
   plan.shared.part(),
   plan.segments.part(),
   plan.files.contexts(),
-  attributes(plan.seccomp),
+  attributes(plan.seccomp, plan.keyrings),
   dumpable,
 ];
 

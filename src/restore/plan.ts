@@ -27,6 +27,7 @@ import { Cgroups } from './cgroups.js';
 import { RestoreFiles } from './files/restore-files.js';
 import type { MemoryImage } from './memory.js';
 import { stageLines, type Part } from './part.js';
+import { KeyringJoiner } from './keyrings.js';
 import { partsOf } from './parts.js';
 import { Rings } from './rings.js';
 import { LocalPages } from '../pages/local-pages.js';
@@ -88,6 +89,7 @@ export class Plan {
   readonly shared: SharedMemory;
   readonly ipc: IpcNamespace;
   readonly uts: Part;
+  readonly keyrings: KeyringJoiner;
   readonly segments: ShmSegments;
   readonly clocks: Clocks;
   readonly seccomp: Seccomp;
@@ -172,6 +174,7 @@ export class Plan {
     this.pages = new TreePages(source, () => this.files.reserve());
     this.shared = new SharedMemory(images, this.files, source);
     this.ipc = new IpcNamespace(images, this.#ownNamespace('ipc', inventory), this.ctx);
+    this.keyrings = new KeyringJoiner(log, this.tasks);
     this.uts = utsNamespace(images, this.#ownNamespace('uts', inventory));
     this.segments = new ShmSegments(images, source, log, refuse, this.ipc);
     for (const task of this.tasks) if (!task.tree.zombie) task.memory = this.#memory(images, task);

@@ -53,6 +53,11 @@ export const AFTER_RESTORE: readonly Exception[] = [
     when: ({ before, after }) => ((Number(before) ^ Number(after)) & ~(PF_FORKNOEXEC | PF_SUPERPRIV)) === 0,
     reason: 'whether the task has executed a program since it was forked, and has ever used a privilege',
   },
+  {
+    where: of('keyring (?:thread|process|session)'),
+    when: ({ before, after }) => Number(before) > 0 && Number(after) > 0,
+    reason: 'the serial number of a keyring that is made anew',
+  },
   { where: of('status/FDSize'), reason: 'room in a descriptor table, which only grows' },
   {
     where: of('autogroup'),

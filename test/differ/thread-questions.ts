@@ -6,6 +6,9 @@ const CAPABILITY_VERSION_3 = 0x20080522;
 const NR_CAPABILITIES = 64;
 /** linux/keyctl.h: KEYCTL_GET_KEYRING_ID, and the keyrings that a thread has. */
 const GET_KEYRING_ID = 0;
+const DESCRIBE = 6;
+const READ = 11;
+const SET_REQKEY_KEYRING = 14;
 const KEYRINGS = { thread: -1, process: -2, session: -3, user: -4, 'user session': -5 } as const;
 /** linux/lsm.h */
 const LSM_ATTRIBUTES = { current: 100, exec: 101, fscreate: 102, keycreate: 103, prev: 104, sockcreate: 105 } as const;
@@ -40,7 +43,12 @@ export function askThread(q: Questions, where: string): void {
   ask('arch_prctl ARCH_GET_XCOMP_GUEST_PERM', 'arch_prctl', 0x1024, room(8));
   ask('arch_prctl ARCH_GET_MAX_TAG_BITS', 'arch_prctl', 0x4003, room(8));
   for (const i of TLS_ENTRIES) ask(`get_thread_area ${i}`, 'get_thread_area', filled(u32(i, 0, 0, 0)));
-  for (const [name, id] of Object.entries(KEYRINGS)) ask(`keyring ${name}`, 'keyctl', GET_KEYRING_ID, id, 0);
+  for (const [name, id] of Object.entries(KEYRINGS)) {
+    ask(`keyring ${name}`, 'keyctl', GET_KEYRING_ID, id, 0);
+    ask(`keyring ${name}: what it is`, 'keyctl', DESCRIBE, id, room(256), 256);
+    ask(`keyring ${name}: bytes of its list`, 'keyctl', READ, id, 0, 0);
+  }
+  ask('where requested keys go', 'keyctl', SET_REQKEY_KEYRING, -1);
   for (const [name, id] of Object.entries(LSM_ATTRIBUTES))
     ask(`lsm_get_self_attr ${name}`, 'lsm_get_self_attr', id, room(512), filled(u32(512)), 0);
   for (let i = 0; i < 16; i++)

@@ -28,6 +28,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'inotify-files',
   'io-uring',
   'ipc-namespace',
+  'keyrings',
   'leases',
   'link-remap-many',
   'locks-shared',

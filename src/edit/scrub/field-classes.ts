@@ -61,6 +61,7 @@ export const FIELD_CLASSES: Readonly<Record<string, FieldClass>> = {
   'ipv6_opts_entry.rthdrdstopts': 'data',
   'ipv6_opts_entry.unicast_if': 'keep',
   'irmap_cache_entry.path': 'path',
+  'keyrings_entry.session_name': 'name',
   'memfd_inode_entry.name': 'path',
   'mnt_entry.ext_key': 'path',
   'mnt_entry.fsname': 'setting',
