@@ -62,10 +62,12 @@ function readEntries(facts: Facts, pid: number): Entry[] {
     own.set('offset', offset!);
     if (ino !== '0') {
       const file = `/proc/${pid}/map_files/${shortName(name)}`;
-      const lasting = hasName(file) && !path!.startsWith('/[aio]'); // the ring of an AIO context
+      // of an io_uring, whose memory fdinfo shows, and of the ring of an AIO context
+      const anonymous = path!.startsWith('anon_inode:');
+      const lasting = hasName(file) && !anonymous && !path!.startsWith('/[aio]');
       own.set('file', identity(facts, dev!, ino!, lasting));
       own.set('opened', (lstatMode(file) & 0o700).toString(8));
-      if (!lasting && prot![3] === 's') own.set('contents', contents(file));
+      if (!lasting && !anonymous && prot![3] === 's') own.set('contents', contents(file));
     }
     entries.push({
       name,
