@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { projectPath } from './project-path.js';
 import { test } from './root.js';
-import { sleep } from './system/round-trip.js';
+import { comes } from './system/round-trip.js';
 
 const KILLED = `
 import { spawnSync } from 'node:child_process';
@@ -25,7 +25,7 @@ test('a test that is killed leaves no process, mount or directory', async () => 
   assert.ok(existsSync(`/proc/${pid}/exe`));
   assert.ok(readFileSync('/proc/mounts', 'utf8').includes(` ${dir}/images `));
   child.kill('SIGKILL');
-  for (let i = 0; i < 1000 && existsSync(dir); i++) await sleep(10);
+  await comes(() => !existsSync(dir));
   assert.ok(!existsSync(dir), dir);
   assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(` ${dir}/`));
   assert.ok(!existsSync(`/proc/${pid}/exe`));

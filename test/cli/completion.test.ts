@@ -66,19 +66,30 @@ describe('crit completion bash', () => {
     const typist = `
 import os, pty, select, sys, time
 pid, terminal = pty.fork()
-if pid == 0: os.execvp('bash', ['bash', '--norc', '--noprofile'])
-def type(text): os.write(terminal, text.encode())
-def look(seconds=20, until=lambda: False):
+if pid == 0:
+    os.environ['PS1'] = 'PROMPT:'
+    os.execvp('bash', ['bash', '--norc', '--noprofile'])
+screen = b''
+def type(text):
+    global screen
+    screen = b''
+    os.write(terminal, text.encode())
+def look(until, seconds=60):
+    global screen
     end = time.time() + seconds
     while time.time() < end and not until():
-        if select.select([terminal], [], [], 0.05)[0]: os.read(terminal, 4096)
+        if select.select([terminal], [], [], 0.05)[0]: screen += os.read(terminal, 4096)
+def prompted(): look(lambda: b'PROMPT:' in screen)
 crit = sys.argv[1]
 type('crit() { printf "%s|" "$@" > said; }\\n')
+prompted()
 type('source script\\n')
+prompted()
 for keys in ('crit show a\\tf\\\\ \\t\\n', 'crit show "a b/fs\\t\\n', 'crit show i\\t\\n', 'crit dump -D a\\t\\n'):
-    type('rm -f said; cd .; echo go\\n'); look(0.3)
+    if os.path.exists('said'): os.unlink('said')
     type(keys)
-    look(until=lambda: os.path.exists('said') and os.path.getsize('said'))
+    look(lambda: os.path.exists('said') and os.path.getsize('said'))
+    prompted()
     print(open('said').read() if os.path.exists('said') else 'nothing')
 type('exit\\n'); os.waitpid(pid, 0)
 `;

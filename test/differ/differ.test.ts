@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { test, type TestContext } from '../root.js';
-import type { Subject } from '../system/round-trip.js';
+import { comes, isAlive, type Subject } from '../system/round-trip.js';
 import { line, type Difference } from './compare.js';
 import { differAround, type How } from './life.js';
 import { cases, type Case } from './programs.js';
@@ -59,10 +58,7 @@ for (const program of cases(process.env['DIFFER_ALL'] !== undefined))
     );
 
 async function saysReady(subject: Subject): Promise<boolean> {
-  for (let i = 0; i < 500; i++) {
-    if (subject.output.includes('ready')) return true;
-    if (!existsSync(`/proc/${subject.pid}/exe`)) return false;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return false;
+  const isReady = () => subject.output.includes('ready');
+  await comes(() => isReady() || !isAlive(subject.pid));
+  return isReady();
 }

@@ -5,9 +5,7 @@ import { tmpdir } from 'node:os';
 import { describe, it } from 'node:test';
 import { checkTarget } from '../../src/dump/target.js';
 import { NEEDS_ROOT } from '../root.js';
-import { crit } from '../system/round-trip.js';
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+import { comes, crit } from '../system/round-trip.js';
 
 describe('what can be dumped', () => {
   it('is a process', async () => {
@@ -45,7 +43,7 @@ describe('what can be dumped', () => {
     const shell = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 100'], { stdio: ['ignore', 'pipe', 'ignore'] });
     try {
       const pid = Number(String(await new Promise((resolve) => shell.stdout.once('data', resolve))));
-      for (let i = 0; i < 100 && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')); i++) await sleep(10);
+      await comes(() => /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')));
       assert.throws(() => checkTarget(pid), { code: 'ZOMBIE' });
     } finally {
       shell.kill('SIGKILL');
@@ -58,7 +56,7 @@ describe('what can be dumped', () => {
     try {
       await new Promise((resolve) => python.stdout.once('data', resolve));
       const status = () => readFileSync(`/proc/${python.pid}/status`, 'utf8');
-      for (let i = 0; i < 100 && !/^State:\tZ/m.test(status()); i++) await sleep(10);
+      await comes(() => /^State:\tZ/m.test(status()));
       const { status: exit, stderr } = crit('dump', '-t', String(python.pid), '-D', tmpdir());
       assert.equal(exit, 1);
       assert.match(stderr, /the main thread of process \d+ \(python3\) has ended, others run on: not supported/);

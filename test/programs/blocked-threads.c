@@ -18,7 +18,7 @@ static int pipe_of[2];
 
 APART void in_cond(void) {
   pthread_mutex_lock(&lock);
-  waiting++;
+  __atomic_add_fetch(&waiting, 1, __ATOMIC_SEQ_CST);
   for (;;) pthread_cond_wait(&never, &lock);
   sink++;
 }

@@ -14,7 +14,7 @@ static void serve(int s)
 	uint32_t n = 0;
 	char a;
 
-	alarm(60);
+	alarm(600);
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);

@@ -74,7 +74,7 @@ static void *in_nanosleep(void *arg)
 	if (r != 0)
 		wrong("nanosleep", r);
 	/* the remaining time, not all of it anew */
-	if (ms < SLEEP * 1000 || ms > SLEEP * 1000 + 5000)
+	if (ms < SLEEP * 1000 || ms > SLEEP * 1000 + 60000)
 		wrong("nanosleep: milliseconds", ms);
 	return 0;
 }

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -13,10 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readStat } from '../../src/kernel/proc/stat-file.js';
 import { crit } from '../cli/run-crit.js';
 import { projectPath } from '../project-path.js';
 import { after, NEEDS_ROOT, test } from '../root.js';
+import { comes } from './round-trip.js';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'crit-bt-'));
 const subjects: ChildProcess[] = [];
@@ -38,6 +40,15 @@ interface Thread {
   readonly stopped?: string;
 }
 
+/** Threads of the program that wait for nothing. */
+const SPINNING = 1;
+
+/** Whether all threads but one that spins wait, and the first. */
+function waits(pid: number): boolean {
+  const states = readdirSync(`/proc/${pid}/task`).map((tid) => readStat(pid, Number(tid)).state);
+  return states[0] === 'S' && states.filter((state) => state !== 'S').length <= SPINNING;
+}
+
 /** Starts a program, waits for it to be where it waits, and dumps it. @returns its set and pid */
 async function dumped(
   name: string,
@@ -51,9 +62,9 @@ async function dumped(
   const subject = spawn(command, args, { stdio: ['ignore', out, 'ignore'], detached: true });
   closeSync(out);
   subjects.push(subject);
-  for (let tries = 0; tries < 500 && !readFileSync(said, 'utf8').includes('ready'); tries++) await sleep(20);
-  await sleep(200);
   const pid = subject.pid!;
+  await comes(() => readFileSync(said, 'utf8').includes('ready'));
+  for (let looks = 0; looks < 2; looks++) assert.ok(await comes(() => waits(pid)));
   const program = readlinkSync(`/proc/${pid}/exe`);
   const { status, stderr } = crit(['dump', '-t', String(pid), '-D', set, '-R', '-v0', '-j']);
   assert.equal(status, 0, stderr);

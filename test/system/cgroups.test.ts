@@ -14,7 +14,7 @@ import { cgroupMount, readCgroups } from '../../src/kernel/proc/cgroup.js';
 import { readMountInfo } from '../../src/kernel/proc/mountinfo.js';
 import { program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, sleep, Subject } from './round-trip.js';
+import { crit, gone, sleep, sleeps, Subject } from './round-trip.js';
 
 /** A hierarchy that a test may make control groups in: of version 1 threads may be apart from their process. */
 const hierarchies = (['pids', 'freezer', ''] as const).flatMap((name) => {
@@ -45,7 +45,7 @@ async function removed(dir: string): Promise<void> {
     try {
       rmdirSync(dir);
     } catch (error) {
-      if (i === 500) throw error;
+      if (i === 6000) throw error;
       await sleep(10);
     }
 }
@@ -73,7 +73,7 @@ for (const { name, mount } of hierarchies) {
   test(`a control group that is gone is made anew (${what})`, async () => {
     const group = new Group(mount, 'gone');
     await using subject = new Subject('/bin/sleep', ['1000']);
-    await sleep(200);
+    await sleeps(subject.pid);
     group.put(subject.pid);
     await subject.dump();
     await group[Symbol.asyncDispose]();
@@ -97,7 +97,7 @@ async function dumpLimited(subject: Subject, group: Group): Promise<string> {
   writeFileSync(path.join(group.dir, 'pids.max'), '50');
   writeFileSync(path.join(below, 'pids.max'), '20');
   chownSync(path.join(below, 'cgroup.procs'), 65534, 65534);
-  await sleep(200);
+  await sleeps(subject.pid);
   group.put(subject.pid);
   await subject.dump();
   return below;
@@ -106,9 +106,9 @@ async function dumpLimited(subject: Subject, group: Group): Promise<string> {
 const limits = (group: Group, below: string) =>
   [group.dir, below].map((dir) => readFileSync(path.join(dir, 'pids.max'), 'utf8').trim());
 
-async function ended(subject: Subject): Promise<void> {
+async function killed(subject: Subject): Promise<void> {
   process.kill(subject.pid, 'SIGKILL');
-  for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
+  await gone(subject.pid);
 }
 
 const HAS_GROUP_OPEN = `
@@ -135,7 +135,7 @@ test('a process that has its control group open finds it again when it is made a
   const opened = readdirSync(`/proc/${subject.pid}/fd`).map((fd) => statSync(`/proc/${subject.pid}/fd/${fd}`).ino);
   for (const file of [group.dir, path.join(group.dir, 'cgroup.procs')])
     assert.ok(opened.includes(statSync(file).ino), file);
-  await ended(subject);
+  await killed(subject);
   await group[Symbol.asyncDispose]();
   subject.passed();
 });
@@ -179,7 +179,7 @@ for (const [mode, there, gone] of MODES)
       const now = statSync(below);
       if (!exist) assert.deepEqual([now.mode, now.uid, now.gid], [stat.mode, stat.uid, stat.gid]);
       if (!exist) assert.equal(statSync(path.join(below, 'cgroup.procs')).uid, 65534);
-      await ended(subject);
+      await killed(subject);
     }
     await removed(below);
     subject.passed();
@@ -202,7 +202,7 @@ test('a restore that fails leaves no control group, and limits as they were', li
   );
   // a script at this moment is too late: the tree runs. At the one before, all is undone.
   assert.equal(status, 0, stderr);
-  await ended(subject);
+  await killed(subject);
   await removed(below);
   writeFileSync(path.join(group.dir, 'pids.max'), '7');
   chownSync(group.dir, 65534, 65534);
@@ -246,7 +246,7 @@ test('--cgroup-root restores into other groups, found in a --cgroup-yard', limit
   assert.equal(groupOf(subject.pid, 'pids'), `${other.path}/inner`);
   const inner = path.join(other.dir, 'inner');
   assert.equal(readFileSync(path.join(inner, 'below/pids.max'), 'utf8').trim(), '20');
-  await ended(subject);
+  await killed(subject);
   await removed(path.join(inner, 'below'));
   await removed(inner);
   await removed(below);
@@ -280,7 +280,7 @@ const [first] = hierarchies;
 test('--manage-cgroups=ignore leaves control groups alone', { skip: first ? false : 'no control groups' }, async () => {
   await using group = new Group(first!.mount, 'ignored');
   await using subject = new Subject('/bin/sleep', ['1000']);
-  await sleep(200);
+  await sleeps(subject.pid);
   group.put(subject.pid);
   await subject.dump();
   assert.ok(readdirSync(subject.images).includes('cgroup.img'));
@@ -315,7 +315,7 @@ test('a frozen control group is named, and nothing is left', async (t) => {
   }
   await using group = new Group(freezer.mount, 'frozen');
   await using subject = new Subject('/bin/sleep', ['1000']);
-  await sleep(200);
+  await sleeps(subject.pid);
   group.put(subject.pid);
   await subject.dump();
   writeFileSync(path.join(group.dir, 'freezer.state'), 'FROZEN');

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, sleep, Subject } from './round-trip.js';
+import { comes, crit, gone, isAlive, sleep, Subject } from './round-trip.js';
 
 const PTRACE = '101';
 const PROCESS_VM_WRITEV = '311';
@@ -27,21 +28,10 @@ const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
 /** Those that are there and no zombies. */
-const alive = (pids: readonly number[]): number[] =>
-  pids.filter((pid) => {
-    try {
-      return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    } catch {
-      return false;
-    }
-  });
+const alive = (pids: readonly number[]): number[] => pids.filter(isAlive);
 
 function end(pids: readonly number[]): void {
   for (const pid of alive(pids)) process.kill(pid, 'SIGKILL');
-}
-
-async function gone(pids: readonly number[]): Promise<void> {
-  for (let i = 0; i < 500 && pids.some((pid) => existsSync(`/proc/${pid}`)); i++) await sleep(10);
 }
 
 test('a restore that is killed at one of its last calls leaves the whole tree or nothing', async () => {
@@ -51,27 +41,27 @@ test('a restore that is killed at one of its last calls leaves the whole tree or
   assert.equal(pids.length, 1 + CHILDREN);
   const dumped = crit('dump', '-t', String(subject.pid), '-D', subject.images, '-o', 'dump.log');
   assert.equal(dumped.status, 0, dumped.stderr);
-  await gone(pids);
+  await gone(...pids);
   const args = ['restore', '-d', '-D', subject.images, '-o', 'restore.log'];
   const counted = injected(PTRACE, 0, 'count', args);
   const calls = Number(/calls (\d+)/.exec(counted.stdout)?.[1]);
   assert.ok(calls > 20, counted.stdout + counted.stderr);
   assert.equal(alive(pids).length, pids.length);
   end(pids);
-  await gone(pids);
+  await gone(...pids);
   const results = new Set<number>();
   for (let k = Math.max(1, calls - 60); k <= calls; k += STEP) {
     const run = injected(PTRACE, k, 'kill', args);
     assert.equal(run.status, 137, `call ${k}: ${run.stdout}${run.stderr}`);
     // a task that waits is woken at the latest after a second
-    for (let i = 0; i < 300 && ![0, pids.length].includes(alive(pids).length); i++) await sleep(10);
+    await comes(() => [0, pids.length].includes(alive(pids).length));
     await sleep(50);
     const left = alive(pids).length;
     assert.ok(left === 0 || left === pids.length, `killed at ptrace call ${k} of ${calls}: ${left} tasks are left`);
     results.add(left);
     if (left > 0) for (const pid of pids) assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), /TracerPid:\s+0\n/);
     end(pids);
-    await gone(pids);
+    await gone(...pids);
   }
   assert.deepEqual([...results].sort(), [0, pids.length], 'both outcomes were seen');
   subject.passed();
@@ -91,11 +81,7 @@ async function runs(pid: number): Promise<void> {
       .map((tid) => readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'utf8'))
       .join('');
   const before = ticks();
-  for (let i = 0; i < 500; i++) {
-    await sleep(10);
-    if (ticks() !== before) return;
-  }
-  assert.fail(`process ${pid} does not run`);
+  assert.ok(await comes(() => ticks() !== before), `process ${pid} does not run`);
 }
 
 for (const [what, nr, errno] of [
@@ -112,14 +98,7 @@ for (const [what, nr, errno] of [
     const before = unchanged(subject.pid);
     for (let k = 1; k <= calls; k += Math.max(1, Math.floor(calls / 24)) * Math.ceil(STEP / 4)) {
       injected(nr, k, errno, args);
-      for (let i = 0; i < 300; i++) {
-        try {
-          assert.deepEqual(unchanged(subject.pid), before);
-          break;
-        } catch {
-          await sleep(10);
-        }
-      }
+      await comes(() => isDeepStrictEqual(unchanged(subject.pid), before));
       assert.deepEqual(unchanged(subject.pid), before, `${what} call ${k} failed`);
       await runs(subject.pid);
       assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /TracerPid:\s+0\n/);

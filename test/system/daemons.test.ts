@@ -2,26 +2,21 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { moveToOwnNetwork } from '../own-network.js';
 import { projectPath } from '../project-path.js';
 import { nodeExporter, phpFpm, rsyslog } from '../real-servers.js';
-import { before, NEEDS_ROOT, test } from '../root.js';
+import { test } from '../root.js';
 import { endsAt, has, livesOn, needs, start } from './lives-on.js';
 import { sleep, Subject } from './round-trip.js';
 import { answers, freePort, Talk } from './talk.js';
 
 // More real programs under load: those that write logs and databases, hold locks, watch directories.
 
-before(() => {
-  if (NEEDS_ROOT === false) moveToOwnNetwork();
-});
-
 const read = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 
 /** Waits until a file has a text. */
 async function becomes(file: string, text: string): Promise<void> {
   for (const begin = Date.now(); !read(file).includes(text); await sleep(2))
-    if (Date.now() - begin > 20_000) throw new Error(`${file} has no "${text}": ${read(file).slice(-300)}`);
+    if (Date.now() - begin > 60_000) throw new Error(`${file} has no "${text}": ${read(file).slice(-300)}`);
 }
 
 test('rsyslog: messages over TCP and of a file, each once', needs(rsyslog(0)), async (t) => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, sleep, Subject, verdict } from './round-trip.js';
+import { crit, gone, Subject, verdict } from './round-trip.js';
 
 interface Survey {
   ok: boolean;
@@ -78,7 +78,7 @@ test('dump --dry-run sees no obstacle where there is none, and the dump succeeds
   assert.equal(dumped.ok, true);
   assert.ok(dumped.stats['pages_written']! > 0);
 
-  for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);
+  await gone(subject.pid);
   const back = crit('restore', '-d', '-D', subject.images, '--json');
   assert.equal(back.status, 0, back.stderr);
   const restored = JSON.parse(back.stdout) as { ok: boolean; pid: number; stats: Record<string, number> };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
+import { readStat } from '../../src/kernel/proc/stat-file.js';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
 import { crit, Subject } from './round-trip.js';
@@ -89,6 +90,21 @@ async function seen(
   }
 }
 
+/** No process, thread, group or session has the number. */
+function isFree(id: number): boolean {
+  const using = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const { pgrp, session } = readStat(Number(pid));
+        return [pgrp, session];
+      } catch {
+        return []; // it ended
+      }
+    });
+  return !existsSync(`/proc/${id}`) && !using.includes(id);
+}
+
 function set(subject: Subject, ...changes: string[]): string {
   const { status, stdout, stderr } = crit('set', subject.images, '--in-place', ...changes);
   assert.equal(status, 0, stderr);
@@ -138,8 +154,10 @@ for (const restorer of RESTORERS) {
     const { subject, thread, child } = await dumped();
     await using it = subject;
     const { pid } = it;
-    // far away, and below the smallest pid_max that is usual
-    const to = (id: number) => (id > 16_384 ? id - 15_000 : id + 15_000);
+    // far from where the kernel is with its numbers, and below the smallest pid_max that is usual
+    const far = [15_000, 14_000, 13_000, 12_000, 11_000].map((far) => (pid > 16_384 ? -far : far));
+    const by = far.find((by) => [pid, thread, child].every((id) => isFree(id + by)))!;
+    const to = (id: number) => id + by;
     set(it, '--env', `${pid}:EXTRA=new`, ...[pid, thread, child].flatMap((id) => ['--pid', `${id}=${to(id)}`]));
     const found = await seen(it, restorer, to(pid));
     assert.deepEqual(

@@ -14,9 +14,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { readStat } from '../../src/kernel/proc/stat-file.js';
+import { PF_KTHREAD } from '../../src/kernel/uapi/sched.js';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, sleep, Subject, type Done } from './round-trip.js';
+import { isTraced } from './kills.js';
+import { comes, crit, gone, sleep, Subject, type Done } from './round-trip.js';
 
 const COUNTER = ['-u', '-c', 'import time\ni = 0\nwhile True:\n    i += 1\n    print(i)\n    time.sleep(0.01)'];
 
@@ -43,7 +46,7 @@ async function dumpFails(subject: Subject, message: RegExp, ...options: string[]
   const before = stateOf(subject.pid);
   refused(crit('dump', '-t', String(subject.pid), '-D', subject.images, '-o', 'dump.log', ...options), message);
   assert.deepEqual(stateOf(subject.pid), before);
-  assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /State:\s+[RS][\s\S]*TracerPid:\s+0/);
+  assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /State:\s+[RSD][\s\S]*TracerPid:\s+0/);
   assert.ok(!existsSync(path.join(subject.images, 'inventory.img')));
   subject.passed();
 }
@@ -60,7 +63,10 @@ test("crit's own shell is refused", () => {
 
 test(
   'a kernel thread is refused',
-  { skip: existsSync('/proc/2/status') ? false : 'no kernel threads to see here' },
+  {
+    skip:
+      existsSync('/proc/2/stat') && (readStat(2).flags & PF_KTHREAD) !== 0 ? false : 'no kernel threads to see here',
+  },
   () => {
     using dir = new Scratch();
     refused(crit('dump', '-t', '2', '-D', dir.path), /kernel/);
@@ -81,11 +87,13 @@ test(
   async () => {
     await using subject = new Subject('python3', COUNTER);
     await subject.saysMore();
-    const gdb = spawn('gdb', ['-q', '-batch', '-p', String(subject.pid), '-ex', 'shell sleep 3'], { stdio: 'ignore' });
+    const enough = path.join(subject.dir, 'enough');
+    const hold = `shell for i in $(seq 1200); do [ -e ${enough} ] && break; sleep 0.05; done`;
+    const gdb = spawn('gdb', ['-q', '-batch', '-p', String(subject.pid), '-ex', hold], { stdio: 'ignore' });
     const ended = new Promise((resolve) => gdb.once('exit', resolve));
-    for (let i = 0; i < 500 && /TracerPid:\s+0/.test(readFileSync(`/proc/${subject.pid}/status`, 'utf8')); i++)
-      await sleep(10);
+    await comes(() => isTraced(subject.pid));
     refused(crit('dump', '-t', String(subject.pid), '-D', subject.images), new RegExp(`traced by process ${gdb.pid}`));
+    writeFileSync(enough, '');
     await ended;
     await subject.saysMore();
     subject.passed();
@@ -225,7 +233,7 @@ test('a disk that is full in the middle of a tree leaves every process running a
     spawnSync('umount', [subject.images]);
   }
   for (const member of family)
-    assert.match(readFileSync(`/proc/${member}/status`, 'utf8'), /State:\s+[RS][\s\S]*TracerPid:\s+0/);
+    assert.match(readFileSync(`/proc/${member}/status`, 'utf8'), /State:\s+[RSD][\s\S]*TracerPid:\s+0/);
   assert.deepEqual(children(), family.slice(1));
   subject.passed();
 });
@@ -247,7 +255,15 @@ function mountFailing(dir: string, backing: string): Disposable {
   assert.equal(done.status, 0, done.stderr);
   return {
     [Symbol.dispose]: () => {
-      for (const place of [dir, backing]) assert.equal(spawnSync('umount', [place]).status, 0);
+      // the loop device lets go of its file when the kernel comes to it
+      for (const place of [dir, backing]) {
+        let done = spawnSync('umount', [place], { encoding: 'utf8' });
+        for (let tries = 0; tries < 100 && done.stderr.includes('busy'); tries++) {
+          spawnSync('sleep', ['0.1']);
+          done = spawnSync('umount', [place], { encoding: 'utf8' });
+        }
+        assert.equal(done.status, 0, done.stderr);
+      }
     },
   };
 }
@@ -431,7 +447,7 @@ test('statistics that cannot be printed do not make a finished run a failed one'
     const { status, stderr } = spawnSync('sh', ['-c', line, CRIT, subject.images], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
     assert.match(stderr, /statistics cannot be written/);
-    for (let i = 0; i < 500 && command !== 'restore -d' && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);
+    if (command !== 'restore -d') await gone(subject.pid);
   }
   await subject.saysMore();
   subject.passed();

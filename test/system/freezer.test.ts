@@ -7,7 +7,7 @@ import { readMountInfo } from '../../src/kernel/proc/mountinfo.js';
 import { readChildren } from '../../src/kernel/proc/tasks.js';
 import { ROOT } from '../programs.js';
 import { test } from '../root.js';
-import { crit, sleep, Subject } from './round-trip.js';
+import { comes, crit, sleep, sleeps, Subject } from './round-trip.js';
 
 const VERSIONS = [
   { name: 'version 1', controllers: 'freezer', file: 'freezer.state', frozen: 'FROZEN', thawed: 'THAWED' },
@@ -30,10 +30,7 @@ class Group implements AsyncDisposable {
     writeFileSync(path.join(this.dir, this.#kind.file), frozen ? this.#kind.frozen : this.#kind.thawed);
   }
   async becomes(state: string): Promise<void> {
-    for (let i = 0; this.state !== state; i++) {
-      assert.ok(i < 400, `it is ${this.state}, not ${state}`);
-      await sleep(10);
-    }
+    assert.ok(await comes(() => this.state === state), `it is ${this.state}, not ${state}`);
   }
   put(pid: number): void {
     writeFileSync(path.join(this.dir, 'cgroup.procs'), String(pid));
@@ -47,7 +44,7 @@ class Group implements AsyncDisposable {
       try {
         rmdirSync(this.dir);
       } catch (error) {
-        if (i === 500) throw error;
+        if (i === 6000) throw error;
         await sleep(10);
       }
   }
@@ -66,10 +63,7 @@ for (const kind of VERSIONS) {
       'sh',
       `${group.dir}/cgroup.procs`,
     ]);
-    for (let i = 0; readChildren(subject.pid).length === 0; i++) {
-      assert.ok(i < 200);
-      await sleep(10);
-    }
+    assert.ok(await comes(() => readChildren(subject.pid).length > 0));
     await subject.dump('-R', '--freeze-cgroup', group.dir);
     assert.equal(group.state, thawed);
     await subject.dump('--freeze-cgroup', group.dir);
@@ -81,7 +75,7 @@ for (const kind of VERSIONS) {
   test(`what was frozen stays frozen, also when crit is killed, and is restored frozen (${name})`, async () => {
     await using group = new Group(mount, kind);
     await using subject = new Subject('/bin/sleep', ['1000']);
-    await sleep(100);
+    await sleeps(subject.pid);
     group.put(subject.pid);
     group.set(true);
     await group.becomes(frozen);
@@ -105,7 +99,7 @@ for (const kind of VERSIONS) {
   test(`a control group is thawed when crit is killed while it is frozen (${name})`, async () => {
     await using group = new Group(mount, kind);
     await using subject = new Subject('/bin/sleep', ['1000']);
-    await sleep(100);
+    await sleeps(subject.pid);
     group.put(subject.pid);
     const { signal, stderr } = spawnSync(process.execPath, [
       '--input-type=module',
@@ -123,7 +117,7 @@ for (const kind of VERSIONS) {
   test(`a control group with crit in it, and what is none, are refused (${name})`, async () => {
     await using group = new Group(mount, kind);
     await using subject = new Subject('/bin/sleep', ['1000']);
-    await sleep(100);
+    await sleeps(subject.pid);
     group.put(subject.pid);
     const inside = spawnSync('/bin/sh', [
       '-c',

@@ -58,7 +58,7 @@ async function oneVictim(how: string, what: string, mib: number, dumps: number, 
           writer.passed();
           return i + 1;
         }
-        assert.match(state, /^State:\s+[RS]/m, `at dump ${i}: ${writer.output}`);
+        assert.match(state, /^State:\s+[RSD]/m, `at dump ${i}: ${writer.output}`);
         assert.match(state, /^TracerPid:\s+0$/m);
         assert.doesNotMatch(readFileSync(`/proc/${pid}/maps`, 'utf8'), /dev\/zero/);
       }

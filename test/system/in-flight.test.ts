@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { closeSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SO_PEEK_OFF, SOL_SOCKET } from '../../src/kernel/uapi/socket.js';
 import { sysRaw } from '../../src/native/sys.js';
 import { openPidfd, takeFd } from '../../src/task/descriptors.js';
-import { CRIT, program } from '../programs.js';
+import { program } from '../programs.js';
 import { test } from '../root.js';
-import { comesBackTwice, crit, sleep, Subject, verdict } from './round-trip.js';
+import { isTraced, killInTheStop } from './kills.js';
+import { comes, comesBackTwice, crit, sleeps, Subject, verdict } from './round-trip.js';
 
 /** How many instants of a stop crit is killed at: each takes a second. CRIT_KILLS asks for more. */
 const INSTANTS = Math.ceil(Number(process.env['CRIT_KILLS'] ?? 60) / 6);
@@ -65,29 +65,10 @@ for (const name of PROGRAMS)
     await using subject = new Subject(program(name), []);
     await subject.says('ready');
     const before = descriptorsOf(subject.pid);
-    await subject.dump('-R');
-    const log = readFileSync(path.join(subject.images, 'dump.log'), 'utf8');
-    const frozenMs = Number(/frozen_time: (\d+) us/.exec(log)![1]) / 1000;
-    const isTraced = () => !/TracerPid:\s+0\n/.test(readFileSync(`/proc/${subject.pid}/status`, 'utf8'));
-    let hits = 0;
-    for (let i = 0; i < INSTANTS; i++) {
-      const args = ['dump', '-t', String(subject.pid), '-D', subject.images, '-R', '-o', 'dump.log'];
-      const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
-      const exit = new Promise((resolve) => child.once('exit', resolve));
-      // not to be late by a turn of the event loop
-      const until = performance.now() + 5000;
-      while (!isTraced() && performance.now() < until);
-      const at = (1.2 * frozenMs * i) / INSTANTS;
-      const instant = performance.now() + at;
-      while (performance.now() < instant);
-      if (isTraced()) hits++;
-      child.kill('SIGKILL');
-      await exit;
-      for (let k = 0; k < 200 && (isTraced() || !isDeepStrictEqual(descriptorsOf(subject.pid), before)); k++)
-        await sleep(10);
-      assert.deepEqual(descriptorsOf(subject.pid), before, `killed ${at.toFixed(2)} ms into the stop`);
-    }
-    assert.ok(hits > INSTANTS / 4, `only ${hits} of ${INSTANTS} dumps were killed in the stop`);
+    await killInTheStop(subject, { tries: INSTANTS, hits: Math.ceil(INSTANTS / 4) }, async (atMs) => {
+      await comes(() => !isTraced(subject.pid) && isDeepStrictEqual(descriptorsOf(subject.pid), before));
+      assert.deepEqual(descriptorsOf(subject.pid), before, `killed ${atMs.toFixed(2)} ms into the stop`);
+    });
     assert.equal(await verdict(subject), 'ok\n');
     subject.passed();
   });
@@ -122,7 +103,7 @@ while True: signal.pause()
 `,
   ]);
   await subject.says('ready');
-  await sleep(200);
+  for (const pid of subject.tree()) await sleeps(pid);
   await subject.dump();
   const files = path.join(subject.images, 'files.img');
   const bare = crit('show', files).stdout.replace(/,\s*"target_id": \d+/g, '');

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
-import { Subject } from './round-trip.js';
+import { isTraced, killInTheStop } from './kills.js';
+import { comes, gone, isAlive, Subject } from './round-trip.js';
 
 /** How many instants of a dump and of a restore crit is killed at; CRIT_KILLS asks for more, by hand: 300, 1000. */
 const INSTANTS = Number(process.env['CRIT_KILLS'] ?? 60);
@@ -14,7 +15,8 @@ const INSTANTS = Number(process.env['CRIT_KILLS'] ?? 60);
 /** Most of a dump is start-up: so many of its few milliseconds of stop besides. Each takes a second. */
 const IN_THE_STOP = process.env['CRIT_KILLS'] ? Math.ceil(INSTANTS / 2) : 15;
 
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+/** What a run may take on a machine with much else to do. */
+const LONGEST_MS = 60_000;
 
 function workDir(): { dir: string } & Disposable {
   const dir = mkdtempSync(path.join(tmpdir(), 'crit-kill-'));
@@ -69,7 +71,7 @@ const IN_THE_STOP_VICTIMS = [
 
 /** A run that is not killed: whatever is killed later would have come to a good end. */
 async function works(args: readonly string[]): Promise<{ ms: number }> {
-  const run = await killed(args, 10_000);
+  const run = await killed(args, LONGEST_MS);
   assert.equal(run.status, 0);
   return run;
 }
@@ -90,24 +92,36 @@ class Spread {
   }
 }
 
-/** The process runs (a thread of it uses processor time again) and nobody traces it. */
-async function runs(pid: number): Promise<void> {
-  const ticks = () =>
-    readdirSync(`/proc/${pid}/task`)
+/** Whether a process runs: nobody traces it, and a thread of it uses processor time from one look to the next. */
+function running(pid: number): () => boolean {
+  let before: string | undefined;
+  return () => {
+    if (isTraced(pid)) return false;
+    const now = readdirSync(`/proc/${pid}/task`)
       .map((tid) => readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'utf8'))
       .join('');
-  for (let i = 0; i < 100; i++) {
-    const before = ticks();
-    await sleep(5);
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    if (ticks() !== before && /TracerPid:\s+0/.test(status)) return;
+    const ran = before !== undefined && now !== before;
+    before = now;
+    return ran;
+  };
+}
+
+async function runs(pid: number): Promise<void> {
+  if (!(await comes(running(pid))))
+    assert.fail(`process ${pid} does not run: ${/State:.*/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![0]}`);
+}
+
+async function runsOrEnds(pid: number): Promise<void> {
+  try {
+    await runs(pid);
+  } catch (error) {
+    if (isAlive(pid)) throw error;
   }
-  assert.fail(`process ${pid} does not run: ${/State:.*/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![0]}`);
 }
 
 /** Each thread heals when it is scheduled, one that waits for others within a second: nothing may be left after that. */
 async function become<T>(state: () => T, expected: T, message: string): Promise<void> {
-  for (let i = 0; i < 200 && !isDeepStrictEqual(state(), expected); i++) await sleep(10);
+  await comes(() => isDeepStrictEqual(state(), expected));
   assert.deepEqual(state(), expected, message);
 }
 
@@ -126,8 +140,13 @@ function leftOver(): string[] {
 }
 
 async function leavesNothing(): Promise<void> {
-  for (let i = 0; i < 100 && leftOver().length > 0; i++) await sleep(20);
-  assert.deepEqual(leftOver(), []);
+  // tests beside this one leave some of theirs, for a moment
+  const some = leftOver();
+  await comes(() => !leftOver().some((pid) => some.includes(pid)));
+  assert.deepEqual(
+    leftOver().filter((pid) => some.includes(pid)),
+    [],
+  );
 }
 
 test(`a process that is being dumped runs on unchanged when crit is killed, at ${INSTANTS} instants`, async () => {
@@ -159,34 +178,13 @@ for (const [what, name, ...args] of IN_THE_STOP_VICTIMS)
 async function killedInTheStop(command: string, commandArgs: readonly string[]): Promise<void> {
   await using victim = new Subject(command, commandArgs);
   await victim.says('ready');
-  using work = workDir();
-  const args = ['dump', '-t', String(victim.pid), '-D', work.dir, '-R', '-o', 'dump.log', '-v3'];
-  let frozenMs = Infinity;
-  for (let i = 0; i < 3; i++) {
-    await works(args);
-    const log = readFileSync(path.join(work.dir, 'dump.log'), 'utf8');
-    frozenMs = Math.min(frozenMs, Number(/frozen_time: (\d+) us/.exec(log)![1]) / 1000);
-  }
   const family = [victim.pid, ...childrenOf(victim.pid)];
   const states = () => family.map(stateOf);
   const before = states();
-  const isTraced = () => !/TracerPid:\s+0\n/.test(readFileSync(`/proc/${victim.pid}/status`, 'utf8'));
-  let hits = 0;
-  for (let i = 0; i < IN_THE_STOP; i++) {
-    const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
-    const exit = new Promise((resolve) => child.once('exit', resolve));
-    // not to be late by a turn of the event loop
-    const until = performance.now() + 5000;
-    while (!isTraced() && performance.now() < until);
-    const instant = performance.now() + (2 * frozenMs * i) / IN_THE_STOP;
-    while (performance.now() < instant);
-    if (isTraced()) hits++;
-    child.kill('SIGKILL');
-    await exit;
+  await killInTheStop(victim, { tries: IN_THE_STOP, hits: Math.ceil(IN_THE_STOP / 4) }, async (atMs) => {
     await runs(victim.pid);
-    await become(states, before, `killed ${((2 * frozenMs * i) / IN_THE_STOP).toFixed(2)} ms into the stop`);
-  }
-  assert.ok(hits > IN_THE_STOP / 5, `only ${hits} of ${IN_THE_STOP} dumps were killed in the stop`);
+    await become(states, before, `killed ${atMs.toFixed(2)} ms into the stop`);
+  });
   victim.passed();
 }
 
@@ -199,12 +197,11 @@ test('a dump ends by itself when its process is killed, at 16 instants of the st
     const args = ['dump', '-t', String(victim.pid), '-D', work.dir, '-R', '-o', 'dump.log'];
     const child = spawn(CRIT, args, { stdio: 'ignore', env: { PATH: process.env['PATH'] } });
     const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    const until = performance.now() + 5000;
-    while (/TracerPid:\s+0\n/.test(readFileSync(`/proc/${victim.pid}/status`, 'utf8')) && performance.now() < until);
+    while (!isTraced(victim.pid) && isAlive(child.pid!));
     const instant = performance.now() + i / 3;
     while (performance.now() < instant);
     process.kill(victim.pid, 'SIGKILL');
-    const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    const late = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
     const status = await exit;
     clearTimeout(late);
     assert.ok(status === 0 || status === 1, `killed ${i / 3} ms into the stop: crit hangs`);
@@ -233,19 +230,12 @@ test(`a restore that is killed leaves no task behind, at ${INSTANTS} instants`, 
     '--pidfile',
     path.join(subject.images, 'pid'),
   ];
-  const alive = () => {
-    try {
-      return !/State:\s+[ZX]/.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    } catch {
-      return false;
-    }
-  };
   const end = async () => {
-    if (alive()) process.kill(pid, 'SIGKILL');
-    for (let i = 0; i < 400 && existsSync(`/proc/${pid}`); i++) await sleep(10);
+    if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    await gone(pid);
   };
-  const first = await killed(args, 10_000);
-  assert.ok(alive(), readFileSync(path.join(subject.images, 'restore.log'), 'utf8'));
+  const first = await killed(args, LONGEST_MS);
+  assert.ok(isAlive(pid), readFileSync(path.join(subject.images, 'restore.log'), 'utf8'));
   await end();
   const spread = new Spread(first.ms);
   let hits = 0;
@@ -255,8 +245,8 @@ test(`a restore that is killed leaves no task behind, at ${INSTANTS} instants`, 
     else {
       hits++;
       // killed before the tasks were let go, nothing is left; after that the restore is complete and the task runs
-      for (let k = 0; k < 50 && alive(); k++) await sleep(1);
-      if (alive()) await runs(pid);
+      await comes(() => !isAlive(pid), 50);
+      if (isAlive(pid)) await runsOrEnds(pid);
     }
     await end();
     assert.deepEqual(listing(), images);

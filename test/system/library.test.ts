@@ -18,7 +18,7 @@ import { Worker } from 'node:worker_threads';
 import { check, CritError, dump, ImageError, plan, restore, type Progress, type RunOptions } from '../../src/index.js';
 import { program } from '../programs.js';
 import { test } from '../root.js';
-import { sleep, Subject } from './round-trip.js';
+import { comes, gone, Subject } from './round-trip.js';
 
 const INDEX = new URL('../../src/index.js', import.meta.url).href;
 
@@ -59,6 +59,9 @@ function script(subject: Subject, text: string): string {
   return file;
 }
 
+/** Has a script wait for a file. */
+const waitFor = (file: string) => `for i in $(seq 6000); do [ ! -e ${file} ] || break; sleep 0.01; done`;
+
 const imagesIn = (dir: string): string[] => readdirSync(dir).filter((name) => name.endsWith('.img'));
 
 const isCrit =
@@ -82,7 +85,7 @@ test('the library dumps and restores several times in one program, which stays a
   await answers(subject);
   for (let life = 0; life < 2; life++) {
     await dump({ pid, imagesDir });
-    for (let i = 0; i < 500 && existsSync(`/proc/${pid}`); i++) await sleep(10);
+    await gone(pid);
     const again = await restore({ imagesDir });
     assert.equal(again.pid, pid);
     assert.ok(again.stats.pages_restored! > 0n);
@@ -172,9 +175,11 @@ test('a dump and a restore that are aborted leave all as it was, and are rejecte
     work: (options: RunOptions & { actionScripts: string[] }) => Promise<unknown>,
   ) => {
     const abort = new AbortController();
-    const actionScripts = [script(subject, `[ "$CRTOOLS_SCRIPT_ACTION" != ${moment} ] || sleep 1`)];
+    const go = path.join(subject.dir, `aborted-${moment}`);
+    const actionScripts = [script(subject, `[ "$CRTOOLS_SCRIPT_ACTION" != ${moment} ] || { ${waitFor(go)}; }`)];
     const { log } = new Lines().on(`Running ${moment} scripts`, () => {
       abort.abort(reason);
+      writeFileSync(go, '');
     });
     await assert.rejects(work({ signal: abort.signal, log, actionScripts }), reason);
   };
@@ -183,7 +188,7 @@ test('a dump and a restore that are aborted leave all as it was, and are rejecte
   assert.deepEqual(imagesIn(imagesDir), []);
 
   await dump({ pid, imagesDir });
-  for (let i = 0; i < 500 && existsSync(`/proc/${pid}`); i++) await sleep(10);
+  await gone(pid);
   await abortedAt('post-restore', (options) => restore({ ...options, imagesDir }));
   assert.ok(!existsSync(`/proc/${pid}`));
   await restore({ imagesDir });
@@ -226,23 +231,24 @@ test('the end of the process that does the work, or of the program, harms nobody
 
   // the program is gone when the script ends: the dump is given up
   const begun = path.join(subject.dir, 'begun');
+  const go = path.join(subject.dir, 'go');
   const ended = path.join(subject.dir, 'ended');
   const wait = script(
     subject,
-    `[ "$CRTOOLS_SCRIPT_ACTION" != post-dump ] || { echo $PPID > ${begun}; sleep 2; : > ${ended}; }`,
+    `[ "$CRTOOLS_SCRIPT_ACTION" != post-dump ] || { echo $PPID > ${begun}; ${waitFor(go)}; : > ${ended}; }`,
   );
   const options = JSON.stringify({ pid, imagesDir, actionScripts: [wait] });
   const host = spawn(process.execPath, ['--input-type=module', '-e', `(await import('${INDEX}')).dump(${options});`], {
     stdio: 'ignore',
   });
-  const gone = once(host, 'exit');
-  for (let i = 0; i < 3000 && !existsSync(begun); i++) await sleep(10);
+  const exit = once(host, 'exit');
+  assert.ok(await comes(() => existsSync(begun) && readFileSync(begun, 'utf8').endsWith('\n')));
   host.kill('SIGKILL');
-  await gone;
-  const engine = readFileSync(begun, 'utf8').trim();
-  for (let i = 0; i < 3000 && existsSync(`/proc/${engine}`); i++) await sleep(10);
+  await exit;
+  writeFileSync(go, '');
+  const engine = Number(readFileSync(begun, 'utf8'));
+  assert.ok(await gone(engine));
   assert.ok(existsSync(ended));
-  assert.ok(!existsSync(`/proc/${engine}`));
   await answers(subject);
   assert.deepEqual(imagesIn(imagesDir), []);
   subject.passed();
@@ -283,7 +289,7 @@ test('sockets to the outside, files of somebody else and descriptors are options
   await assert.rejects(dump({ pid, imagesDir }), isCrit('UNSUPPORTED'));
   await dump({ pid, imagesDir, extUnixSk: true, externals: { [external]: '' }, cpuinfo: true });
   assert.ok(existsSync(path.join(imagesDir, 'cpuinfo.img')));
-  for (let i = 0; i < 500 && existsSync(`/proc/${pid}`); i++) await sleep(10);
+  await gone(pid);
   const [other, words] = [path.join(teller.dir, 'other'), path.join(teller.dir, 'words')];
   const fds = [openSync(other, 'a'), openSync(words, 'a')] as const;
   const inheritFds = { [external]: fds[0], [path.join(teller.dir, 'out').slice(1)]: fds[1] };
@@ -297,7 +303,7 @@ test('sockets to the outside, files of somebody else and descriptors are options
     [other, 'a line\n'],
     [words, 'a word\n'],
   ] as const) {
-    for (let i = 0; i < 500 && readFileSync(file, 'utf8') !== text; i++) await sleep(10);
+    await comes(() => readFileSync(file, 'utf8') === text);
     assert.equal(readFileSync(file, 'utf8'), text);
   }
   assert.equal(readFileSync(log, 'utf8'), '');

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { CRIT } from '../programs.js';
 import type { Server } from '../real-servers.js';
 import type { TestContext } from '../root.js';
 import { longestGaps } from '../server-client.js';
-import { sleep, Subject } from './round-trip.js';
+import { ended, Subject } from './round-trip.js';
 
 /** All that is measured: many dumps in a row, several restores. */
 export const ALL = process.env['CRIT_SERVERS'] === 'all';
@@ -66,7 +66,5 @@ export async function livesOn(
 /** Tells it to end, and waits until it has: what it has outside of itself goes with an orderly end alone. */
 export async function endsAt(subject: Subject, signal: NodeJS.Signals): Promise<void> {
   process.kill(subject.pid, signal);
-  const runs = () => existsSync(`/proc/${subject.pid}/exe`);
-  for (let i = 0; i < 500 && runs(); i++) await sleep(10);
-  assert.ok(!runs(), `it ends at ${signal}`);
+  assert.ok(await ended(subject.pid), `it ends at ${signal}`);
 }

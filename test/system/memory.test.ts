@@ -3,10 +3,10 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { crit } from '../cli/run-crit.js';
 import { projectPath } from '../project-path.js';
 import { after, before, NEEDS_ROOT, test } from '../root.js';
+import { comes } from './round-trip.js';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'crit-marks-'));
 const set = path.join(dir, 'set');
@@ -24,7 +24,7 @@ before(async () => {
   const out = openSync(said, 'w');
   subject = spawn(program, { stdio: ['ignore', out, 'ignore'], detached: true });
   closeSync(out);
-  for (let tries = 0; tries < 500 && readFileSync(said).length === 0; tries++) await sleep(20);
+  await comes(() => readFileSync(said).length > 0);
   pid = String(subject.pid);
   mkdirSync(set);
   const dumped = crit(['dump', '-t', pid, '-D', set, '-R', '-v0', '-j']);

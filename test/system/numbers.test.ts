@@ -29,8 +29,10 @@ if os.fork() == 0:
     if os.fork() == 0:
         os.closerange(3, 10000)
         os.open("/dev/full", os.O_RDONLY)
+        os.mkdir("grandchild")
+    else: os.mkdir("child")
     time.sleep(1000)
-time.sleep(0.3)
+while not (os.path.exists("child") and os.path.exists("grandchild")): time.sleep(0.01)
 print("ready", flush=True)
 time.sleep(1000)
 `;

@@ -16,7 +16,7 @@ import { readImage } from '../../src/decode/image-reader.js';
 import { decodeImage } from '../../src/index.js';
 import { CRIT, program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, sleep, Subject, type Done } from './round-trip.js';
+import { comes, crit, ended, gone, isAlive, Subject, type Done } from './round-trip.js';
 
 // A directory of images holds one set, whatever happens to the dumps into it.
 
@@ -103,7 +103,7 @@ test('a dump into a used directory leaves its own images, and all that is no ima
   assert.equal(readFileSync(outside, 'utf8'), 'mine');
   for (const name of ['notes.txt', 'irmap-cache', 'descriptors.json', 'stats-dump', 'dump.log', 'parent'])
     assert.ok(readdirSync(dir).includes(name), name);
-  for (let i = 0; i < 500 && existsSync(`/proc/${plain.pid}`); i++) await sleep(10);
+  await gone(plain.pid);
   assert.equal(crit('restore', '-d', '-D', dir).status, 0);
   plain.passed();
   rich.passed();
@@ -144,7 +144,7 @@ test('a dump that fails leaves the set that was there, to the byte', async () =>
     spawnSync('umount', [dir]);
   }
   for (const subject of [old, other, large]) {
-    assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /State:\s+[RS][\s\S]*TracerPid:\s+0/);
+    assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /State:\s+[RSD][\s\S]*TracerPid:\s+0/);
     subject.passed();
   }
 });
@@ -249,11 +249,11 @@ test('of two dumps into one directory at once, one is refused and the other leav
     'wait',
     `[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0
 touch ${path.join(a.dir, 'there')}
-for i in $(seq 1000); do [ -e ${go} ] && exit 0; sleep 0.02; done
+for i in $(seq 6000); do [ -e ${go} ] && exit 0; sleep 0.02; done
 exit 1`,
   );
   const first = started(a.pid, a.images, '--action-script', wait);
-  for (let i = 0; i < 1000 && !existsSync(path.join(a.dir, 'there')); i++) await sleep(10);
+  assert.ok(await comes(() => existsSync(path.join(a.dir, 'there'))));
   const second = dump(b.pid, a.images, ['-o', path.join(b.dir, 'log')]);
   assert.equal(second.status, 1);
   assert.match(second.stderr, /another dump is writing into/);
@@ -268,7 +268,7 @@ exit 1`,
     assert.ok(statuses.includes(0), statuses.join());
     holds(b.images, b.pid);
   }
-  for (let i = 0; i < 500 && existsSync(`/proc/${a.pid}`); i++) await sleep(10);
+  await gone(a.pid);
   assert.equal(crit('restore', '-d', '-D', a.images).status, 0);
   a.passed();
   b.passed();
@@ -277,20 +277,13 @@ exit 1`,
 test('a dump that is killed while it ends the tree leaves the set, and nobody alive', async () => {
   await using subject = new Subject(program('heartbeat'), ['1', '0', '0', '3']);
   await subject.says('ready');
-  const alive = (pid: number) => {
-    try {
-      return !/State:\s+[ZX]/.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    } catch {
-      return false;
-    }
-  };
   for (let n = 1; n <= 5; n++) {
     const family = subject.tree();
     assert.equal(family.length, 4);
     assert.equal(dump(subject.pid, subject.images, [], { CRIT_FAULT: `kill:${n}` }).status, null);
-    for (let i = 0; i < 500 && family.some(alive); i++) await sleep(10);
-    assert.deepEqual(family.filter(alive), [], `killed after ${n - 1} kills`);
-    for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);
+    await ended(...family);
+    assert.deepEqual(family.filter(isAlive), [], `killed after ${n - 1} kills`);
+    await gone(subject.pid);
     subject.restore();
   }
   subject.passed();

@@ -33,12 +33,12 @@ const LAST = '/proc/sys/kernel/ns_last_pid';
 const DUMP = `
 cd "$DIR"; mkdir img
 echo 3 > ${LAST}; setsid "$PROGRAM" </dev/null >out 2>&1 & P=$!
-for i in $(seq 1000); do grep -q ready out && break; sleep 0.01; done
+for i in $(seq 6000); do grep -q ready out && break; sleep 0.01; done
 echo 100 > ${LAST}; "$CRIT" dump -t $P -D img && echo "dumped $P"; wait $P 2>/dev/null
 `;
 /** Asks the restored program whether it is well, and ends it. */
 const ASK = `
-kill -USR1 4; for i in $(seq 1000); do [ -e /proc/4/exe ] || break; sleep 0.01; done
+kill -USR1 4; for i in $(seq 6000); do [ -e /proc/4/exe ] || break; sleep 0.01; done
 `;
 
 test('in a new pid namespace crit leaves the numbers of its threads to the tasks', () => {
@@ -59,7 +59,7 @@ test('crit that moves stays the process that its parent waits for', () => {
   const done = inNewNamespace(
     `${DUMP} printf '%s' '${script}' > act; chmod +x act; echo 1 > ${LAST}
 "$CRIT" restore -D img --action-script "$DIR/act" < /dev/zero & C=$!
-for i in $(seq 1000); do grep -q post-resume actions 2>/dev/null && break; sleep 0.01; done
+for i in $(seq 6000); do grep -q post-resume actions 2>/dev/null && break; sleep 0.01; done
 grep -E '^(PPid|Tgid)' /proc/4/status; echo "crit is $C"; ${ASK} wait $C; echo "crit said $?"`,
     place.env,
     '--mount-proc',
@@ -74,9 +74,11 @@ test('crit as the init of a new pid namespace restores into it', () => {
   const dumped = inNewNamespace(DUMP, place.env, '--mount-proc');
   assert.match(dumped.stdout, /^dumped 4$/m, dumped.stderr);
   // the program ends with the namespace, whose init is crit
+  const script = `#!/bin/sh\necho "$CRTOOLS_SCRIPT_ACTION" >> "${place.dir}/actions"`;
   const done = inNewNamespace(
-    `(sleep 2; for i in $(seq 1000); do [ -e /proc/4/exe ] && break; sleep 0.01; done; kill -USR1 4) &
-exec "$CRIT" restore -D "$DIR/img"`,
+    `cd "$DIR"; printf '%s' '${script}' > act; chmod +x act
+(for i in $(seq 6000); do grep -q post-resume actions 2>/dev/null && break; sleep 0.01; done; kill -USR1 4) &
+exec "$CRIT" restore -D "$DIR/img" --action-script "$DIR/act"`,
     place.env,
     '--mount-proc',
   );

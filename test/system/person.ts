@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { sleep, Subject } from './round-trip.js';
+import { comes, sleep, Subject } from './round-trip.js';
 
 /** A person at a terminal of 24 lines, on which a program runs: types what it is told, and writes down what appears. */
 const PERSON = `
@@ -55,10 +55,7 @@ export class Person extends Subject {
   /** Waits until a file of its directory has a text. */
   async writes(name: string, text: string): Promise<void> {
     const file = path.join(this.dir, name);
-    for (let i = 0; i < 1000; i++) {
-      if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
-      await sleep(10);
-    }
+    if (await comes(() => existsSync(file) && readFileSync(file, 'utf8') === text)) return;
     throw new Error(`${file}: ${existsSync(file) ? readFileSync(file, 'utf8') : 'is not there'}, not ${text}`);
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from '../root.js';
-import { crit, sleep, Subject } from './round-trip.js';
+import { comes, crit, ended, gone, sleep, sleeps, Subject } from './round-trip.js';
 
 /** Dumps, restores, and demands that the program goes on writing. */
 async function goesOn(subject: Subject): Promise<void> {
@@ -164,10 +164,11 @@ test('a process goes on with what was changed in its images as JSON', async () =
 
 test('restore --dry-run prints the plan and starts nothing', async () => {
   await using subject = new Subject('bash', ['-c', 'sleep 1000 & sleep 1000 | sleep 1000 & wait']);
-  await sleep(200);
+  await comes(() => subject.tree().length === 4);
+  for (const pid of subject.tree()) await sleeps(pid);
   const pids = subject.tree();
   await subject.dump();
-  for (let i = 0; i < 500 && pids.some((pid) => existsSync(`/proc/${pid}`)); i++) await sleep(10);
+  await gone(...pids);
   const plan = crit('restore', '--dry-run', '-D', subject.images);
   assert.equal(plan.status, 0, plan.stderr);
   for (const pid of pids) {
@@ -188,7 +189,7 @@ test('a dump with --leave-running leaves images that restore, and a process that
   await subject.saysMore();
   assert.match(readFileSync(`/proc/${subject.pid}/status`, 'utf8'), /TracerPid:\s+0/);
   process.kill(subject.pid, 'SIGKILL');
-  for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);
+  await gone(subject.pid);
   subject.restore();
   await subject.saysMore();
   subject.passed();

@@ -22,7 +22,7 @@ import { O_NONBLOCK } from '../../src/kernel/uapi/open-flags.js';
 import { cString, sys, sysRaw } from '../../src/native/sys.js';
 import { program } from '../programs.js';
 import { test } from '../root.js';
-import { crit, sleep, Subject } from './round-trip.js';
+import { crit, gone, sleep, Subject } from './round-trip.js';
 
 const USER = 65534;
 /** sys/inotify.h */
@@ -278,7 +278,7 @@ test('the content of a deleted file is that of the instant at which its process 
   await subject.says('ready');
   for (let i = 0; i < 3; i++) await subject.dump('-R');
   process.kill(subject.pid, 'SIGKILL');
-  for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}`); i++) await sleep(10);
+  await gone(subject.pid);
   subject.restore();
   await sleep(20);
   process.kill(subject.pid, 'SIGUSR1');

@@ -14,15 +14,67 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { guard, unguard } from '../guard.js';
+import { moveToOwnNamespaces } from '../own-namespaces.js';
 import { CRIT, program } from '../programs.js';
+import { NEEDS_ROOT } from '../root.js';
+
+// numbers of ports and of System V objects that a dump frees are nobody else's before the restore
+if (NEEDS_ROOT === false) moveToOwnNamespaces();
 
 export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** How long a machine with much else to do may take for what takes a moment. */
+const PATIENCE_MS = 60_000;
+
+/** Waits until something is so, as long as a test can wait. @returns whether it came to be so */
+export async function comes(isSo: () => boolean, patienceMs = PATIENCE_MS): Promise<boolean> {
+  for (const end = performance.now() + patienceMs; !isSo(); await sleep(10)) if (performance.now() > end) return isSo();
+  return true;
+}
 
 /** A run of crit that takes longer hangs; a busy machine is slow. */
 const LONGEST_MS = 300_000;
 const TERMINAL_IN_USE = /the terminal \S+ of the images cannot be had: it is another's by now/;
 const TERMINAL_TRIES = 80;
+
+/** Whether it is there and no zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until a process, and each of its threads, waits in the kernel: it has come to where it stays. */
+export async function sleeps(pid: number): Promise<void> {
+  const tasks = () =>
+    readdirSync(`/proc/${pid}/task`).map((tid) => [
+      /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/task/${tid}/status`, 'utf8'))![1],
+      readFileSync(`/proc/${pid}/task/${tid}/syscall`, 'utf8'),
+      readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'utf8'),
+    ]);
+  let before: unknown;
+  const isAtRest = () => {
+    const now = tasks();
+    const same = isDeepStrictEqual(now, before);
+    before = now;
+    return same && now.every(([state]) => state === 'S');
+  };
+  for (let looks = 0; looks < 3; looks = isAtRest() ? looks + 1 : 0) {
+    if (!(await comes(isAtRest))) throw new Error(`process ${pid} does not come to rest`);
+    await sleep(20);
+  }
+}
+
+/** Waits until processes have ended. */
+export const ended = (...pids: readonly number[]): Promise<boolean> => comes(() => !pids.some(isAlive));
+
+/** Waits until processes have ended and were waited for: their numbers are free. */
+export const gone = (...pids: readonly number[]): Promise<boolean> =>
+  comes(() => !pids.some((pid) => existsSync(`/proc/${pid}`)));
 
 /** What a crit command did. */
 export interface Done {
@@ -103,12 +155,12 @@ export class Subject implements AsyncDisposable {
   }
 
   /** Waits for a text in the output, from `after` characters on. */
-  async says(text: string | RegExp, after = 0): Promise<void> {
-    for (let i = 0; i < 1000; i++) {
+  async says(text: string | RegExp, after = 0, patienceMs = PATIENCE_MS): Promise<void> {
+    const isSaid = () => {
       const out = this.output.slice(after);
-      if (typeof text === 'string' ? out.includes(text) : text.test(out)) return;
-      await sleep(10);
-    }
+      return typeof text === 'string' ? out.includes(text) : text.test(out);
+    };
+    if (await comes(isSaid, patienceMs)) return;
     throw new Error(`"${String(text)}" was not said: ${this.output.slice(after)} (${this.dir})`);
   }
 
@@ -145,7 +197,7 @@ export class Subject implements AsyncDisposable {
     if (options.includes('-R') || options.includes('-s')) return;
     await this.#exit;
     // the pids are free again when whoever is their parent now has waited for them
-    for (const pid of tree) for (let i = 0; i < 500 && existsSync(`/proc/${pid}`); i++) await sleep(10);
+    await gone(...tree);
   }
 
   restore(...options: string[]): void {
@@ -204,7 +256,7 @@ export class Subject implements AsyncDisposable {
       } catch {
         // it ended
       }
-    for (let i = 0; i < 500 && existsSync(`/proc/${this.pid}/exe`); i++) await sleep(10);
+    await ended(this.pid);
     this.cleanUp();
     unguard(this.#child.pid!);
     if (this.#passed) rmSync(this.dir, { recursive: true, force: true });
@@ -217,11 +269,7 @@ export async function verdict(subject: Subject): Promise<string> {
   const before = subject.output.length;
   subject.tree();
   process.kill(subject.pid, 'SIGUSR1');
-  for (let i = 0; i < 1000; i++) {
-    if (!existsSync(`/proc/${subject.pid}/exe`) || readFileSync(`/proc/${subject.pid}/stat`, 'utf8').includes(') Z '))
-      break;
-    await sleep(10);
-  }
+  await ended(subject.pid);
   return subject.output.slice(before);
 }
 

@@ -2,20 +2,15 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { moveToOwnNetwork } from '../own-network.js';
 import { projectPath } from '../project-path.js';
 import { memcached, nginx, node, postgres, POSTGRES, postgresEnv, redis } from '../real-servers.js';
-import { before, NEEDS_ROOT, test } from '../root.js';
+import { test } from '../root.js';
 import { ALL, endsAt, has, livesOn, needs, start } from './lives-on.js';
 import { Subject } from './round-trip.js';
 import { answers, ask, freePort, Talk } from './talk.js';
 
 // Real servers: each answers its clients after dumps that let it run on, and after a restore, with all that it had.
 // Clients outside of the tree keep their connections where a test says --tcp-established.
-
-before(() => {
-  if (NEEDS_ROOT === false) moveToOwnNetwork();
-});
 
 /** A client in the tree, which counts, beside the server. */
 const COUNTING = `

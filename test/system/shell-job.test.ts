@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CRIT } from '../programs.js';
 import { test } from '../root.js';
-import { comesBackTwice, sleep, Subject } from './round-trip.js';
+import { comes, comesBackTwice, sleeps, Subject } from './round-trip.js';
 
 /** A job that tells what it reads and that it was interrupted. */
 const JOB = `
@@ -27,7 +27,7 @@ crit, images = sys.argv[1:]
 pid, terminal = pty.fork()
 if pid == 0: os.execvp('bash', ['bash', '--norc', '--noprofile'])
 screen = ''
-def look(until, seconds=20):
+def look(until, seconds=60):
     global screen
     end = time.time() + seconds
     while not until():
@@ -239,7 +239,7 @@ test('a restore in the foreground passes signals on and ends as the root does', 
 
 test('a restore in the foreground ends with 128 and the signal that ended the root', async () => {
   await using subject = new Subject('sleep', ['1000']);
-  await sleep(500);
+  await sleeps(subject.pid);
   await subject.dump();
   const { child, ended } = inForeground(subject);
   await resumed(subject);
@@ -256,9 +256,6 @@ function inForeground(subject: Subject): { child: ChildProcess; ended: Promise<n
 /** Waits until the tree of a restore runs. */
 async function resumed(subject: Subject): Promise<void> {
   const log = path.join(subject.images, 'restore.log');
-  for (let i = 0; i < 1000; i++) {
-    if (existsSync(log) && readFileSync(log, 'utf8').includes('Tasks resumed')) return;
-    await sleep(20);
-  }
-  throw new Error('the tree was not restored');
+  const isResumed = () => existsSync(log) && readFileSync(log, 'utf8').includes('Tasks resumed');
+  assert.ok(await comes(isResumed), 'the tree was not restored');
 }

@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { moveToOwnNetwork } from '../own-network.js';
 import { sshd } from '../real-servers.js';
-import { before, NEEDS_ROOT, test } from '../root.js';
+import { test } from '../root.js';
 import { isUnseen, Person } from './person.js';
-import { sleep, Subject } from './round-trip.js';
+import { ended, Subject } from './round-trip.js';
 import { answers, freePort, Talk } from './talk.js';
 
 // Shells of an SSH server: what is typed after a restore goes on through the same connection.
-
-before(() => {
-  if (NEEDS_ROOT === false) moveToOwnNetwork();
-});
 
 const SSHD = { skip: sshd(0).skip };
 
@@ -51,7 +45,7 @@ test('sshd: a session goes on, ends in order, and further ones can be had', SSHD
   session.say('exit 3\r');
   assert.equal(await session.end(), 3);
   process.kill(subject.pid, 'SIGTERM');
-  for (let i = 0; i < 500 && existsSync(`/proc/${subject.pid}/exe`); i++) await sleep(10);
+  await ended(subject.pid);
   assert.match(subject.output, /Received signal 15; terminating/);
   subject.passed();
 });

@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { sleep } from './round-trip.js';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /** A connection, or the client program at its end: what is said, and what is answered, kept until it is asked for. */
 export class Talk implements Disposable {
@@ -113,7 +113,7 @@ export async function answers<T>(question: () => Promise<T>): Promise<T> {
     try {
       return await question();
     } catch (error) {
-      if (i === 400) throw error;
+      if (i === 1200) throw error;
       await sleep(50);
     }
 }

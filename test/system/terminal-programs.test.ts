@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from '../root.js';
 import { isUnseen, Person } from './person.js';
-import { sleep, Subject } from './round-trip.js';
+import { comes, ended, sleep, Subject } from './round-trip.js';
 
 // Real programs on terminals: what is typed after a restore is answered as it would have been.
 
@@ -64,7 +64,7 @@ test('vim: a text in the middle of a change', needs('vim'), async () => {
   await person.writes('text', '');
   await person.ask(':!echo $((6*7))\r', '42');
   person.does('\r:q\r');
-  for (let i = 0; i < 500 && existsSync(`/proc/${person.pid}/exe`); i++) await sleep(10);
+  await ended(person.pid);
   assert.ok(!existsSync(`/proc/${person.pid}/exe`), 'it ends');
   person.passed();
 });
@@ -82,7 +82,7 @@ test('less: a page in the middle of a file', needs('less'), async () => {
   await person.ask([10, 80], 'line 1242');
   await person.ask('\x07', 'lines 1235-1243/2000');
   person.does('q');
-  for (let i = 0; i < 500 && existsSync(`/proc/${person.pid}/exe`); i++) await sleep(10);
+  await ended(person.pid);
   assert.ok(!existsSync(`/proc/${person.pid}/exe`), 'it ends');
   person.passed();
 });
@@ -102,7 +102,7 @@ test('script: a terminal in a terminal', needs('script'), async () => {
   await person.ask([40, 100], /./s);
   await person.ask('stty size\r', /40 100\s.*PROMPT:/s);
   person.does('exit\r');
-  for (let i = 0; i < 500 && existsSync(`/proc/${person.pid}/exe`); i++) await sleep(10);
+  await ended(person.pid);
   assert.match(readFileSync(path.join(person.dir, 'typescript'), 'utf8'), /got42.*Stopped.*40 100/s);
   person.passed();
 });
@@ -111,7 +111,7 @@ test('expect: a program that another one drives', needs('expect'), async () => {
   await using subject = new Subject('expect', ['talk'], { PS1: 'PROMPT:' }, (dir) => {
     writeFileSync(
       path.join(dir, 'talk'),
-      `set timeout 20
+      `set timeout 60
        spawn bash --norc --noprofile -i
        expect PROMPT:
        send "n=1\\r"
@@ -140,17 +140,14 @@ const tmux = (person: Subject, ...args: string[]): string => {
   const { status, stdout, stderr } = spawnSync('tmux', ['-S', path.join(person.dir, 'socket'), ...args], {
     env: { PATH: process.env['PATH'], TERM: 'screen' },
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
   assert.equal(status, 0, `tmux ${args.join(' ')}: ${stderr}`);
   return stdout;
 };
 
 async function pane(subject: Subject, target: string, text: RegExp): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (text.test(tmux(subject, 'capture-pane', '-p', '-t', target))) return;
-    await sleep(20);
-  }
+  if (await comes(() => text.test(tmux(subject, 'capture-pane', '-p', '-t', target)))) return;
   throw new Error(`pane ${target}: no ${String(text)} in\n${tmux(subject, 'capture-pane', '-p', '-t', target)}`);
 }
 
@@ -189,7 +186,7 @@ test('tmux: a server with two panes and a client', needs('tmux', 'vim'), async (
 
 test('tmux: a server whose clients are elsewhere', needs('tmux'), async () => {
   await using subject = new Subject('tmux', [...TMUX, '-D'], {}, config);
-  for (let i = 0; i < 200 && !existsSync(path.join(subject.dir, 'socket')); i++) await sleep(10);
+  await comes(() => existsSync(path.join(subject.dir, 'socket')));
   tmux(subject, 'new-session', '-d', '-x', '80', '-y', '24', BASH, ';', 'split-window', 'cat');
   await pane(subject, ':.0', /PROMPT:/);
   tmux(subject, 'send-keys', '-t', ':.0', 'X=41', 'Enter');

@@ -4,7 +4,7 @@ import { lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CRIT } from '../programs.js';
 import { test } from '../root.js';
-import { sleep, Subject, type Done } from './round-trip.js';
+import { comes, gone, isAlive, sleep, Subject, type Done } from './round-trip.js';
 
 // Files of unix sockets: what a restore may replace, and what a failed one leaves.
 
@@ -32,7 +32,7 @@ function restore(subject: Subject, ...options: string[]): Done {
 function ask(dir: string): string {
   const client =
     "import socket; s = socket.socket(socket.AF_UNIX); s.connect('server.sock'); print(s.recv(9).decode())";
-  return spawnSync('python3', ['-c', client], { cwd: dir, encoding: 'utf8', timeout: 20_000 }).stdout.trim();
+  return spawnSync('python3', ['-c', client], { cwd: dir, encoding: 'utf8', timeout: 60_000 }).stdout.trim();
 }
 
 const leftovers = (dir: string) => readdirSync(dir).filter((name) => name.startsWith('.crit'));
@@ -111,10 +111,10 @@ test('a restore that is killed leaves no directory of its own', async () => {
     if (leftovers(subject.dir).length > 0) seen++;
     crit.kill('SIGKILL');
     await end;
-    for (let i = 0; i < 200 && leftovers(subject.dir).length > 0; i++) await sleep(10);
+    await comes(() => leftovers(subject.dir).length === 0);
     assert.deepEqual(leftovers(subject.dir), []);
-    if (crit.exitCode === 0) process.kill(subject.pid, 'SIGKILL');
-    await sleep(50);
+    if (isAlive(subject.pid)) process.kill(subject.pid, 'SIGKILL');
+    await gone(subject.pid);
   }
   subject.passed();
 });

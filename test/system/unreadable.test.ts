@@ -46,7 +46,7 @@ for (const [what, file, errno, name] of [
     assert.doesNotMatch(done.stderr, /no process/);
     assert.ok(!readdirSync(subject.images).includes('inventory.img'));
     assert.deepEqual(subject.tree(), tree);
-    for (const pid of tree) assert.match(stateOf(pid) ?? '', /[SR]/);
+    for (const pid of tree) assert.match(stateOf(pid) ?? '', /[RSD]/);
     subject.passed();
   });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from '../root.js';
-import { sleep, Subject } from '../system/round-trip.js';
+import { comes, Subject } from '../system/round-trip.js';
 import { SIGSEGV, signalBit } from '../../src/kernel/uapi/signal.js';
 import { sys } from '../../src/native/sys.js';
 import { ALL_SIGNALS } from '../../src/task/borrowed-thread.js';
@@ -13,7 +13,7 @@ import { withBorrowed } from './borrow-subject.js';
 const TIMES = 40;
 const NAP_MS = 3;
 /** A victim that is killed is waited for in vain: its end is reported to its tracer, which is this process. */
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 120_000 };
 
 const stateOf = (pid: number) => ({
   maps: readFileSync(`/proc/${pid}/maps`, 'utf8'),
@@ -24,7 +24,7 @@ const stateOf = (pid: number) => ({
 
 /** What waits for a signal blocks it for a moment when it begins anew. */
 async function isAsBefore(pid: number, before: ReturnType<typeof stateOf>, time: number): Promise<void> {
-  for (let looks = 0; looks < 100 && JSON.stringify(stateOf(pid)) !== JSON.stringify(before); looks++) await sleep(10);
+  await comes(() => JSON.stringify(stateOf(pid)) === JSON.stringify(before), 20_000);
   assert.deepEqual(stateOf(pid), before, `time ${time}`);
 }
 
@@ -100,7 +100,7 @@ test('a stop that reaches a process while crit takes it out of the blob takes pl
       process.kill(victim.pid, 'SIGSTOP');
     });
     const state = () => /^State:\s+(\w)/m.exec(readFileSync(`/proc/${victim.pid}/status`, 'utf8'))![1];
-    for (let looks = 0; looks < 100 && state() !== 'T'; looks++) await sleep(10);
+    await comes(() => state() === 'T', 20_000);
     assert.equal(state(), 'T', `time ${i}`);
     process.kill(victim.pid, 'SIGCONT');
   }

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CritError } from '../../src/image/errors.js';
 import { test } from '../root.js';
-import { sleep, Subject } from '../system/round-trip.js';
+import { comes, Subject } from '../system/round-trip.js';
 import { withBorrowed } from './borrow-subject.js';
 import { makeCures, readWritten, written } from './cures.js';
 
@@ -30,7 +30,7 @@ test('300 cures run when crit is killed, the last that was made first, and the p
   }
   await exit;
   const isHome = () => JSON.stringify(stateOf(victim.pid)) === JSON.stringify(before);
-  for (let i = 0; i < 500 && !isHome(); i++) await sleep(10);
+  await comes(isHome);
   assert.deepEqual(readWritten(file), written());
   assert.deepEqual(stateOf(victim.pid), before);
   victim.passed();

@@ -27,7 +27,7 @@ async function borrowed(work: (b: Borrowed, tree: FrozenTree, victim: Subject) =
     work(b, tree, victim);
   });
   assert.deepEqual(stateOf(victim.pid), before);
-  assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /State:\s+[RS]/);
+  assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /State:\s+[RSD]/);
   assert.match(readFileSync(`/proc/${victim.pid}/status`, 'utf8'), /TracerPid:\s+0/);
   victim.passed();
 }
