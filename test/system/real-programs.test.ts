@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from '../root.js';
-import { comes, crit, ended, gone, sleep, sleeps, Subject } from './round-trip.js';
+import { comes, crit, gone, sleep, sleeps, Subject } from './round-trip.js';
 
 /** Dumps, restores, and demands that the program goes on writing. */
 async function goesOn(subject: Subject): Promise<void> {
