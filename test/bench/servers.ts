@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { moveToOwnNamespaces } from '../own-namespaces.js';
+import { moveToOwnNetwork } from '../own-network.js';
 import { CRIT } from '../programs.js';
 import { Client, firstAnswer, LOOK_MS, longestGaps, serverCases, type Case } from '../server-client.js';
 import { sleep, Subject } from '../system/round-trip.js';
@@ -109,7 +109,7 @@ async function measure(tools: readonly string[], one: Case): Promise<(Sample | s
 export async function benchServers(print: (line: string) => void): Promise<void> {
   const criu = process.env['CRIU'];
   if (!criu) print('servers: the variable CRIU names no tool to compare with: crit alone');
-  moveToOwnNamespaces();
+  moveToOwnNetwork();
   const tools = criu ? [CRIT, criu] : [CRIT];
   print('| server | tool | longest gap in dump -R (ms) | restore until the first answer (ms) | restore (ms) |');
   print('|---|---|---|---|---|');

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { guard, unguard } from '../guard.js';
-import { moveToOwnNamespaces } from '../own-namespaces.js';
+import { moveToOwnNamespaces } from '../own-network.js';
 import { CRIT, program } from '../programs.js';
 import { NEEDS_ROOT } from '../root.js';
 
