@@ -16,6 +16,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'aio-places',
   'bpf-map',
   'creds',
+  'devices',
   'epoll-targets',
   'eventfd-64bit',
   'eventfd-semaphore',

@@ -1,7 +1,7 @@
 import type { CritError } from '../../image/errors.js';
 import { parseFdTarget } from '../../kernel/proc/fd-links.js';
 import { devMajor, devMinor, S_IFBLK, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
-import { chardev } from './chardev.js';
+import { chardev, refusedDevice } from './chardev.js';
 import type { Description } from './description.js';
 import type { FileEntry } from '../../image/generated/messages.js';
 import type { Files } from './files.js';
@@ -91,7 +91,7 @@ function refusal(file: Description): CritError {
   if (target.kind === 'anon') return unsupported(file, ANONYMOUS[target.type] ?? `an anonymous "${target.type}"`);
   const type = file.stat.mode & S_IFMT;
   const device = `${devMajor(file.stat.rdev)}:${devMinor(file.stat.rdev)}`;
-  if (type === S_IFCHR) return unsupported(file, `a character device (${device})`);
+  if (type === S_IFCHR) return refusedDevice(file, device);
   if (type === S_IFBLK) return unsupported(file, `a block device (${device})`);
   if (target.kind === 'inode') return unsupported(file, `a ${target.type} namespace`);
   return unsupported(file, 'a file of this kind');

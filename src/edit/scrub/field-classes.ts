@@ -79,6 +79,7 @@ export const FIELD_CLASSES: Readonly<Record<string, FieldClass>> = {
   'pidns_entry.ext_key': 'path',
   'plugins_entry.plugins': 'keep',
   'posix_timer_entry.sival_ptr': 'value',
+  'reg_file_entry.kmsg_boot': 'keep',
   'reg_file_entry.name': 'path',
   'seccomp_filter.filter': 'keep',
   'set_image_entry.name': 'keep',

@@ -5,13 +5,12 @@ import { BUILD_ID_CHANGE, modeChange, sizeChange } from '../../image/file-change
 import type { RegFileEntry } from '../../image/generated/messages.js';
 import { readBuildId, sameBuildId } from '../../kernel/build-id.js';
 import { O_CLOEXEC, O_NOCTTY, O_NONBLOCK } from '../../kernel/uapi/open-flags.js';
+import { hasNoState } from '../../kernel/uapi/devices.js';
 import { devMajor, devMinor, kernelDev, S_ISVTX } from '../../kernel/uapi/stat.js';
 import type { FileValidation } from '../context.js';
 import type { Found } from './look-up.js';
 import { pathBuffer } from '../../image/path-bytes.js';
 
-/** Major number of the memory devices (Documentation/admin-guide/devices.txt), the ones that are opened by name. */
-const MEM_MAJOR = 1;
 const S_IWOTH = 0o002;
 const RWX = 0o777;
 
@@ -40,7 +39,7 @@ function kindOf(stat: BigIntStats): string {
 
 /** Whether a file can be opened for a purpose without waiting, and without waking a device. */
 function suits(stat: BigIntStats, purpose: Purpose): boolean {
-  const memory = stat.isCharacterDevice() && devMajor(stat.rdev) === MEM_MAJOR;
+  const memory = stat.isCharacterDevice() && hasNoState(devMajor(stat.rdev), devMinor(stat.rdev));
   switch (purpose) {
     case 'handle':
       return true;
@@ -76,6 +75,8 @@ export function differences(entry: RegFileEntry, found: Found, purpose: Purpose,
   const wrong = wrongKind(stat, purpose);
   if (wrong !== undefined) changed(wrong);
   else if (entry.mode !== undefined) compareMode(entry.mode, Number(stat.mode), rules, changed);
+  if (entry.rdev !== undefined && entry.rdev !== kernelDev(devMajor(stat.rdev), devMinor(stat.rdev)))
+    changed(`is another device (${devMajor(stat.rdev)}:${devMinor(stat.rdev)}) than when it was dumped`);
   compareOwner(entry, found, rules, changed, (error) => out.push(error));
   if (out.length === 0 && rules.validation !== 'none') compareContent(entry, found, rules, changed);
   return out;

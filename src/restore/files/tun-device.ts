@@ -24,8 +24,10 @@ import {
 /** The test for an address that another host has, which takes a second; it was made when the address was new. */
 const ACCEPT_DAD = 'ipv6/conf/%s/accept_dad';
 const ADDRESS_MODE = 'ipv6/conf/%s/addr_gen_mode';
-const DAD_TRIES = 100;
-const DAD_PAUSE_MS = 20;
+const TRIES = 100;
+const PAUSE_MS = 20;
+/** linux/rtnetlink.h */
+const RTPROT_KERNEL = 2;
 
 /** One descriptor of a device. */
 export interface Queue {
@@ -190,17 +192,22 @@ function setAddresses(rt: Rtnetlink, name: string, index: number, wanted: readon
   let now = addressesOf(rt, index);
   const waiting = (one: TunRecord) =>
     one.header[R.IFADDRMSG.family] !== AF_INET && addressFlags(one) & R.IFA_F.tentative;
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let tries = 0; tries < DAD_TRIES && now.some(waiting); tries++) {
-    Atomics.wait(pause, 0, 0, DAD_PAUSE_MS);
-    now = addressesOf(rt, index);
-  }
+  waitUntil(() => !(now = addressesOf(rt, index)).some(waiting));
   if (without(wanted, now, true).length > 0 || without(now, wanted, true).length > 0)
     throw deviceFault(name, 'does not get the addresses that it had');
 }
 
+/** What the kernel does by itself takes milliseconds. */
+function waitUntil(isSo: () => boolean): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0; tries < TRIES && !isSo(); tries++) Atomics.wait(pause, 0, 0, PAUSE_MS);
+}
+
 /** Those of the kernel come with addresses; what is behind a router needs the way there first. */
 function setRoutes(rt: Rtnetlink, name: string, index: number, wanted: readonly TunRecord[]): void {
+  // the kernel makes those of new addresses of IPv6 a little later
+  const kernels = wanted.filter(({ header }) => header[R.RTMSG.protocol] === RTPROT_KERNEL);
+  waitUntil(() => without(kernels, routesOf(rt, index).records, false).length === 0);
   for (const { header, attributes = [] } of without(routesOf(rt, index).records, wanted, false))
     rt.set(R.RTM.DELROUTE, 0, header, attributes);
   let missing = without(wanted, routesOf(rt, index).records, false);
