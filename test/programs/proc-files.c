@@ -1,6 +1,6 @@
 /*
- * State: files of /proc that belong to processes of the tree: its own and its child's status, opened by pid and by "self"; a
- * child in its parent's task directory.
+ * State: files of /proc that belong to processes of the tree: its own and its child's status, opened by pid and by "self"; what
+ * tells of a descriptor of either; a file of the network; a child in its parent's task directory.
  * Verify: what the links lead to, and what reading gives.
  */
 #include "wl.h"
@@ -17,7 +17,7 @@ static void leads_to(pid_t pid, const char *link, const char *wanted)
 int main(void)
 {
 	char path[64], link[64], text[64] = "";
-	int own, childs, comm;
+	int own, childs, comm, info, kids, net;
 	struct wl_gate g;
 	pid_t kid;
 
@@ -38,9 +38,20 @@ int main(void)
 	wl_gate_wait(&g, 1);
 	snprintf(path, sizeof(path), "/proc/%d/comm", kid);
 	comm = SYS(open(path, O_RDONLY));
+	SYS(dup2(1, 4));
+	info = SYS(open("/proc/self/fdinfo/4", O_RDONLY));
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/0", kid);
+	kids = SYS(open(path, O_RDONLY));
+	net = SYS(open("/proc/net/dev", O_RDONLY));
 	wl_ready();
 	wl_wait();
 	CHECK(read(comm, text, sizeof(text)) == 11 && !strncmp(text, "proc-files\n", 11), "name of the child: %s", text);
+	CHECK(pread(info, text, 3, 0) == 3 && !strncmp(text, "pos", 3), "information on a descriptor: %s", text);
+	CHECK(pread(kids, text, 3, 0) == 3 && !strncmp(text, "pos", 3), "that of the child: %s", text);
+	CHECK(pread(net, text, 5, 0) == 5 && !strncmp(text, "Inter", 5), "network devices: %s", text);
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/4", getpid());
+	snprintf(link, sizeof(link), "fd/%d", info);
+	leads_to(getpid(), link, path);
 	snprintf(link, sizeof(link), "fd/%d", own);
 	snprintf(path, sizeof(path), "/proc/%d/status", getpid());
 	leads_to(getpid(), link, path);

@@ -90,7 +90,9 @@ export class Names implements Disposable {
 
   /** Inode numbers of /proc/PID are made up on the way: the process must live. */
   #procName(file: OpenFile, pid: number): string {
-    const { link, where } = file;
+    const { link, where, stat } = file;
+    // those of net are looked up anew each time, and the kernel takes the older one for removed
+    if (link.endsWith(DELETED) && isSame(this.#stat(strip(link)), stat)) return strip(link);
     if (link.endsWith(DELETED) || !this.#stat(`/proc/${pid}`))
       throw new CritError(`${where} (${link}): a file of process ${pid}, which has ended, is not supported yet`, {
         code: 'UNSUPPORTED',

@@ -223,6 +223,14 @@ export class Names {
       .map(({ id }) => id);
   }
 
+  /** Numbers of descriptors that files of /proc/PID/fdinfo tell of. */
+  toldNumbers(): ReadonlySet<number> {
+    const names = this.late().map((id) =>
+      /^\/proc\/\d+(?:\/task\/\d+)?\/fdinfo\/(\d{1,9})$/.exec(this.#wanted.get(id)!.name),
+    );
+    return new Set(names.flatMap((match) => (match ? [Number(match[1])] : [])));
+  }
+
   /** When all processes and threads exist. */
   #openLate(b: Batch): void {
     for (const id of this.late()) {

@@ -256,8 +256,12 @@ export class RestoreFiles {
       at: {
         root: ({ b }) => {
           for (const id of this.#images.used) this.#slot(id);
+          // files about these numbers are opened before anything else is there
+          const told = this.#names.toldNumbers();
+          const held = told.size > 0 ? this.#slots.reserve() : -1;
           this.#slots.occupy(b, STUB_FDS[0]);
           for (const fd of STUB_FDS) b.call('close', fd);
+          for (const fd of told) if (fd !== held) b.call('dup3', held, fd, 0);
         },
         table: ({ task, b }) => {
           const table = this.tableOf(task);
