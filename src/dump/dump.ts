@@ -13,6 +13,7 @@ import { TaskDied } from '../task/remote-error.js';
 import { isDead } from '../task/tracee.js';
 import type { DumpContext, DumpOptions } from './context.js';
 import { endWithCrit } from './end-tasks.js';
+import { Passing } from './files/unsupported.js';
 import { FrozenTree } from './freeze.js';
 import { Freezer } from './freezer.js';
 import { Nowhere, type ImageSink } from './image-sink.js';
@@ -26,6 +27,10 @@ import { ImagesOnDisk } from './set/images-on-disk.js';
 import { Sleepers } from './sleepers.js';
 import { refuseOwnTree } from './target.js';
 import { Task } from './task.js';
+
+/** What passes is waited for so many times, each after so long a time in which the tree runs. */
+const TRIES = 5;
+const PASSES_MS = 20;
 
 /**
  * Dumps a process and its descendants into an image directory. On any failure every task runs on as it was.
@@ -56,11 +61,20 @@ export function dump(options: DumpOptions, log: Log, stats: Stats): void {
     log.debug(`the rehearsal failed, the stop may take longer: ${String(error)}`);
   }
   rehearsing.end();
-  const looking = stats.phase('a look at the running tree');
-  using ahead = lookAhead(options);
-  looking.end();
-  using previous = previousSet(options);
-  perform(options, images, log, stats, ahead, previous);
+  for (let tries = 1; ; tries++) {
+    const looking = stats.phase('a look at the running tree');
+    using ahead = lookAhead(options);
+    looking.end();
+    using previous = previousSet(options);
+    try {
+      perform(options, images, log, stats, ahead, previous);
+      return;
+    } catch (error) {
+      if (!(error instanceof Passing) || tries === TRIES) throw error;
+      log.info(`${error.message}; this may pass, the dump is tried again`);
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PASSES_MS);
+  }
 }
 
 /** @throws CritError */

@@ -125,7 +125,7 @@ test('node: a cluster with two workers', async (t) => {
   const check = async () => {
     assert.deepEqual(await both(), workers);
   };
-  // a connection that waits to be accepted stays in the queue of a server that runs on
+  // a connection that is made during the stop waits in the queue of a server that runs on
   await livesOn(t, subject, { check, ask: worker }, '--tcp-established', '--skip-in-flight');
 });
 

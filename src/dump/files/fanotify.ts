@@ -10,7 +10,7 @@ import type { Description } from './description.js';
 import type { Files } from './files.js';
 import type { FileKind } from './kind.js';
 import { unsupported } from './unsupported.js';
-import { unreadBytes, watchedFile } from './watched.js';
+import { refuseUnread, watchedFile } from './watched.js';
 
 /** fanotify(7). */
 export const fanotify: FileKind = {
@@ -23,7 +23,7 @@ export const fanotify: FileKind = {
     const { marks, flags: faflags, eventFlags: evflags } = group;
     if (marks.some(({ mask, ignoredMask }) => (mask | ignoredMask) & FAN_PERMISSION_EVENTS))
       throw unsupported(file, 'a fanotify group that is asked for permission');
-    if (unreadBytes(files, file) > 0) throw unsupported(file, 'a fanotify group with events that nobody has read');
+    refuseUnread(files, file, 'a fanotify group');
     if (mayBeUsers(file, group)) throw unsupported(file, 'a fanotify group of a process without CAP_SYS_ADMIN');
     // marks are set last, by who has the descriptor
     if (file.inFlight && marks.length > 0) throw unsupported(file, 'a fanotify group with marks');

@@ -2,14 +2,14 @@ import { FdTypes } from '../../image/generated/messages.js';
 import { inotifyWatches } from '../../kernel/proc/fdinfo.js';
 import type { FileKind } from './kind.js';
 import { unsupported } from './unsupported.js';
-import { unreadBytes, watchedFile } from './watched.js';
+import { refuseUnread, watchedFile } from './watched.js';
 
 /** inotify(7). */
 export const inotify: FileKind = {
   type: FdTypes.INOTIFY,
   matches: ({ link }) => link === 'anon_inode:inotify',
   make: (files) => (file) => {
-    if (unreadBytes(files, file) > 0) throw unsupported(file, 'an inotify with events that nobody has read');
+    refuseUnread(files, file, 'an inotify');
     const { id, info, owner } = file;
     const wd = inotifyWatches(info).map((watch) => ({
       id,

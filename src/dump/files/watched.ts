@@ -6,14 +6,16 @@ import { sys } from '../../native/sys.js';
 import { openHandle, pathOfHandle, type WatchedInode } from '../../task/handle-path.js';
 import type { Description } from './description.js';
 import type { Files } from './files.js';
+import { Passing, unsupported } from './unsupported.js';
 
-/** What is left to be read. Events cannot be looked at: they are refused. */
-export function unreadBytes(files: Files, file: Description): number {
-  return files.use(file, (fd) => {
+/** Events that nobody has read cannot be looked at. @param what has them @throws CritError */
+export function refuseUnread(files: Files, file: Description, what: string): void {
+  const unread = files.use(file, (fd) => {
     const bytes = new Int32Array(1);
     sys('ioctl', fd, FIONREAD, bytes);
     return bytes[0]!;
   });
+  if (unread > 0) throw unsupported(file, `${what} with events that nobody has read`, undefined, Passing);
 }
 
 /**

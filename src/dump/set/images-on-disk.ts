@@ -33,6 +33,8 @@ export class ImagesOnDisk implements ImageSink, Disposable {
   readonly #dirFd: number;
   readonly #stagingFd: number;
   readonly #made = new Map<string, Messages['set_image_entry']>();
+  /** The set before this one, from the images directory on. */
+  readonly #parent: string | undefined;
   #pagesId = 0;
   #committed = false;
 
@@ -50,11 +52,13 @@ export class ImagesOnDisk implements ImageSink, Disposable {
         throw new CritError(`${path.join(dir, entry.name)} is a directory where an image belongs: remove it`, {
           code: 'BAD_DIRECTORY',
         });
-    if (parent !== undefined) this.#link(parent);
+    this.#parent = parent;
+    this.#link();
   }
 
-  /** @param parent the set before this one, from the images directory on */
-  #link(parent: string): void {
+  #link(): void {
+    const parent = this.#parent;
+    if (parent === undefined) return;
     if (lstatSync(at(this.#dirFd, PARENT), { throwIfNoEntry: false })?.isDirectory())
       throw new CritError(
         `${path.join(this.#shown, PARENT)} is a directory where the link to the set before belongs: remove it`,
@@ -131,8 +135,17 @@ export class ImagesOnDisk implements ImageSink, Disposable {
     return new CritError(`${what}: ${whyFailed(cause)}`, { code: 'CANNOT_WRITE', cause });
   }
 
+  /** Forgets what was made: another try begins. */
   discard(): void {
-    if (!this.#committed) this.#clear();
+    if (this.#committed) return;
+    this.#made.clear();
+    this.#pagesId = 0;
+    try {
+      emptyStaging(this.#stagingFd);
+      this.#link();
+    } catch {
+      // what failed first is what is told
+    }
   }
 
   /** What cannot be removed is removed by the next dump. */
@@ -146,7 +159,7 @@ export class ImagesOnDisk implements ImageSink, Disposable {
 
   /** Nothing is left of a dump that did not come to its end. */
   [Symbol.dispose](): void {
-    this.discard();
+    if (!this.#committed) this.#clear();
     closeSync(this.#stagingFd);
     closeSync(this.#dirFd);
   }
