@@ -185,6 +185,7 @@ export class FrozenTree {
   readonly #stopped = new Set<number>();
 
   #seize(tid: number, pid: number): Tracee | undefined {
+    if (tid !== pid && isWorker(pid, tid)) return undefined;
     try {
       const tracee = Tracee.seize(tid, OPTIONS);
       this.#seized.add(tid);
@@ -194,7 +195,7 @@ export class FrozenTree {
       if (!(error instanceof SysError)) throw error;
       if (error.errno === ERRNO.ESRCH) return undefined;
       const status = unlessGone(undefined, () => readStatus(tid));
-      if (!status || isWorker(pid, tid)) return undefined;
+      if (!status) return undefined;
       const { tracerPid: tracer, state } = status;
       if (state.startsWith('Z') || state.startsWith('X')) return undefined;
       if (tracer) throw tracedThread(pid, tid, tracer, error);
@@ -253,7 +254,7 @@ export class FrozenTree {
   }
 }
 
-/** A thread of the kernel's that works for an io_uring of the process: it cannot be traced, and comes back when it is needed. */
+/** A thread of the kernel's that works for an io_uring of the process: it runs no program, and comes back when it is needed. */
 function isWorker(pid: number, tid: number): boolean {
   return unlessGone(false, () => (readStat(pid, tid).flags & PF_IO_WORKER) !== 0);
 }

@@ -13,7 +13,9 @@ import type { DumpOptions } from './context.js';
 import { BuildIds } from './files/build-ids.js';
 import { DescriptorReader } from './files/descriptor-reader.js';
 import { FdRanks } from './files/fd-ranks.js';
+import { IO_URING_LINK } from './files/io-uring.js';
 import { HeldRoom } from './held-room.js';
+import { KernelMemory } from './kernel-memory.js';
 import { StandIns } from './landlock.js';
 import { OpenModes } from './open-modes.js';
 import { borrowMapping } from './task.js';
@@ -53,8 +55,16 @@ export class LookedAhead implements Disposable {
   /** Room for pages. */
   room = new HeldRoom();
 
+  #kernel: KernelMemory | string | undefined;
+
+  /** The kernel's memory, or why it cannot be read. Its types take a while (100 ms). */
+  kernel(): KernelMemory | string {
+    return (this.#kernel ??= KernelMemory.open());
+  }
+
   [Symbol.dispose](): void {
     this.standIns[Symbol.dispose]();
+    if (typeof this.#kernel === 'object') this.#kernel[Symbol.dispose]();
   }
 }
 
@@ -75,6 +85,7 @@ export function lookAhead({ pid: root, fileValidation }: DumpOptions): LookedAhe
       if (maps.length >= MANY_MAPPINGS && !warmed) warmed = readMaps(pid).length > 0;
       findGadgets(executableMappings(maps.map(borrowMapping)), readerOf(pid));
       ahead.openModes.look(pid, maps);
+      if (maps.some((map) => map.path === IO_URING_LINK)) ahead.kernel();
       if (fileValidation === 'buildid') ahead.buildIds.look(pid, maps);
       lookAtDescriptors(pid, ahead.fdRanks);
       if (depth < 64) for (const child of readChildren(pid)) visit(child, depth + 1);

@@ -1,6 +1,7 @@
 import { REG, type Regs, SYSCALLS, SYSCALL_INSTRUCTION_BYTES, type AnySyscallName } from '../arch/index.js';
 import { FUTEX_WAIT_BITSET } from '../kernel/uapi/futex.js';
 import { ERRNO } from '../kernel/uapi/errno.js';
+import { IORING_ENTER_EXT_ARG } from '../kernel/uapi/io-uring.js';
 import { argumentsOf, futexOperation, timeLimitOf, WRITE_REST, type TimeLimit } from './time-limit.js';
 
 /**
@@ -38,9 +39,16 @@ const SAYS_EINTR: ReadonlySet<number> = new Set(
       'semtimedop',
       'io_getevents',
       'io_pgetevents',
+      'io_uring_enter',
     ] satisfies AnySyscallName[]
   ).map((name) => SYSCALLS[name]),
 );
+
+/** Whether a call says ERRNO.EINTR without a handler; io_uring_enter(2) may have a limit behind its last argument, which begins anew. */
+function saysEintr(nr: number, regs: Regs): boolean {
+  if (nr === SYSCALLS.io_uring_enter && argumentsOf(regs)[3]! & BigInt(IORING_ENTER_EXT_ARG)) return false;
+  return SAYS_EINTR.has(nr);
+}
 
 /** The call that a thread is in, or undefined outside of one. */
 function callOf(regs: Regs): number | undefined {
@@ -84,7 +92,7 @@ export function interruptedLimit(regs: Regs): TimeLimit | undefined {
   const nr = callOf(regs);
   if (nr === undefined) return undefined;
   const error = errorOf(regs);
-  const anew = SAYS_EINTR.has(nr) && (error === ERRNO.EINTR || error === RESTART.NOHAND);
+  const anew = saysEintr(nr, regs) && (error === ERRNO.EINTR || error === RESTART.NOHAND);
   return anew || error === RESTART.BLOCK ? timeLimitOf(nr, argumentsOf(regs)) : undefined;
 }
 
@@ -102,7 +110,7 @@ export function writtenRest(regs: Regs): TimeLimit | undefined {
  */
 export function hideStop(regs: Regs): void {
   const nr = callOf(regs);
-  if (nr === undefined || !SAYS_EINTR.has(nr)) return;
+  if (nr === undefined || !saysEintr(nr, regs)) return;
   if (interruptedLimit(regs)) regs[REG.result] = negative(ERRNO.EINTR);
   else if (errorOf(regs) === ERRNO.EINTR) regs[REG.result] = negative(RESTART.NOHAND);
 }
@@ -110,7 +118,7 @@ export function hideStop(regs: Regs): void {
 /** Has a thread whose call said ERRNO.EINTR make it again; its limit must be what is left of it. @returns false for another one */
 export function waitOn(regs: Regs): boolean {
   const nr = callOf(regs);
-  if (nr === undefined || errorOf(regs) !== ERRNO.EINTR || !SAYS_EINTR.has(nr)) return false;
+  if (nr === undefined || errorOf(regs) !== ERRNO.EINTR || !saysEintr(nr, regs)) return false;
   regs[REG.result] = negative(RESTART.NOHAND);
   return true;
 }

@@ -47,6 +47,7 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   // its content is dropped
   'mem-droppable': { moves: /\/page / },
   'full-counters': { moves: /\/fdinfo\/(?:ticks|it_value)$/ },
+  'io-uring-wait': { skip: 'worker threads of an io_uring are made again when they are needed' },
   itimers: { moves: IS_SIGNALLED },
   // asking for what is in a queue sets its times
   mqueue: { moves: /\/statx\/[cm]time$/ },

@@ -3,6 +3,7 @@ export const REFUSED: Readonly<Record<string, string>> = {
   'aio-forked': 'the ring of an AIO context that belongs to another process is not supported yet',
   container: 'is in a PID namespace of its own',
   'keyrings-filled': 'with keys, or one that it may not read: not supported yet',
+  'io-uring-poll': 'an io_uring with 1 request(s) of thread ',
   'ns-mnt': 'is in a mount namespace of its own',
   'ns-net': 'is in a network namespace of its own',
   'ns-net-table': 'is in a network namespace of its own',

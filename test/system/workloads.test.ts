@@ -28,6 +28,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'inet-options',
   'inotify-files',
   'io-uring',
+  'io-uring-wait',
   'ipc-namespace',
   'keyrings',
   'leases',

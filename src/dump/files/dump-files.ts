@@ -6,6 +6,7 @@ import { O_ACCMODE, O_PATH, O_RDONLY } from '../../kernel/uapi/open-flags.js';
 import type { Batch } from '../../task/batch.js';
 import type { DumpContext, DumpTask } from '../context.js';
 import type { OutEntry } from '../image-sink.js';
+import type { KernelMemory } from '../kernel-memory.js';
 import { isMemoryObject } from '../memory-objects.js';
 import { attempt, type Resource, type TreeView } from '../resource.js';
 import type { BuildIds } from './build-ids.js';
@@ -23,6 +24,13 @@ import type { OpenFile } from './open-file.js';
 import { TcpConnections } from './tcp-connections.js';
 import { hasFixedContent, regularEntry } from './regular-entry.js';
 
+/** What was found out before the stop. */
+interface Ahead {
+  readonly fdRanks: FdRanks;
+  readonly buildIds: BuildIds;
+  kernel(): KernelMemory | string;
+}
+
 /**
  * The open files of the tree: descriptor tables, files.img, and what the kinds of files have images for. Everything is
  * asked from outside, while the tree stands: /proc, pidfd_getfd(2) and kcmp(2).
@@ -33,6 +41,7 @@ export class DumpFiles implements Files, Resource {
   readonly connections: TcpConnections;
   readonly nameless: NamelessFiles;
   tids: ReadonlySet<Pid> = new Set();
+  readonly #ahead: Ahead;
   readonly #buildIds: BuildIds;
   #lastId = 0;
   readonly #entries: FileEntry[] = [];
@@ -46,7 +55,9 @@ export class DumpFiles implements Files, Resource {
   readonly #whenKnown: (() => void)[] = [];
   readonly #finally: (() => void)[] = [];
 
-  constructor(ctx: DumpContext, { fdRanks, buildIds }: { readonly fdRanks: FdRanks; readonly buildIds: BuildIds }) {
+  constructor(ctx: DumpContext, ahead: Ahead) {
+    const { fdRanks, buildIds } = ahead;
+    this.#ahead = ahead;
     this.ctx = ctx;
     this.connections = new TcpConnections(ctx);
     this.nameless = new NamelessFiles(ctx);
@@ -118,6 +129,10 @@ export class DumpFiles implements Files, Resource {
 
   memfdInode(name: string, stat: FileStat, fd: number): number {
     return this.#memory.add(name, stat, fd);
+  }
+
+  kernel(): KernelMemory | string {
+    return this.#ahead.kernel();
   }
 
   take(file: Description): number {

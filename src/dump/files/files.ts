@@ -1,5 +1,6 @@
 import type { Pid } from '../../image/pid.js';
 import type { DumpContext } from '../context.js';
+import type { KernelMemory } from '../kernel-memory.js';
 import type { Description } from './description.js';
 import type { NamelessFiles } from './nameless-files.js';
 import type { OpenFile } from './open-file.js';
@@ -14,6 +15,8 @@ export interface Files {
   readonly ctx: DumpContext;
   readonly connections: TcpConnections;
   readonly nameless: NamelessFiles;
+  /** The kernel's memory, or why it cannot be read. */
+  kernel(): KernelMemory | string;
   /** The processes and threads of the tree, zombies too. */
   readonly tids: ReadonlySet<Pid>;
   /** An id of files.img that nothing else has. */

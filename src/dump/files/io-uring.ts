@@ -5,7 +5,7 @@ import { seenByTask, type Pid } from '../../image/pid.js';
 import * as U from '../../kernel/uapi/io-uring.js';
 import { CLOCK_MONOTONIC } from '../../kernel/uapi/time.js';
 import { readMapped } from '../../native/mapped-page.js';
-import { KernelMemory, type KernelStruct } from '../kernel-memory.js';
+import type { KernelMemory, KernelStruct } from '../kernel-memory.js';
 import { KernelPages } from '../kernel-pages.js';
 import { KernelTasks } from '../kernel-tasks.js';
 import type { Description } from './description.js';
@@ -66,11 +66,10 @@ interface Ring {
 }
 
 function describe(files: Files, rings: readonly Ring[]): void {
-  const memory = KernelMemory.open();
+  const memory = files.kernel();
   if (typeof memory === 'string')
     throw unsupported(rings[0]!.file, `an io_uring, which only the kernel's memory tells of (${memory}),`);
-  using kernel = memory;
-  const look = new Look(files, kernel, rings);
+  const look = new Look(files, memory, rings);
   for (const ring of rings)
     try {
       look.describe(ring);
@@ -134,9 +133,9 @@ class Look {
     entry.sq_head = ctx.u32('cached_sq_head');
     entry.cq_tail = ctx.u32('cached_cq_tail');
     if (ctx.bit('drain_disabled')) entry.drain_disabled = true;
-    refuseCounts(entry, refuse);
     this.#owner(ctx, entry, refuse);
     this.#users(ctx, entry, refuse);
+    refuseCounts(entry, refuse);
     this.#notified(ctx, entry, refuse);
     this.#slots(ctx, entry, refuse);
     if (ctx.has('clockid') && ctx.u32('clockid') !== CLOCK_MONOTONIC) entry.clockid = ctx.u32('clockid');

@@ -36,6 +36,7 @@ export const IORING_REGISTER_CLOCK = 29;
 export const REGISTERED_RINGS = 16;
 
 export const IORING_ENTER_GETEVENTS = 1 << 0;
+export const IORING_ENTER_EXT_ARG = 1 << 3;
 
 /** struct io_uring_params: offsets in bytes. */
 export const PARAMS_BYTES = 120;
