@@ -10,6 +10,18 @@ const MOST_CQE_BYTES = 32;
 /** Of the memory of the rings: a head, and the array of indexes behind it. */
 const HEAD_BYTES = 4096;
 
+/** Times that a restore submits at most, and completions without submissions that it makes at most. */
+const MOST_ROUNDS = 4_000_000;
+const MOST_MESSAGES = 1 << 20;
+
+/** Whether a ring has done more than a restore can bring the kernel's counts to. */
+export function hasDoneTooMuch(
+  entry: Pick<IoUringFileEntry, 'sq_entries' | 'cq_entries' | 'sq_head' | 'cq_tail'>,
+): boolean {
+  const { sq_entries, cq_entries, sq_head, cq_tail } = entry;
+  return sq_head / Math.min(sq_entries, cq_entries) > MOST_ROUNDS || ((cq_tail - sq_head) | 0) > MOST_MESSAGES;
+}
+
 const isPower = (n: number) => n > 0 && (n & (n - 1)) === 0;
 
 /** Why an entry is no io_uring, beginning with the field; undefined where it can be one. */
@@ -18,6 +30,8 @@ export function ioUringFault(entry: IoUringFileEntry): string | undefined {
   if (!isPower(sq_entries) || sq_entries > MOST_SUBMISSIONS) return `sq_entries: ${sq_entries} is no size of a queue`;
   if (!isPower(cq_entries) || cq_entries > MOST_COMPLETIONS || cq_entries < sq_entries)
     return `cq_entries: ${cq_entries} is no size of a queue`;
+  if (hasDoneTooMuch(entry))
+    return `sq_head: ${entry.sq_head} and ${entry.cq_tail} are more than a restore makes again`;
   const ringBytes = HEAD_BYTES + cq_entries * MOST_CQE_BYTES + sq_entries * 4;
   if (rings.length > ringBytes) return `rings: ${rings.length} bytes are more than the queues have`;
   if (sqes.length > sq_entries * MOST_SQE_BYTES) return `sqes: ${sqes.length} bytes are more than the queue has`;

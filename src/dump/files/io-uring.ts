@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { hasDoneTooMuch } from '../../image/io-uring-fault.js';
 import { FdTypes, type IoUringFileEntry, type IoUringUserEntry } from '../../image/generated/messages.js';
 import { CritError } from '../../image/errors.js';
 import { seenByTask, type Pid } from '../../image/pid.js';
@@ -17,9 +18,6 @@ import { unsupported } from './unsupported.js';
 const MOST_SLOTS = 1 << 16;
 /** IO_URING_NAPI_TRACKING_INACTIVE */
 const NAPI_INACTIVE = 255;
-
-/** Times that a restore submits, to bring the kernel's counts to where they were. */
-const MOST_ROUNDS = 4_000_000;
 
 /** Flags of io_uring_setup(2) with which a ring comes back. */
 const CARRIED = (() => {
@@ -325,18 +323,14 @@ function refuseMore(ctx: KernelStruct, refuse: Refuse): void {
 }
 
 /** A restore makes as many submissions and completions again. */
-function refuseCounts(
-  { sq_head, cq_tail, sq_entries, cq_entries, drain_disabled }: IoUringFileEntry,
-  refuse: Refuse,
-): void {
-  const rounds = Math.max(sq_head, cq_tail) / Math.min(sq_entries, cq_entries);
-  const ahead = (sq_head - cq_tail) | 0;
-  if (rounds > MOST_ROUNDS)
+function refuseCounts(entry: IoUringFileEntry, refuse: Refuse): void {
+  const { sq_head, cq_tail, sq_entries, drain_disabled } = entry;
+  if (hasDoneTooMuch(entry))
     throw refuse(
-      `that has taken ${sq_head} submissions (of a queue of ${sq_entries})`,
+      `that has taken ${sq_head} submissions (of a queue of ${sq_entries}) and made ${cq_tail} completions`,
       'is not supported: a restore has to make as many',
     );
-  if (ahead > 0 && !drain_disabled) throw refuse('that has dropped submissions or completions');
+  if (((sq_head - cq_tail) | 0) > 0 && !drain_disabled) throw refuse('that has dropped submissions or completions');
 }
 
 function withoutZeros(bytes: Uint8Array): Uint8Array {
