@@ -6,6 +6,8 @@ export const TTYAUX_MAJOR = 5;
 /** Unix98 masters have these to themselves, though all are opened as /dev/ptmx. */
 const PTM_MAJORS = { first: 128, last: 135 };
 export const PTS_MAJORS = { first: 136, last: 143 };
+/** Of consoles and serial lines. */
+export const isTerminalMajor = (n: number): boolean => n === TTY_MAJOR || n === TTYAUX_MAJOR;
 /** Minor numbers of TTYAUX_MAJOR. */
 export const TTYAUX = { tty: 0, console: 1, ptmx: 2 } as const;
 
@@ -14,6 +16,8 @@ const MOST_PTY = 1000;
 const LARGE_IDS = 0x800000;
 /** Above all ids of terminals that are alive. */
 const HUNG_UP_IDS = 0x1000000;
+/** There are numbers for so many consoles and serial lines beyond the first of their kinds. */
+export const MOST_DEVICES = 80;
 /** CRIU has numbers for so many. */
 export const MOST_EXTERNAL = 64;
 
@@ -25,6 +29,8 @@ export const ttyInfoId = {
   console: 2004,
   virtual: 2008,
   serial: 2020,
+  /** Of further consoles and serial lines, n from 0 to 80: CRIU has one number for all of a kind. */
+  device: (n: number): number => 2003 + n * 2,
   /** Of terminals that belong to somebody else (--external), n from 0 to 63. */
   external: (n: number): number => 2026 + n * 2,
   /** Of /dev/tty; CRIU has the first only. */
@@ -49,17 +55,21 @@ export function mastersOf(infos: readonly TtyInfoEntry[]): Map<number, TtyInfoEn
   return new Map(infos.filter((info) => isPtyMaster(info) && !hasHungUp(info)).map((info) => [info.pty!.index, info]));
 }
 
+/** Whether it is a device of the machine. */
+export const isDeviceTerminal = ({ type }: Pick<TtyInfoEntry, 'type'>): boolean =>
+  type === TtyType.CONSOLE || type === TtyType.VT || type === TtyType.SERIAL;
+
 /**
  * The terminals that belong to whoever started the tree (a shell job's), of those that are alive.
  * @param infos all of the images
- * @param isGiven whether there is a descriptor for a terminal (--inherit-fd)
+ * @param isElse whether a terminal is another: there is a descriptor for it (--inherit-fd), or it is opened by name
  */
 export function outerTerminals(
   infos: readonly TtyInfoEntry[],
-  isGiven: (info: TtyInfoEntry) => boolean,
+  isElse: (info: TtyInfoEntry) => boolean,
 ): TtyInfoEntry[] {
   const masters = mastersOf(infos);
-  const isForeign = (info: TtyInfoEntry) => info.type === TtyType.EXT_TTY || isGiven(info);
+  const isForeign = (info: TtyInfoEntry) => info.type === TtyType.EXT_TTY || isElse(info);
   const controlling = [...masters.values(), ...infos.filter(isForeign)];
   const sessions = new Set(controlling.map(({ sid }) => sid).filter((sid) => sid !== 0));
   return infos.filter((info) => {

@@ -2,7 +2,7 @@ import type { ImageDir } from '../encode/image-dir.js';
 import { seenByCrit, type Pid } from '../image/pid.js';
 import type { TtyInfoEntry } from '../image/generated/messages.js';
 import { externalTerminal, type InheritedFds } from '../image/external.js';
-import { outerTerminals } from '../image/terminals.js';
+import { isDeviceTerminal, outerTerminals } from '../image/terminals.js';
 import {
   TCGETS,
   TCSETS,
@@ -51,11 +51,14 @@ export class JobTerminal {
 
   /** @returns undefined where the images have no terminal, or crit is on none */
   static of(images: ImageDir, inheritFds: InheritedFds): JobTerminal | undefined {
-    const isGiven = (info: TtyInfoEntry) => inheritFds.has(externalTerminal(info));
-    const [info] = outerTerminals(images.messages('TTY_INFO') ?? [], isGiven);
     const fd = ownTerminal();
-    if (!info?.termios || fd === undefined) return undefined;
     const entries = images.read('PSTREE').entries.map(({ message }) => message);
+    const [info] = outerTerminals(
+      images.messages('TTY_INFO') ?? [],
+      (one) =>
+        inheritFds.has(externalTerminal(one)) || (isDeviceTerminal(one) && entries.some(({ pid }) => pid === one.sid)),
+    );
+    if (!info?.termios || fd === undefined) return undefined;
     const root = entries.find(({ ppid }) => ppid === 0);
     if (!root) return undefined;
     const groups = [root, ...entries.filter(({ sid }) => sid === root.sid)].map(({ pgid }) => seenByCrit(pgid));

@@ -81,6 +81,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'unix-people',
   'unix-queues',
   'unix-urgent',
+  'vt',
   'zombies',
 ]);
 

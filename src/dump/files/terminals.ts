@@ -1,6 +1,14 @@
 import type { TtyFileEntry, TtyInfoEntry } from '../../image/generated/messages.js';
 import { externalTerminal } from '../../image/external.js';
-import { TTYAUX, TTYAUX_MAJOR, PTS_MAJORS, MOST_EXTERNAL, ttyInfoId } from '../../image/terminals.js';
+import {
+  TTYAUX,
+  TTYAUX_MAJOR,
+  PTS_MAJORS,
+  isDeviceTerminal,
+  MOST_DEVICES,
+  MOST_EXTERNAL,
+  ttyInfoId,
+} from '../../image/terminals.js';
 import { TtyType } from '../../image/generated/messages.js';
 import { readStat } from '../../kernel/proc/stat-file.js';
 import { F_GETFL, O_CLOEXEC } from '../../kernel/uapi/open-flags.js';
@@ -15,7 +23,7 @@ import { statPath } from './file-stat.js';
 import type { Files } from './files.js';
 import { regularFile } from './regular-entry.js';
 import { PtyQueues } from './pty-queues.js';
-import { askInt, isHungUp, lineOf } from './tty-line.js';
+import { askInt, checkDevice, isHungUp, lineOf } from './tty-line.js';
 import { unsupported } from './unsupported.js';
 
 /** Which terminal a file is an end of. */
@@ -40,6 +48,8 @@ export class Terminals {
   /** What the ids of /dev/tty stand for. */
   readonly #current: number[] = [];
   readonly #external: string[] = [];
+  /** Consoles and serial lines beyond the first of their kinds, by device. */
+  readonly #devices = new Map<bigint, number>();
 
   constructor(files: Files) {
     this.#files = files;
@@ -114,9 +124,21 @@ export class Terminals {
       if (!this.#current.includes(real)) this.#current.push(real);
       return { id: ttyInfoId.current(this.#current.indexOf(real)), type: TtyType.CTTY, dev: real };
     }
-    if (major === TTYAUX_MAJOR) return { id: ttyInfoId.console, type: TtyType.CONSOLE, dev };
-    if (minor < 64) return { id: ttyInfoId.virtual, type: TtyType.VT, dev };
-    return { id: ttyInfoId.serial, type: TtyType.SERIAL, dev };
+    if (major === TTYAUX_MAJOR) return { id: ttyInfoId.console, type: TtyType.CONSOLE, dev: ask(TIOCGDEV) ?? dev };
+    const [id, type] = minor < 64 ? [ttyInfoId.virtual, TtyType.VT] : [ttyInfoId.serial, TtyType.SERIAL];
+    return { id: this.#deviceId(file, id), type, dev };
+  }
+
+  #deviceId(file: Description, first: number): number {
+    const { rdev } = file.stat;
+    const isFirst = !this.#told.has(first);
+    const known = this.#devices.get(rdev);
+    if (known !== undefined) return known;
+    if (!isFirst && this.#devices.size > MOST_DEVICES)
+      throw unsupported(file, `a terminal beyond the ${MOST_DEVICES} devices that images have numbers for`);
+    const id = isFirst ? first : ttyInfoId.device(this.#devices.size);
+    this.#devices.set(rdev, id);
+    return id;
   }
 
   /** The session that a terminal controls, and its foreground group; zeros for none. Only a master tells it anybody. */
@@ -200,8 +222,10 @@ export class Terminals {
   #check(): void {
     const { ctx } = this.#files;
     const inTree = new Set(this.#ends.filter(({ end }) => end.isMaster).map(({ end }) => end.dev));
-    const foreign = new Set(this.#ends.filter(({ end }) => end.isExternal).map(({ end }) => end.dev));
     const pids = new Set(ctx.tasks.map(({ pid }) => pid));
+    const isByName = ({ end, sid }: { readonly end: End; readonly sid: number }) =>
+      isDeviceTerminal(end) && (!ctx.options.shellJob || pids.has(sid));
+    const foreign = new Set(this.#ends.filter((one) => one.end.isExternal || isByName(one)).map(({ end }) => end.dev));
     let shells: number | undefined;
     for (const { file, end, sid } of this.#ends)
       attempt(ctx.refuse, () => {
@@ -211,7 +235,14 @@ export class Terminals {
           if (end.isMaster) this.#queues(file, end);
           return;
         }
-        if (foreign.has(end.dev)) return;
+        if (isDeviceTerminal(end))
+          this.#files.use(file, (fd) => {
+            checkDevice(file, fd);
+          });
+        if (foreign.has(end.dev)) {
+          if (end.isExternal || ctx.options.shellJob || !sid || ctx.running || pids.has(sid)) return;
+          throw unsupported(file, `a terminal that controls session ${sid}, whose leader is outside of the tree,`);
+        }
         if (!ctx.options.shellJob)
           throw unsupported(
             file,

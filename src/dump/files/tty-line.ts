@@ -14,7 +14,16 @@ import {
   TIOCGPTLCK,
   TIOCGWINSZ,
 } from '../../kernel/uapi/ioctl.js';
-import { POLLPRI } from '../../kernel/uapi/socket.js';
+import { POLLIN, POLLOUT, POLLPRI } from '../../kernel/uapi/socket.js';
+import {
+  K_UNICODE,
+  K_XLATE,
+  KDGETMODE,
+  KDGKBMODE,
+  VT_AUTO,
+  VT_GETMODE,
+  VT_MODE_BYTES,
+} from '../../kernel/uapi/console.js';
 import { pollFd } from '../../native/poll.js';
 import { sysRaw } from '../../native/sys.js';
 import type { Description } from './description.js';
@@ -50,6 +59,19 @@ export function lineOf(file: Description, fd: number, isMaster: boolean): Line {
     termios_locked: termios(fd, TIOCGLCKTRMIOS),
     winsize: { ws_row: size[0]!, ws_col: size[1]!, ws_xpixel: size[2]!, ws_ypixel: size[3]! },
   };
+}
+
+/** A console or serial line holds what images have no place for. @throws CritError UNSUPPORTED */
+export function checkDevice(file: Description, fd: number): void {
+  if ((pollFd(fd, POLLIN, 0) & POLLIN) !== 0) throw unsupported(file, 'a terminal with data that nobody has read,');
+  if ((pollFd(fd, POLLOUT, 0) & POLLOUT) === 0) throw unsupported(file, 'a terminal whose output is stopped or full,');
+  if (askInt(fd, KDGETMODE)) throw unsupported(file, 'a console in graphics mode (KDSETMODE)');
+  const keys = askInt(fd, KDGKBMODE);
+  if (keys !== undefined && keys !== K_XLATE && keys !== K_UNICODE)
+    throw unsupported(file, 'a console whose keys are read raw (KDSKBMODE)');
+  const mode = new Uint8Array(VT_MODE_BYTES);
+  if (sysRaw('ioctl', fd, VT_GETMODE, mode) >= 0 && mode[0] !== VT_AUTO)
+    throw unsupported(file, 'a console that a process switches (VT_SETMODE)');
 }
 
 /** Settings of a line; the control characters lie four in a number, as CRIU stores them. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { CritError } from '../../image/errors.js';
 import { BUILD_ID_CHANGE, modeChange, sizeChange } from '../../image/file-changes.js';
 import type { RegFileEntry } from '../../image/generated/messages.js';
+import { isTerminalMajor } from '../../image/terminals.js';
 import { readBuildId, sameBuildId } from '../../kernel/build-id.js';
 import { O_CLOEXEC, O_NOCTTY, O_NONBLOCK } from '../../kernel/uapi/open-flags.js';
 import { hasNoState } from '../../kernel/uapi/devices.js';
@@ -15,7 +16,7 @@ const S_IWOTH = 0o002;
 const RWX = 0o777;
 
 /** What a file is opened for. */
-export type Purpose = 'descriptor' | 'handle' | 'mapping' | 'directory' | 'fifo';
+export type Purpose = 'descriptor' | 'handle' | 'mapping' | 'directory' | 'fifo' | 'terminal';
 
 export interface FileRules {
   readonly validation: FileValidation;
@@ -51,14 +52,21 @@ function suits(stat: BigIntStats, purpose: Purpose): boolean {
       return stat.isDirectory();
     case 'fifo':
       return stat.isFIFO();
+    case 'terminal':
+      return stat.isCharacterDevice() && isTerminalMajor(devMajor(stat.rdev));
   }
 }
+
+const WANTED: { readonly [P in Purpose]?: string } = {
+  directory: 'a directory',
+  fifo: 'a FIFO',
+  terminal: 'a terminal',
+};
 
 /** What is wrong with the type of a file. */
 export function wrongKind(stat: BigIntStats, purpose: Purpose): string | undefined {
   if (suits(stat, purpose)) return undefined;
-  const wanted = purpose === 'directory' ? 'a directory' : purpose === 'fifo' ? 'a FIFO' : 'a file';
-  return `is ${kindOf(stat)}, the images have it as ${wanted}`;
+  return `is ${kindOf(stat)}, the images have it as ${WANTED[purpose] ?? 'a file'}`;
 }
 
 /**

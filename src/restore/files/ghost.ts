@@ -1,6 +1,7 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import type { ImageReader } from '../../decode/image-reader.js';
 import type { ImageDir } from '../../encode/image-dir.js';
+import { isTerminalMajor } from '../../image/terminals.js';
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { GhostChunkEntry, GhostFileEntry } from '../../image/generated/messages.js';
@@ -77,6 +78,8 @@ export class Ghost {
         return this.#type === S_IFIFO;
       case 'directory':
         return this.isDirectory;
+      case 'terminal':
+        return this.#type === S_IFCHR && isTerminalMajor(devMajor(this.entry.rdev ?? 0));
       case 'mapping':
         return this.#type === S_IFREG || memory;
       case 'descriptor':

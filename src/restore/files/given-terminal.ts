@@ -2,28 +2,13 @@ import { externalTerminal } from '../../image/external.js';
 import { CritError } from '../../image/errors.js';
 import { TTYAUX, TTYAUX_MAJOR } from '../../image/terminals.js';
 import type { TtyInfoEntry } from '../../image/generated/messages.js';
-import {
-  TCGETS2,
-  TCSETS,
-  TCSETS2,
-  TERMIOS2_BYTES,
-  TERMIOS_BYTES,
-  TIOCEXCL,
-  TIOCGEXCL,
-  TIOCGLCKTRMIOS,
-  TIOCGWINSZ,
-  TIOCNXCL,
-  TIOCSLCKTRMIOS,
-  TIOCSWINSZ,
-  WINSIZE_BYTES,
-} from '../../kernel/uapi/ioctl.js';
+import { TCGETS2, TERMIOS2_BYTES } from '../../kernel/uapi/ioctl.js';
 import { AT_FDCWD, CHANGEABLE, F_SETFL, O_NOCTTY, O_NONBLOCK } from '../../kernel/uapi/open-flags.js';
 import { devMajor, devMinor } from '../../kernel/uapi/stat.js';
-import { sys, sysRaw } from '../../native/sys.js';
+import { sysRaw } from '../../native/sys.js';
 import type { Batch } from '../../task/batch.js';
 import { fstatSync } from 'node:fs';
-import { fromBackground } from '../from-background.js';
-import { locks, termiosBytes, winsizeBytes } from '../termios-bytes.js';
+import { BorrowedSettings } from './borrowed-settings.js';
 import { ControlledSession } from './controlled-session.js';
 import type { Files } from './group.js';
 import { fetchFromCrit } from './inherited.js';
@@ -42,8 +27,7 @@ export class GivenTerminal {
   readonly #fd: number;
   readonly #ends: readonly OpenTerminal[];
   readonly #slot: number;
-  /** Puts back how it was. */
-  #before: (() => void) | undefined;
+  #settings: BorrowedSettings | undefined;
 
   /** @param fd of crit @throws CritError NO_TERMINAL */
   constructor(files: Files, info: TtyInfoEntry, fd: number, ends: readonly OpenTerminal[]) {
@@ -81,28 +65,8 @@ export class GivenTerminal {
 
   /** Before anybody of the tree is on it, who would hear of it. @throws SysError */
   set(): void {
-    const fd = this.#fd;
-    const termios = new Uint8Array(TERMIOS2_BYTES);
-    const locked = new Uint8Array(TERMIOS_BYTES);
-    const size = new Uint8Array(WINSIZE_BYTES);
-    const exclusive = new Int32Array(1);
-    sys('ioctl', fd, TCGETS2, termios);
-    sys('ioctl', fd, TIOCGWINSZ, size);
-    sysRaw('ioctl', fd, TIOCGLCKTRMIOS, locked);
-    sysRaw('ioctl', fd, TIOCGEXCL, exclusive);
-    this.#before = () => {
-      sysRaw('ioctl', fd, TIOCSLCKTRMIOS, locked);
-      sysRaw('ioctl', fd, TCSETS2, termios);
-      sysRaw('ioctl', fd, TIOCSWINSZ, size);
-      sysRaw('ioctl', fd, exclusive[0] ? TIOCEXCL : TIOCNXCL);
-    };
-    const { termios: to, termios_locked: lock, winsize } = this.#info;
-    fromBackground(() => {
-      if (to) sys('ioctl', fd, to.c_ospeed ? TCSETS2 : TCSETS, termiosBytes(to));
-      if (winsize) sys('ioctl', fd, TIOCSWINSZ, winsizeBytes(winsize));
-      if (lock && locks(lock)) sys('ioctl', fd, TIOCSLCKTRMIOS, termiosBytes(lock));
-      if (this.#info.exclusive) sys('ioctl', fd, TIOCEXCL);
-    });
+    this.#settings = new BorrowedSettings(this.#fd);
+    this.#settings.set(this.#info);
   }
 
   /** A number in the root that it is at. */
@@ -111,7 +75,6 @@ export class GivenTerminal {
   }
 
   undo(): void {
-    if (this.#before) fromBackground(this.#before);
-    this.#before = undefined;
+    this.#settings?.undo();
   }
 }

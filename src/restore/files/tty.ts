@@ -1,13 +1,14 @@
 import { imageFileName } from '../../image/catalogue.js';
 import { CritError } from '../../image/errors.js';
 import type { FileOf } from '../../image/file-kinds.js';
-import { hasHungUp, isPtyMaster, mastersOf, outerTerminals } from '../../image/terminals.js';
+import { hasHungUp, isDeviceTerminal, isPtyMaster, mastersOf, outerTerminals } from '../../image/terminals.js';
 import { AT_FDCWD, O_NOCTTY } from '../../kernel/uapi/open-flags.js';
 import { TtyType, type TtyInfoEntry } from '../../image/generated/messages.js';
 import { externalTerminal } from '../../image/external.js';
 import { ownTerminal } from '../job-terminal.js';
 import { CurrentTerminals } from './current-terminals.js';
 import type { FileGroup, Files, GroupMaker } from './group.js';
+import { DeviceTerminal } from './device-terminal.js';
 import { GivenTerminal } from './given-terminal.js';
 import { HungUp } from './hung-up.js';
 import type { OpenTerminal } from './open-terminal.js';
@@ -29,7 +30,8 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
   });
   const masters = mastersOf(infos);
   const given = givenTerminals(files, all);
-  const outer = new Set(outerTerminals(infos, (info) => given.has(info)));
+  const devices = deviceTerminals(files, all, given);
+  const outer = new Set(outerTerminals(infos, (info) => given.has(info) || devices.has(info)));
   const pairs = all
     .filter(({ info }) => isPtyMaster(info) && masters.get(info.pty!.index) === info && !given.has(info))
     .map((master) => {
@@ -46,7 +48,7 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
   const current = new CurrentTerminals(
     files,
     all.filter(({ info }) => info.type === TtyType.CTTY && !outer.has(info) && !given.has(info)),
-    [...pairs, ...given.values()].map(({ session }) => session),
+    [...pairs, ...given.values(), ...devices.values()].map(({ session }) => session),
   );
   const job = all.filter(({ info }) => outer.has(info));
   const standard = job.length > 0 ? jobTerminal(files) : -1;
@@ -68,23 +70,26 @@ export const tty: GroupMaker<'tty'> = (files, entries) => {
       fill: () => {
         for (const pair of pairs) pair.finish();
         hungUp[Symbol.dispose]();
-        for (const terminal of given.values()) terminal.set();
+        for (const terminal of [...given.values(), ...devices.values()]) terminal.set();
       },
       session: ({ task, b }) => {
-        for (const { session, slot } of given.values()) session.control(task, b, slot);
+        for (const { session, slot } of [...given.values(), ...devices.values()]) session.control(task, b, slot);
         for (const pair of pairs) pair.control(task, b);
       },
       born: ({ b }) => {
         for (const pair of pairs) pair.toForeground();
-        for (const { session, slot } of given.values()) session.toForeground(slot);
+        for (const { session, slot } of [...given.values(), ...devices.values()]) session.toForeground(slot);
         current.open(b);
+      },
+      running: () => {
+        for (const terminal of devices.values()) terminal.letGo();
       },
     },
     late: current.ids,
     undo: () => {
       for (const pair of pairs) pair[Symbol.dispose]();
       hungUp[Symbol.dispose]();
-      for (const terminal of given.values()) terminal.undo();
+      for (const terminal of [...given.values(), ...devices.values()]) terminal.undo();
     },
   } satisfies FileGroup;
 };
@@ -100,6 +105,23 @@ function givenTerminals(files: Files, all: readonly OpenTerminal[]): Map<TtyInfo
     given.set(info, new GivenTerminal(files, info, fd, ends));
   }
   return given;
+}
+
+/** Consoles and serial lines, but for one that a shell's job is on. */
+function deviceTerminals(
+  files: Files,
+  all: readonly OpenTerminal[],
+  given: ReadonlyMap<TtyInfoEntry, unknown>,
+): Map<TtyInfoEntry, DeviceTerminal> {
+  const { tasks, options } = files.ctx;
+  const devices = new Map<TtyInfoEntry, DeviceTerminal>();
+  for (const { info } of all) {
+    if (!isDeviceTerminal(info) || given.has(info) || devices.has(info)) continue;
+    if (options.shellJob && !tasks.some(({ pid }) => pid === info.sid)) continue;
+    const ends = all.filter((end) => end.info === info);
+    devices.set(info, new DeviceTerminal(files, info, ends));
+  }
+  return devices;
 }
 
 function missing({ id }: FileOf<'tty'>, info: TtyInfoEntry): CritError {
