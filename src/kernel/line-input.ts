@@ -35,6 +35,13 @@ export function isExternal(termios: Uint8Array): boolean {
   return (word(termios, TERMIOS.lflag) & EXTPROC) !== 0;
 }
 
+/** What stops the output when it is typed (^S); undefined where nothing does. */
+export function stopCharacter(termios: Uint8Array): number | undefined {
+  const stop = character(termios, CC.stop);
+  const isFlow = word(termios, TERMIOS.iflag) & IXON && !isExternal(termios);
+  return isFlow && stop !== 0 && stop !== character(termios, CC.start) ? stop : undefined;
+}
+
 /**
  * Settings by which every byte is read and written as it is, without echo and without waiting. Flow control is not
  * touched: a master in packet mode would hear of it (TIOCPKT_NOSTOP), and output that is stopped would start.

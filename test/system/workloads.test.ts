@@ -50,6 +50,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'pipe-shapes',
   'posix-timer-overrun',
   'pty-flags',
+  'pty-held',
   'pty-lines',
   'seccomp-tight',
   'shared-fs',

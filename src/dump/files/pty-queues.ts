@@ -21,7 +21,7 @@ import {
   TIOCGPTPEER,
 } from '../../kernel/uapi/ioctl.js';
 import { CHANGEABLE, O_ASYNC, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR } from '../../kernel/uapi/open-flags.js';
-import { POLLHUP, POLLIN, POLLOUT } from '../../kernel/uapi/socket.js';
+import { POLLHUP, POLLIN } from '../../kernel/uapi/socket.js';
 import { pollFd } from '../../native/poll.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import { giveFd } from '../../task/descriptors.js';
@@ -29,7 +29,7 @@ import type { DumpTask } from '../context.js';
 import type { Description } from './description.js';
 import type { Files } from './files.js';
 import { FULL_BYTES, turnOver, type Turn, type Turned } from './pty-turn.js';
-import { askInt } from './tty-line.js';
+import { askInt, isStopped } from './tty-line.js';
 import { unsupported } from './unsupported.js';
 
 /** A pseudoterminal whose master is in the tree. */
@@ -59,6 +59,8 @@ export class PtyQueues {
     const readable = (file: Description) => this.#files.use(file, (fd) => askInt(fd, FIONREAD) ?? 0);
     if (Math.max(readable(master), slave ? readable(slave) : 0) >= FULL_BYTES)
       throw unsupported(master, `a terminal with ${FULL_BYTES} bytes or more that nobody has read`);
+    if (this.#files.use(master, isStopped))
+      throw unsupported(master, 'a terminal whose input is stopped (TCOOFF at its master)');
     const output = this.#files.use(master, (fd) => (pollFd(fd, POLLIN, 0) & POLLIN) !== 0);
     if (output && isOpen && this.#isStopped())
       throw unsupported(master, 'a terminal whose output is stopped (^S), with data that nobody has read,');
@@ -86,15 +88,14 @@ export class PtyQueues {
   /** Nothing can be written to the slave, though there is room: what was read of it could not be put back. */
   #isStopped(): boolean {
     const { master, slave } = this.#pty;
-    const stopped = (fd: number) => (pollFd(fd, POLLOUT, 0) & POLLOUT) === 0;
-    if (slave) return this.#files.use(slave, stopped);
+    if (slave) return this.#files.use(slave, isStopped);
     // opening a slave may be heard by whoever runs
     if (this.#files.ctx.running) return false;
     return this.#files.use(master, (fd) => {
       const peer = sysRaw('ioctl', fd, TIOCGPTPEER, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
       if (peer < 0) return false;
       try {
-        return stopped(peer);
+        return isStopped(peer);
       } finally {
         closeSync(peer);
       }

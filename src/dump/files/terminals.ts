@@ -23,7 +23,7 @@ import { statPath } from './file-stat.js';
 import type { Files } from './files.js';
 import { regularFile } from './regular-entry.js';
 import { PtyQueues } from './pty-queues.js';
-import { askInt, checkDevice, isHungUp, lineOf } from './tty-line.js';
+import { askInt, checkDevice, isHungUp, isStopped, lineOf } from './tty-line.js';
 import { unsupported } from './unsupported.js';
 
 /** Which terminal a file is an end of. */
@@ -165,6 +165,8 @@ export class Terminals {
       ...this.#files.use(file, (fd) => lineOf(file, fd, isMaster === true)),
       ...(index === undefined ? {} : { pty: { index } }),
       ...(isMaster ? this.#slaveOf(file, index!) : {}),
+      // of one that is full, nothing is dumped
+      ...(type === TtyType.PTY && !isMaster && this.#files.use(file, isStopped) ? { output_stopped: true } : {}),
     };
   }
 

@@ -34,6 +34,9 @@ export function isHungUp(fd: number): boolean {
   return sysRaw('ioctl', fd, TCGETS, new ArrayBuffer(TERMIOS_BYTES)) === -ERRNO.EIO;
 }
 
+/** Nothing can be written, though there is room: it was stopped, as by ^S or tcflow(3). */
+export const isStopped = (fd: number): boolean => (pollFd(fd, POLLOUT, 0) & POLLOUT) === 0;
+
 /** The int that an ioctl gives; undefined where it fails. */
 export function askInt(fd: number, request: number): number | undefined {
   const word = new Int32Array(1);
@@ -64,7 +67,7 @@ export function lineOf(file: Description, fd: number, isMaster: boolean): Line {
 /** A console or serial line holds what images have no place for. @throws CritError UNSUPPORTED */
 export function checkDevice(file: Description, fd: number): void {
   if ((pollFd(fd, POLLIN, 0) & POLLIN) !== 0) throw unsupported(file, 'a terminal with data that nobody has read,');
-  if ((pollFd(fd, POLLOUT, 0) & POLLOUT) === 0) throw unsupported(file, 'a terminal whose output is stopped or full,');
+  if (isStopped(fd)) throw unsupported(file, 'a terminal whose output is stopped or full,');
   if (askInt(fd, KDGETMODE)) throw unsupported(file, 'a console in graphics mode (KDSETMODE)');
   const keys = askInt(fd, KDGKBMODE);
   if (keys !== undefined && keys !== K_XLATE && keys !== K_UNICODE)

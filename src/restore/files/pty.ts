@@ -3,14 +3,17 @@ import { CritError } from '../../image/errors.js';
 import type { TtyInfoEntry } from '../../image/generated/messages.js';
 import { errnoWords } from '../../kernel/uapi/errno.js';
 import {
+  TCOOFF,
   TCSETS,
   TCSETS2,
+  TCXONC,
   TIOCEXCL,
   TIOCGPTN,
   TIOCGPTPEER,
   TIOCPKT,
   TIOCSLCKTRMIOS,
   TIOCSPTLCK,
+  TIOCSTI,
   TIOCSWINSZ,
 } from '../../kernel/uapi/ioctl.js';
 import {
@@ -24,6 +27,7 @@ import {
   O_NONBLOCK,
   O_RDWR,
 } from '../../kernel/uapi/open-flags.js';
+import { stopCharacter } from '../../kernel/line-input.js';
 import { cString, sys, sysRaw } from '../../native/sys.js';
 import { locks, termiosBytes, winsizeBytes } from '../termios-bytes.js';
 
@@ -117,10 +121,19 @@ export class Pty implements Disposable {
     // what is locked cannot be set any more
     const locked = (slave ?? master).termios_locked;
     if (locked && locks(locked)) sys('ioctl', this.#master, TIOCSLCKTRMIOS, termiosBytes(locked));
+    if (slave?.output_stopped) this.#stop(slave);
     if (master.packet_mode) sys('ioctl', this.#master, TIOCPKT, Int32Array.of(1));
     if (slave?.exclusive) sys('ioctl', this.#slaves[0]!, TIOCEXCL);
     if (master.exclusive) sys('ioctl', this.#master, TIOCEXCL);
     if (master.locked) sys('ioctl', this.#master, TIOCSPTLCK, Int32Array.of(1));
+  }
+
+  /** As whoever typed there did, where that is possible: the kernel does not tell ^S from tcflow(3), which ^Q does not undo. */
+  #stop({ termios }: TtyInfoEntry): void {
+    const fd = this.#slaves[0]!;
+    const stop = termios && stopCharacter(termiosBytes(termios));
+    if (stop === undefined) sys('ioctl', fd, TCXONC, TCOOFF);
+    else sys('ioctl', fd, TIOCSTI, Uint8Array.of(stop));
   }
 
   /** Whoever has taken ends keeps them. The slaves of a master that nobody has taken hang up. */
