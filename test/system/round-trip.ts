@@ -96,6 +96,15 @@ function run(command: string, args: readonly string[]): Done {
   return { status, stdout, stderr };
 }
 
+/** Files of /dev/shm that servers have mapped, and remove at an orderly end alone. */
+function sharedMemoryOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/maps`, 'latin1').match(/\/dev\/shm\/(?:PostgreSQL\.|psm_|sem\.)\S+$/gm) ?? [];
+  } catch {
+    return []; // it ended
+  }
+}
+
 /**
  * A program in a session of its own, with /dev/null as input and a file as output, in a fresh directory; its images go
  * to `images`. Disposing ends it wherever it is in its life. A directory is kept, and its name printed, when a test
@@ -250,6 +259,7 @@ export class Subject implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const tree = this.tree();
+    const shared = tree.flatMap(sharedMemoryOf);
     for (const pid of this.#seen)
       try {
         if (tree.includes(pid) || readlinkSync(`/proc/${pid}/cwd`).startsWith(this.dir)) process.kill(pid, 'SIGKILL');
@@ -257,6 +267,7 @@ export class Subject implements AsyncDisposable {
         // it ended
       }
     await ended(this.pid);
+    for (const file of shared) rmSync(file, { force: true });
     this.cleanUp();
     unguard(this.#child.pid!);
     if (this.#passed) rmSync(this.dir, { recursive: true, force: true });

@@ -231,7 +231,9 @@ for (const method of ALL ? ['spawn', 'forkserver', 'fork'] : ['spawn'])
   test(`python3 multiprocessing (${method}): pool, manager, semaphores, shared memory`, async (t) => {
     const port = await freePort();
     const program = projectPath('test/programs/servers/multiprocessing_server.py');
-    await using subject = new Subject('python3', [program, String(port), method]);
+    // the directory of its manager is in its own
+    const start = 'TMPDIR=$PWD exec python3 "$@"';
+    await using subject = new Subject('sh', ['-c', start, 'sh', program, String(port), method]);
     using kept = await answers(() => Talk.connect(port));
     let n = 0;
     const check = async () => {
