@@ -45,6 +45,15 @@ static void pair(int ends[2])
 	close(s);
 }
 
+static int segment(int s)
+{
+	int size;
+	socklen_t l = sizeof(size);
+
+	SYS(getsockopt(s, IPPROTO_TCP, TCP_MAXSEG, &size, &l));
+	return size;
+}
+
 static int events(int s)
 {
 	struct pollfd p = { .fd = s, .events = POLLIN | POLLRDHUP };
@@ -88,7 +97,7 @@ static void bytes(int s, const char *text, const char *what)
 
 int main(void)
 {
-	int closing[2], past[2], deaf[2], half[2], error;
+	int closing[2], past[2], deaf[2], half[2], error, size;
 	unsigned ports[2];
 	size_t sent = 0, got = 0;
 	static char piece[4096], room[4096];
@@ -119,6 +128,7 @@ int main(void)
 	pair(half);
 	SYS(send(half[1], "unread", 6, 0));
 	SYS(shutdown(half[0], SHUT_RD));
+	size = segment(deaf[0]);
 	wl_ready();
 	wl_wait();
 	CHECK(state(closing[0]) == TCP_CLOSING, "CLOSING: state %d", state(closing[0]));
@@ -143,6 +153,7 @@ int main(void)
 	SYS(getsockopt(past[0], SOL_SOCKET, SO_ERROR, &error, &l));
 	CHECK(error == 0, "past: %s", strerror(error));
 	CHECK(state(deaf[0]) == TCP_ESTABLISHED && state(deaf[1]) == TCP_ESTABLISHED, "SHUT_RD: state %d", state(deaf[0]));
+	CHECK(segment(deaf[0]) > size / 2, "segments of %d bytes were of %d", segment(deaf[0]), size);
 	CHECK(events(deaf[0]) == (POLLIN | POLLRDHUP), "SHUT_RD: poll %x", events(deaf[0]));
 	CHECK(events(deaf[1]) == 0, "the other end of SHUT_RD: poll %x", events(deaf[1]));
 	CHECK(recv(deaf[0], room, 1, MSG_DONTWAIT) == 0, "SHUT_RD: no end");

@@ -66,6 +66,7 @@ const CRIU_CANNOT: ReadonlySet<string> = new Set([
   'tcp-outside',
   'tcp-states',
   'tcp-unconnected',
+  'tcp-urgent',
   'thread-attributes',
   'timerfd-alarm',
   'timerfd-unread',

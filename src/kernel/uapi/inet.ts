@@ -18,6 +18,7 @@ export const UDP_CORK = 1;
 export const TCP_INFO = 11;
 export const TCP_ULP = 31;
 export const ICMP_FILTER = 1;
+export const IP_OPTIONS = 4;
 
 /** struct tcp_info, its first fields. */
 export const TCP_INFO_FIELDS = { state: 0, options: 5, wscale: 6, unacked: 24, sacked: 28, advmss: 84 } as const;
@@ -80,7 +81,7 @@ const IPV4_ONLY = options(
 
 /** IPv6 sockets have them as well, for the IPv4 that they speak. */
 const IP = options(IPPROTO_IP, 'ip_opts', [
-  [4, 'options', 'bytes'],
+  [IP_OPTIONS, 'options', 'bytes'],
   [6, 'recvopts'],
   [7, 'retopts'],
   [10, 'mtu_discover', 'int'],

@@ -12,13 +12,17 @@ import { pollFd } from '../../native/poll.js';
 import { sys, sysRaw } from '../../native/sys.js';
 import type { Batch } from '../../task/batch.js';
 import type { Files } from './group.js';
-import { peerAddress } from './inet-address.js';
+import { isMapped, peerAddress } from './inet-address.js';
 import { setInt } from './inet-options.js';
 import { FLAG, rawSegment, sendSegment, type RawSegment, type Segment } from './tcp-segment.js';
 import type { TimeWait } from './time-wait.js';
 
 /** The most that SO_SNDBUFFORCE takes. */
 const LARGEST_BUFFER = 0x3fffffff;
+/** What TCP_MAXSEG takes at least (net/tcp.h: TCP_MIN_MSS). */
+const LEAST_MAXSEG = 88;
+/** Room for a segment. */
+const SMALL_WINDOW = 0xffff;
 /** How long a segment may take on this machine. */
 const END_MS = 1000;
 /** One allocation of the kernel's for each piece of a queue. */
@@ -52,6 +56,11 @@ export class TcpConnection {
     this.#outq = (isk.state === S.TCP_CLOSE ? undefined : outq) ?? new Uint8Array(0);
     this.#remembered = this.#ended && !isk.reset && timeWait.has(isk);
     const { unsq_len = 0, outq_len } = this.#stream;
+    const { urgent_at } = this.#stream;
+    if (urgent_at !== undefined && urgent_at >= this.#inq.length)
+      throw new CritError(`${name}: entries[0].urgent_at: ${urgent_at} of ${this.#inq.length} bytes`, {
+        code: 'BAD_IMAGE',
+      });
     if (unsq_len > outq_len)
       throw new CritError(`${name}: entries[0].unsq_len: ${unsq_len} of ${outq_len} bytes`, { code: 'BAD_IMAGE' });
   }
@@ -74,7 +83,8 @@ export class TcpConnection {
 
   /** What the other end has sent last is told to it by a segment of crit's own. */
   get needsLoopback(): boolean {
-    return this.#receivedFin || this.isk.state === S.TCP_FIN_WAIT2 || this.#ended;
+    const urgent = this.#stream.urgent_at !== undefined;
+    return urgent || this.#receivedFin || this.isk.state === S.TCP_FIN_WAIT2 || this.#ended;
   }
 
   /** Sequence numbers without the FINs that they count. */
@@ -108,8 +118,13 @@ export class TcpConnection {
       set(I.TCP_TIMESTAMP, int(timestamp | 0));
     // its SYN is sent when all is there
     if (this.#connecting) return;
-    const to = inetAddressBytes(peerAddress(this.isk));
+    const peer = peerAddress(this.isk);
+    const to = inetAddressBytes(peer);
+    const six = this.isk.family === S.AF_INET6 && !isMapped(peer.words);
+    // the size of segments is worked out now, and for IPv4 again when all is known
+    if (six) set(I.TCP_MAXSEG, int(Math.max(LEAST_MAXSEG, Math.min(mss_clamp, I.MOST_MAXSEG))));
     b.call('connect', slot, to, to.length);
+    if (six) set(I.TCP_MAXSEG, int(0));
     const options: [number, number][] = [[I.TCPOPT.maxseg, mss_clamp]];
     if (opt_mask & I.TCPI_OPT.sack) options.push([I.TCPOPT.sack, 0]);
     if (opt_mask & I.TCPI_OPT.wscale) options.push([I.TCPOPT.window, snd_wscale + (rcv_wscale << 16)]);
@@ -125,7 +140,12 @@ export class TcpConnection {
     const fd = this.#fd;
     sys('setsockopt', fd, S.SOL_SOCKET, S.SO_RCVBUFFORCE, Int32Array.of(LARGEST_BUFFER), 4);
     sys('setsockopt', fd, S.SOL_SOCKET, S.SO_SNDBUFFORCE, Int32Array.of(LARGEST_BUFFER), 4);
-    this.#put(I.RECV_QUEUE, this.#inq);
+    const { urgent_at } = this.#stream;
+    this.#put(I.RECV_QUEUE, this.#inq.subarray(0, urgent_at));
+    if (urgent_at !== undefined) {
+      this.#urgent(urgent_at);
+      this.#put(I.RECV_QUEUE, this.#inq.subarray(urgent_at + 1));
+    }
     this.#put(I.SEND_QUEUE, this.#outq.subarray(0, this.#sentBytes));
     this.#queue(I.NO_QUEUE);
     const { snd_wl1, snd_wnd = 0, max_window = 0, rcv_wnd = 0, rcv_wup = 0 } = this.#stream;
@@ -134,6 +154,31 @@ export class TcpConnection {
     const fin = this.#receivedFin ? 1 : 0;
     const window = Uint32Array.of(snd_wl1, snd_wnd, max_window, rcv_wnd + fin, rcv_wup - fin);
     sys('setsockopt', fd, S.IPPROTO_TCP, I.TCP_REPAIR_WINDOW, window, window.byteLength);
+    // they take room in each segment: so its size is worked out
+    if (!this.isk.ip_opts?.options?.length) sysRaw('setsockopt', fd, S.IPPROTO_IP, I.IP_OPTIONS, null, 0);
+  }
+
+  /** An urgent byte is one only when it comes in a segment; nobody owns the socket yet who would be sent a SIGURG. */
+  #urgent(at: number): void {
+    const seq = (this.#inSeq - this.#inq.length + at) >>> 0;
+    const { outq_len, snd_wnd = 0, max_window = 0, snd_wscale } = this.#stream;
+    this.#queue(I.NO_QUEUE);
+    const window = Uint32Array.of(seq, snd_wnd, max_window, SMALL_WINDOW, seq);
+    sys('setsockopt', this.#fd, S.IPPROTO_TCP, I.TCP_REPAIR_WINDOW, window, window.byteLength);
+    sendSegment(this.isk, {
+      seq,
+      ack: (this.#outSeq - outq_len) >>> 0,
+      flag: FLAG.urg,
+      window: Math.min(0xffff, snd_wnd >>> snd_wscale),
+      data: this.#inq.subarray(at, at + 1),
+    });
+    if ((pollFd(this.#fd, S.POLLPRI, END_MS) & S.POLLPRI) === 0)
+      throw new CritError(
+        `TCP socket ${this.isk.ino} does not get its urgent byte: a firewall takes segments from itself to itself`,
+        { code: 'SOCKET_DATA' },
+      );
+    if (this.#stream.urgent_read)
+      sys('recvfrom', this.#fd, new Uint8Array(1), 1, S.MSG_OOB | S.MSG_DONTWAIT, null, null);
   }
 
   get #sentBytes(): number {
