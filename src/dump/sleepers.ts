@@ -51,9 +51,9 @@ export class Sleepers {
     const all = [...sleepers.#sleepers];
     const first = all.filter(([, { restarted, limitNs }]) => !restarted && limitNs !== undefined);
     const clocks = taskClocks(new Set(first.map(([, { processor }]) => processor)));
-    for (const [tid, { processor, execStartNs, limitNs }] of first) {
-      const offset = clocks.get(processor);
-      if (offset !== undefined) sleepers.#deadlines.set(tid, execStartNs + offset + limitNs!);
+    for (const [tid, sleeper] of first) {
+      const over = whenOver(sleeper, clocks.get(sleeper.processor));
+      if (over !== undefined) sleepers.#deadlines.set(tid, over);
     }
     if (all.some(([, { restarted, limitNs }]) => restarted && limitNs !== undefined)) {
       sleepers.#timers = readTimerList();
@@ -114,6 +114,19 @@ export class Sleepers {
       sleeper.voluntarySwitches + 1 === voluntarySwitches;
     return same ? sleeper : undefined;
   }
+}
+
+/**
+ * CLOCK_MONOTONIC at which the limit of a sleeper is over. The scheduler has forgotten when it last ran if it has moved it to
+ * another processor since.
+ */
+export function whenOver(
+  { execStartNs, limitNs }: { readonly execStartNs: bigint; readonly limitNs: bigint | undefined },
+  offset: bigint | undefined,
+): bigint | undefined {
+  return offset === undefined || limitNs === undefined || execStartNs === 0n
+    ? undefined
+    : execStartNs + offset + limitNs;
 }
 
 /**

@@ -66,6 +66,8 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   'mem-lone-pages': { moves: /\/prctl PR_FUTEX_HASH$/ },
   'mem-policies': { moves: SLEEPS_OFTEN },
   'posix-timers': { moves: IS_SIGNALLED },
+  // the kernel forgets the names of files of /proc/net while they are open
+  'proc-files': { moves: /\/descriptor 8\/link$/ },
   // a thread spins
   rseq: { moves: /\/register\/(?!\w*s(?:_base)?$)\w+$/ },
   'rseq-libc': { moves: SLEEPS_OFTEN },

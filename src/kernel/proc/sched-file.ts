@@ -5,7 +5,8 @@ import { readProcText } from './proc-file.js';
 export interface SchedFile {
   /**
    * When the thread last got a processor, or was last seen running on one: the time that this processor has spent on tasks, in
-   * nanoseconds (rq_clock_task; not any CLOCK_*).
+   * nanoseconds (rq_clock_task; not any CLOCK_*). 0 when it has been moved to another processor since
+   * (kernel/sched/fair.c, migrate_task_rq_fair).
    */
   execStartNs: bigint;
   /** How often it went to sleep. */
