@@ -24,6 +24,8 @@ interface State {
   readonly group: Pid;
 }
 
+type JobState = Partial<State> & Pick<State, 'group'>;
+
 /** A descriptor of crit's terminal. */
 export function ownTerminal(): number | undefined {
   return [0, 1, 2].find((fd) => sysRaw('ioctl', fd, TCGETS, new Uint8Array(64)) >= 0);
@@ -38,12 +40,12 @@ export class JobTerminal {
   readonly #fd: number;
   /** The groups of the tree, the root's first. */
   readonly #groups: readonly Pid[];
-  /** As the job had it. */
-  #job: State;
+  /** As the job had it; what it had is not known of one that was in the background, where another's settings are. */
+  #job: JobState;
   /** As the shell had it, while the job has it. */
   #shell: State | undefined;
 
-  private constructor(fd: number, groups: readonly Pid[], job: State) {
+  private constructor(fd: number, groups: readonly Pid[], job: JobState) {
     this.#fd = fd;
     this.#groups = groups;
     this.#job = job;
@@ -78,7 +80,9 @@ export class JobTerminal {
     // -ENOTTY: not crit's controlling terminal, so that there is no foreground for it
     if (!now || (now.group > 0 && now.group !== own)) return;
     this.#shell = now;
-    this.#write(this.#job, this.#shared() ? own : this.#job.group);
+    const job = { ...now, ...this.#job };
+    this.#job = job;
+    this.#write(job, this.#shared() ? own : job.group);
   }
 
   /** Gives it back to the shell's job, which crit is: as it was, but for a size that changed meanwhile. */
@@ -88,7 +92,7 @@ export class JobTerminal {
     this.#shell = undefined;
     const now = this.#read();
     if (!now) return;
-    const resized = !Buffer.from(now.size).equals(this.#job.size);
+    const resized = !Buffer.from(now.size).equals(this.#job.size ?? now.size);
     const group = this.#groups.includes(now.group) ? now.group : this.#job.group;
     this.#job = { ...now, group };
     this.#write(resized ? { ...shell, size: now.size } : shell, sysRaw('getpgid', 0));
@@ -113,12 +117,13 @@ export class JobTerminal {
   }
 }
 
-function stateOf(info: TtyInfoEntry, groups: readonly Pid[]): State {
+function stateOf(info: TtyInfoEntry, groups: readonly Pid[]): JobState {
   const pgrp = seenByCrit(info.pgrp);
+  if (!groups.includes(pgrp)) return { group: groups[0]! };
   return {
     termios: termiosBytes(info.termios!),
     size: info.winsize ? winsizeBytes(info.winsize) : new Uint8Array(WINSIZE_BYTES),
     // an interactive shell has put one of its own jobs there
-    group: groups.includes(pgrp) ? pgrp : groups[0]!,
+    group: pgrp,
   };
 }

@@ -182,6 +182,31 @@ print('ok')
   subject.passed();
 });
 
+test('a job that was stopped comes back stopped, and goes on at fg with the settings that the shell has for it', async () => {
+  await using subject = new Subject('sleep', ['1000']); // for its directory
+  typed(
+    subject,
+    `
+one = Shell('bash', '--norc', '--noprofile')
+one.type('sed -u s/^/=/\\n'); one.ask('first\\n', '=first')
+job = one.child()
+one.ask('\\x1a', 'Stopped.*sed')
+dump(job); one.end()
+two = Shell('bash', '--norc', '--noprofile')
+two.type(restore)
+two.says('Stopped.*restore')
+two.type('fg\\n')
+two.look(lambda: os.tcgetpgrp(two.terminal) == group(job))
+two.ask('second\\n', '(?s)second.*=second')
+two.ask('\\x03', 'PROMPT:')
+two.end()
+print('ok')
+`,
+    '',
+  );
+  subject.passed();
+});
+
 test('a job whose terminal has hung up comes back so, without a terminal', async () => {
   await using subject = new Subject('python3', [
     '-u',
