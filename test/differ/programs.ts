@@ -53,10 +53,12 @@ const WORKLOADS: Readonly<Record<string, { skip?: string; moves?: RegExp }>> = {
   mqueue: { moves: /\/statx\/[cm]time$/ },
   // files of /proc have the time at which somebody first looked for them
   'ns-files': { moves: /\/statx\/[cm]time$/ },
+  'tcp-closing': { skip: 'what a connection has measured begins anew' },
   'tcp-connecting': { skip: 'it counts how often it has asked' },
   'tcp-est': { skip: 'what a connection has measured (rates, segments, windows) begins anew' },
   'tcp-outside': { skip: 'what a connection has measured begins anew' },
   'tcp-states': { skip: 'what a connection has measured begins anew' },
+  'tcp-urgent': { skip: 'what a connection has measured begins anew' },
   'link-remap': { skip: 'a dump gives its files one link more' },
   'link-remap-many': { skip: 'a dump gives its files one link more' },
   // its deleted file has a name for a moment, in a directory that is open

@@ -36,7 +36,7 @@ const WRONG: readonly (readonly [what: string, call: () => Promise<unknown>, mes
   [
     'an external of another type',
     () => dump({ pid: 1, imagesDir: '.', externals: { 'net[1]': 'x' } }),
-    /externals is an object with a name for each unix\[INODE\] or file\[MOUNT:INODE\], not an object$/,
+    /externals is an object with a name for each unix\[INODE\], file\[MOUNT:INODE\] or tty\[RDEV:DEV\], not an object$/,
   ],
   [
     'a descriptor that is not open',
