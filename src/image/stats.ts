@@ -1,7 +1,14 @@
 import { nowMs } from './clock.js';
 import type { Messages } from './generated/messages.js';
 
-type TimeField = 'freezing_time' | 'frozen_time' | 'memdump_time' | 'memwrite_time' | 'irmap_resolve' | 'forking_time' | 'restore_time';
+type TimeField =
+  | 'freezing_time'
+  | 'frozen_time'
+  | 'memdump_time'
+  | 'memwrite_time'
+  | 'irmap_resolve'
+  | 'forking_time'
+  | 'restore_time';
 
 /** What stats-dump and stats-restore count (proto/stats.proto). */
 export type CountField =

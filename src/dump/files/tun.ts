@@ -4,6 +4,7 @@ import { NAMESPACES } from '../../image/namespaces.js';
 import type { RtMessage } from '../../kernel/netlink/rtnetlink.js';
 import { SIOCGSKNS } from '../../kernel/uapi/netdevice.js';
 import { O_PATH } from '../../kernel/uapi/open-flags.js';
+import { SOCK_FPROG_BYTES } from '../../kernel/uapi/socket-options.js';
 import { POLLIN } from '../../kernel/uapi/socket.js';
 import { devMajor, devMinor, S_IFCHR, S_IFMT } from '../../kernel/uapi/stat.js';
 import * as T from '../../kernel/uapi/tun.js';
@@ -96,7 +97,7 @@ const shared = ({ file, name }: Going) =>
 
 /** The kernel tells how long a filter is, and where the process had it. */
 function refuseFilter(file: Description, fd: number, name: string): void {
-  const told = new Uint8Array(T.SOCK_FPROG_BYTES);
+  const told = new Uint8Array(SOCK_FPROG_BYTES);
   if (sysRaw('ioctl', fd, T.TUNGETFILTER, told) < 0) return;
   if (told[0] || told[1]) throw unsupported(file, `the tap device ${name} with a filter (TUNATTACHFILTER)`);
 }

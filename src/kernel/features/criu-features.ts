@@ -16,6 +16,7 @@ import {
   SO_BUF_LOCK,
 } from '../uapi/socket.js';
 import { IPV6_FREEBIND } from '../uapi/inet.js';
+import { SIOCGSKNS } from '../uapi/netdevice.js';
 import { kernelAtLeast } from '../proc/system-files.js';
 import {
   UFFD_API,
@@ -42,9 +43,6 @@ const yesNo = (value: boolean): Answer => (value ? 'yes' : 'no');
 const file = (path: string) => (): Answer => yesNo(existsSync(path));
 const since = (release: string) => (): Answer => yesNo(kernelAtLeast(release));
 const same = (name: FeatureName) => FEATURES[name].probe;
-
-/** linux/sockios.h: the network namespace of a socket or of a tun device. */
-const SIOCGSKNS = 0x894c;
 
 const both =
   (a: CriuFeature['probe'], b: CriuFeature['probe']): CriuFeature['probe'] =>

@@ -41,6 +41,3 @@ export const TUN_OFFLOADS = [
   { flag: 0x80, feature: 'tx-udp_tnl-segmentation' },
   { flag: 0x100, feature: 'tx-udp_tnl-csum-segmentation' },
 ] as const;
-
-/** struct sock_fprog: how many instructions, and where they are. */
-export const SOCK_FPROG_BYTES = 16;

@@ -15,6 +15,7 @@ import {
   GROUP_REQ_BYTES,
   type InetOption,
 } from '../../kernel/uapi/inet.js';
+import { SIOCGIFNAME } from '../../kernel/uapi/netdevice.js';
 import { addressWords, inetAddressBytes } from '../../kernel/uapi/sockaddr.js';
 import {
   AF_INET,
@@ -134,8 +135,7 @@ export function joinGroups(b: Batch, slot: number, isk: InetSkEntry): void {
   }
 }
 
-/** linux/sockios.h: the address of an interface by its name, its name by its index; struct ifreq. */
-const SIOCGIFNAME = 0x8910;
+/** linux/sockios.h: the address of an interface by its name; struct ifreq. */
 const SIOCGIFADDR = 0x8915;
 const IFREQ = { value: 16, address: 20, bytes: 40 } as const;
 
