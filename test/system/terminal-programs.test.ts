@@ -93,7 +93,7 @@ test('script: a terminal in a terminal', needs('script'), async () => {
   await person.ask('X=41\r', 'PROMPT:');
   await isUnseen(person);
   await person.ask('echo got$((X+1))\r', /got42\s.*PROMPT:/s);
-  await person.ask('cat\r', 'cat');
+  await person.ask("echo st''arted; cat\r", 'started');
   await person.ask('one\r', /one\s+one/);
   await person.ask('\x1a', /Stopped.*PROMPT:/s);
   await person.ask('fg\r', 'cat');
@@ -173,7 +173,7 @@ test('tmux: a server with two panes and a client', needs('tmux', 'vim'), async (
   await person.ask('echo $((6*7))\r', '42');
   await person.ask([30, 90], /./s);
   await person.ask('stty size\r', '15 90');
-  await person.ask('cat\r', 'cat');
+  await person.ask("echo st''arted; cat\r", 'started');
   await person.ask('one\r', /one\s.*one/s);
   await person.ask('\x1a', 'Stopped');
   await person.ask('fg\r', 'cat');
