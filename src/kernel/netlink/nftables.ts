@@ -1,5 +1,6 @@
 import { LOCK_MARK, type Direction } from '../tcp-directions.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
+import { NLMSG_ERROR } from './netlink-answer.js';
 import { NLATTR_HEADER_BYTES, NLMSG_HEADER_BYTES } from './netlink-attribute.js';
 // linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h: a table that drops the segments of some TCP connections.
 
@@ -12,7 +13,6 @@ const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
 const NLM_F_CREATE = 0x400;
 const NLM_F_APPEND = 0x800;
-const NLMSG_ERROR = 2;
 const NESTED = 0x8000;
 const NFPROTO_INET = 1;
 /** The table goes when the socket that made it is closed. */

@@ -1,3 +1,4 @@
+import { parseAnswer, type AnswerEnd } from './netlink-answer.js';
 import { NLATTR_HEADER_BYTES, NLA_TYPE_MASK, NLMSG_HEADER_BYTES } from './netlink-attribute.js';
 import { diagAttributes } from './sock-diag.js';
 // linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h (rtnetlink(7)).
@@ -75,8 +76,6 @@ export const RTA = { oif: 4, gateway: 5, multipath: 9, cacheInfo: 12, table: 15,
 export const RTA_CACHEINFO_EXPIRES = 8;
 
 export const NLM_F = { request: 1, ack: 4, dump: 0x300, create: 0x400, exclusive: 0x200, append: 0x800 } as const;
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
 
 /** An attribute to be sent. */
 export interface Attribute {
@@ -132,24 +131,9 @@ export function attributesOf(view: DataView, start = 0): Map<number, DataView> {
 }
 
 /** Takes one datagram of an answer apart. @returns the errno of a refusal, or whether the answer is complete */
-export function parseRt(
-  datagram: Uint8Array,
-  headerBytes: number,
-  add: (message: RtMessage) => void,
-): { done: boolean; errno: number } {
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-  for (let at = 0; at + NLMSG_HEADER_BYTES <= view.byteLength;) {
-    const length = view.getUint32(at, true);
-    const type = view.getUint16(at + 4, true);
-    if (length < NLMSG_HEADER_BYTES || at + length > view.byteLength) break;
-    if (type === NLMSG_DONE) return { done: true, errno: 0 };
-    if (type === NLMSG_ERROR) return { done: true, errno: -view.getInt32(at + NLMSG_HEADER_BYTES, true) };
-    if (length >= NLMSG_HEADER_BYTES + headerBytes) {
-      const start = view.byteOffset + at + NLMSG_HEADER_BYTES;
-      const body = new DataView(view.buffer, start, length - NLMSG_HEADER_BYTES);
-      add({ type, header: new DataView(view.buffer, start, headerBytes), attributes: attributesOf(body, headerBytes) });
-    }
-    at += (length + 3) & ~3;
-  }
-  return { done: false, errno: 0 };
-}
+export const parseRt = (datagram: Uint8Array, headerBytes: number, add: (message: RtMessage) => void): AnswerEnd =>
+  parseAnswer(datagram, headerBytes, (type, view, start, end) => {
+    const body = new DataView(view.buffer, view.byteOffset + start, end - start);
+    const header = new DataView(body.buffer, body.byteOffset, headerBytes);
+    add({ type, header, attributes: attributesOf(body, headerBytes) });
+  });

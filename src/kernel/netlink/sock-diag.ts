@@ -1,11 +1,10 @@
+import { parseAnswer, type AnswerEnd } from './netlink-answer.js';
 import { NLATTR_HEADER_BYTES, NLMSG_HEADER_BYTES } from './netlink-attribute.js';
 // linux/sock_diag.h, linux/netlink.h (sock_diag(7)): what the requests for sockets of all families have in common.
 
 const SOCK_DIAG_BY_FAMILY = 20;
 const NLM_F_REQUEST = 1;
 const NLM_F_DUMP = 0x300;
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
 
 /**
  * A request for all sockets of a family, to be sent to NETLINK_SOCK_DIAG.
@@ -27,24 +26,14 @@ export function diagRequest(bodyBytes: number, fill: (body: DataView) => void): 
  * @param add is given where the structure and its attributes are
  * @returns the errno of a refusal, or whether the answer is complete
  */
-export function parseDiag(
+export const parseDiag = (
   datagram: Uint8Array,
   leastBytes: number,
   add: (view: DataView, start: number, end: number) => void,
-): { done: boolean; errno: number } {
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-  for (let at = 0; at + NLMSG_HEADER_BYTES <= view.byteLength;) {
-    const length = view.getUint32(at, true);
-    const type = view.getUint16(at + 4, true);
-    if (length < NLMSG_HEADER_BYTES || at + length > view.byteLength) break;
-    if (type === NLMSG_DONE) return { done: true, errno: 0 };
-    if (type === NLMSG_ERROR) return { done: true, errno: -view.getInt32(at + NLMSG_HEADER_BYTES, true) };
-    if (type === SOCK_DIAG_BY_FAMILY && length >= NLMSG_HEADER_BYTES + leastBytes)
-      add(view, at + NLMSG_HEADER_BYTES, at + length);
-    at += (length + 3) & ~3;
-  }
-  return { done: false, errno: 0 };
-}
+): AnswerEnd =>
+  parseAnswer(datagram, leastBytes, (type, view, start, end) => {
+    if (type === SOCK_DIAG_BY_FAMILY) add(view, start, end);
+  });
 
 /** The attributes behind a structure, as far as they are whole. */
 export function* diagAttributes(
